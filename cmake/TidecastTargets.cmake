@@ -1,0 +1,32 @@
+# tidecast_library(NAME FOLDER): static library tidecast_NAME from the folder's *.cc. What it links is said in
+# FOLDER/links.cmake, which runs after the target exists.
+function(tidecast_library name folder)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cc)
+  if(sources)
+    add_library(tidecast_${name} STATIC ${sources})
+    target_link_libraries(tidecast_${name} PUBLIC tidecast_flags)
+    set(visibility PUBLIC)
+  else()
+    add_library(tidecast_${name} INTERFACE)
+    target_link_libraries(tidecast_${name} INTERFACE tidecast_flags)
+    set(visibility INTERFACE)
+  endif()
+  set(TIDECAST_VISIBILITY ${visibility})
+  include(${CMAKE_SOURCE_DIR}/${folder}/links.cmake OPTIONAL)
+endfunction()
+
+# tidecast_tests(NAME FOLDER [LABELS l...] [LIBS t...]): one GoogleTest program NAME from FOLDER/*_test.cc.
+function(tidecast_tests name folder)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "LABELS;LIBS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*_test.cc)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE tidecast_flags ${ARG_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT "TIDECAST_SOURCE_DIR=${CMAKE_SOURCE_DIR};TIDECAST_BINARY_DIR=${CMAKE_BINARY_DIR}")
+endfunction()

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/core/time.h"
+
+namespace tidecast {
+
+struct TopicPartition {
+  std::string topic;
+  int32_t partition = 0;
+  auto operator<=>(const TopicPartition&) const = default;
+};
+
+struct HeaderView {
+  std::string_view name;
+  std::string_view value;
+};
+
+/// One record as it was read. Views live as long as the RecordBatch that holds it.
+struct InputRecord {
+  int64_t offset = 0;
+  EventTime record_time;        ///< the log's own time of the record (Kafka: create or append time)
+  bool has_key = false;
+  std::string_view key;
+  std::string_view value;       ///< for a tombstone: empty and is_null
+  bool is_null = false;
+  std::span<const HeaderView> headers;
+};
+
+struct Header {
+  std::string name;
+  std::string value;
+};
+
+/// One record to be written. `topic` is the full name.
+struct OutputRecord {
+  std::string topic;
+  int32_t partition = -1;             ///< -1: murmur2 of the key
+  std::string key;
+  std::optional<std::string> value;   ///< nullopt: tombstone
+  std::vector<Header> headers;
+  EventTime record_time;              ///< Min(): the log's choice
+
+  size_t Bytes() const {
+    size_t n = topic.size() + key.size() + (value ? value->size() : 0) + 64;
+    for (const Header& h : headers) n += h.name.size() + h.value.size() + 8;
+    return n;
+  }
+};
+
+}  // namespace tidecast

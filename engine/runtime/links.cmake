@@ -1,0 +1,1 @@
+target_link_libraries(tidecast_runtime ${TIDECAST_VISIBILITY} tidecast_operators tidecast_io tidecast_models tidecast_state)

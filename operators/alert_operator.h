@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/core/forecast.h"
+#include "engine/core/time.h"
+#include "operators/alert_options.h"
+
+namespace tidecast {
+
+/// One lifecycle event of an alert (ALERTING.md 3), as plain values; operators/output_encoder.h turns it into JSON.
+struct Alert {
+  std::string id;               ///< fingerprint/episode/revision
+  std::string fingerprint;      ///< 16 hex digits; hashes name, use case, series, direction: never a changing value
+  uint32_t episode = 0;
+  uint32_t revision = 1;
+  std::string name;             ///< "DemandAboveForecast" | "DemandBelowForecast"
+  std::string use_case;
+  std::string series;
+  std::string view;
+  bool high = true;
+  bool firing = true;           ///< false: resolved
+  int severity_number = 13;     ///< OpenTelemetry: info 9, warning 13, error 17, critical 21
+  EventTime bucket_start;
+  EventTime bucket_end;
+  EventTime starts_at;
+  EventTime ends_at;            ///< Min() while firing
+  double observed = 0;
+  double expected = 0;
+  std::vector<float> quantiles; ///< at kLevels
+  double tail_probability = 1;
+  double effect_ratio = 1;
+  double effect_absolute = 0;
+};
+
+/// Turns scores of closed buckets into alerts with a lifecycle. Stateless itself: a series's alert state is a blob that the
+/// caller keeps beside the model's (empty = nothing ever fired).
+/// Thread: safe (const).
+class AlertOperator {
+ public:
+  AlertOperator(AlertOptions options, std::string view) : options_(std::move(options)), view_(std::move(view)) {}
+  /// `age_buckets`: of each series. Appends at most one alert a series, in the order of `scores`.
+  void OnScores(EventTime bucket_start, EventTime bucket_end, std::span<const BucketScore> scores,
+                std::span<const uint32_t> age_buckets, std::span<std::string> states, std::vector<Alert>* out) const;
+
+ private:
+  AlertOptions options_;
+  std::string view_;
+};
+
+}  // namespace tidecast

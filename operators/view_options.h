@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/core/event.h"
+#include "engine/core/forecast.h"
+#include "engine/core/time.h"
+
+namespace tidecast {
+
+enum class Aggregate : uint8_t { kCount, kSum, kMax, kMin, kMean, kLast, kDistinct };
+
+/// Which events of the input a feature takes, by the sign of the quantity.
+enum class SignFilter : uint8_t { kAll, kPositive, kNegative };
+
+enum class DistinctOf : uint8_t { kCustomer, kSession, kCategory, kCountry };
+
+/// One column of a view: an aggregate over a bucket's events of one input.
+struct FeatureOptions {
+  std::string name;
+  std::string input;                 ///< name of an input of the config
+  Aggregate aggregate = Aggregate::kCount;
+  NumberField field = NumberField::kQuantity;  ///< not for count and distinct
+  bool absolute = false;             ///< take |value|
+  SignFilter sign = SignFilter::kAll;
+  std::optional<ClickAction> action; ///< clicks only
+  DistinctOf distinct = DistinctOf::kCustomer;
+};
+
+enum class BucketUnit : uint8_t { kSecond, kMinute, kHour, kDay, kWeek, kMonth };
+
+/// Which buckets exist. kAll: every one. kLearned: SEMANTICS.md 2. kWeekdays: an explicit set, minus `holidays`.
+enum class OpenRule : uint8_t { kAll, kLearned, kWeekdays };
+
+struct CalendarOptions {
+  BucketUnit unit = BucketUnit::kDay;
+  int count = 1;                     ///< buckets are `count` units long, aligned to the zone's midnight (weeks: Monday, months: the 1st)
+  std::string zone = "UTC";
+  OpenRule open = OpenRule::kAll;
+  std::vector<int> weekdays;         ///< 1 = Monday .. 7 = Sunday, for kWeekdays
+  std::vector<std::string> holidays; ///< YYYY-MM-DD, closed
+  int open_minute = 0;               ///< business hours within the day, local time; sub-daily buckets outside are closed
+  int close_minute = 24 * 60;
+};
+
+enum class WindowKind : uint8_t { kHopping, kSession };
+
+/// A further window over the same features, published to its own topic.
+struct WindowOptions {
+  WindowKind kind = WindowKind::kHopping;
+  std::string name;                  ///< e.g. "hour"; topic <ns>.features.<name>
+  int size_buckets = 60;             ///< hopping: combined from this many panes, moving by one bucket
+  Duration gap{};                    ///< session
+};
+
+/// A view: how events become series (SEMANTICS.md 1).
+struct ViewOptions {
+  std::string name = "sku";
+  std::string group_by = "key";
+  CalendarOptions calendar;
+  std::vector<FeatureOptions> features;
+  std::vector<WindowOptions> windows;
+  std::string target = "units";      ///< name of a feature
+  int horizon = 14;
+  std::optional<ValueDomain> domain; ///< nothing: inferred in the warm-up
+  Duration allowed_lateness{};       ///< after a bucket's close an event may still revise it
+  bool emit_empty = true;            ///< a row for every known series and open bucket; false: only for buckets with events
+  std::vector<std::string> past_covariates;   ///< features handed to the model as seen
+  bool publish_features = true;
+  bool forecast = true;
+};
+
+}  // namespace tidecast

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/core/bucket.h"
+#include "engine/core/event.h"
+#include "engine/core/stateful.h"
+#include "operators/view_options.h"
+
+namespace tidecast {
+
+/// Receives what a task's windows produce, in a fixed order. Views are valid during the call.
+class WindowSink {
+ public:
+  virtual ~WindowSink() = default;
+  /// A bucket closed, or a closed one was revised.
+  virtual void OnBucket(const ClosedBucket& bucket) = 0;
+  /// A further window (hopping, session) of the view closed or was revised.
+  virtual void OnWindow(const ClosedBucket& window, uint16_t window_index) = 0;
+  /// A whole bucket is over: `open` false means that it was closed by the calendar (no rows were made for it).
+  virtual void OnBucketEnd(uint16_t view, EventTime start, EventTime end, bool open) = 0;
+};
+
+enum class Verdict : uint8_t {
+  kAccepted,
+  kLate,        ///< its bucket had closed by its own partition's watermark, but within allowed lateness: it counts (revises)
+  kTooLate,     ///< beyond allowed lateness in every view: not counted, goes to the late topic
+  kDuplicate,   ///< its id was seen before
+};
+
+/// Which buckets had input in any task of any instance (calendar `learned`). Filled by the runtime between steps.
+class ActivityBoard {
+ public:
+  virtual ~ActivityBoard() = default;
+  enum class Answer : uint8_t { kActive, kQuiet, kUnknown };
+  virtual Answer Ask(uint16_t view, EventTime bucket_start) const = 0;
+};
+
+/// The keyed windows of one task, all views: panes by (series, bucket), closed in order of (end, series name).
+/// One touch of a pane an event; hopping windows are combined from panes; sessions kept per series.
+/// Closing is a resumable walk: OnWatermark makes at most `rows_max` rows a call and keeps its cursor in state.
+/// State: dictionary of series, panes of open and still revisable buckets, de-duplication ids, facts, cursor.
+/// Thread: confined.  Errors: Reload only.
+class WindowAggregator : public Stateful {
+ public:
+  /// `inputs`: names and kinds by Event::input. `dedupe_keep[i]`: how long ids of input i are remembered (0: no de-duplication).
+  struct Options {
+    std::vector<ViewOptions> views;
+    std::vector<std::string> input_names;
+    std::vector<InputKind> input_kinds;
+    std::vector<Duration> dedupe_keep;
+  };
+  static Result<std::unique_ptr<WindowAggregator>> Make(const Options& options);
+
+  /// Adds one event. `judged_by`: see WatermarkTracker::OnEvent. Revisions of closed buckets come out at the next OnWatermark.
+  virtual Verdict OnEvent(const Event& event, EventTime judged_by) = 0;
+  /// Closes what the watermark has passed and emits pending revisions. Returns true when nothing is left to do at this watermark.
+  virtual bool OnWatermark(EventTime watermark, const ActivityBoard& activity, WindowSink& sink, size_t rows_max) = 0;
+  /// Buckets of view v in which this task saw an event of the target's input, and that are not yet closed; for the ActivityBoard.
+  virtual void ActiveBuckets(uint16_t view, std::vector<EventTime>* starts) const = 0;
+  /// Value so far of the open bucket of a series (the page's live bucket); NaN when there is none.
+  virtual double OpenValue(uint16_t view, std::string_view series, size_t feature) const = 0;
+  virtual size_t series_count(uint16_t view) const = 0;
+  virtual size_t memory_bytes() const = 0;
+};
+
+}  // namespace tidecast

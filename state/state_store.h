@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/core/stateful.h"
+
+namespace tidecast {
+
+/// Rows that change together. In the order of the calls; the last word on a key wins.
+/// Thread: confined.
+class StateBatch {
+ public:
+  struct Row {
+    Family family;
+    bool is_delete;
+    std::string key;
+    std::string value;
+  };
+  struct Range {
+    Family family;
+    std::string from;  ///< included
+    std::string to;    ///< excluded
+  };
+  void Put(Family family, std::string_view key, std::string_view value) {
+    bytes_ += key.size() + value.size() + 16;
+    rows_.push_back({family, false, std::string(key), std::string(value)});
+  }
+  void Delete(Family family, std::string_view key) {
+    bytes_ += key.size() + 16;
+    rows_.push_back({family, true, std::string(key), {}});
+  }
+  /// Ranges are applied before the rows.
+  void DeleteRange(Family family, std::string_view from, std::string_view to) {
+    ranges_.push_back({family, std::string(from), std::string(to)});
+  }
+  void Append(StateBatch&& other);
+  void Clear();
+  bool empty() const { return rows_.empty() && ranges_.empty(); }
+  size_t bytes() const { return bytes_; }
+  const std::vector<Row>& rows() const { return rows_; }
+  const std::vector<Range>& ranges() const { return ranges_; }
+
+ private:
+  std::vector<Row> rows_;
+  std::vector<Range> ranges_;
+  size_t bytes_ = 0;
+};
+
+/// The instance's local state: ordered keys in a few families, written in atomic batches.
+/// What one batch wrote survives a killed process whole or not at all; `Sync` makes it survive a power loss.
+/// Errors: kIo, kNoSpace (nothing of the batch was applied), kCorruption.
+/// Thread: safe; one writer at a time.
+class StateStore {
+ public:
+  virtual ~StateStore() = default;
+  virtual Status Write(const StateBatch& batch) = 0;
+  virtual Result<bool> Get(Family family, std::string_view key, std::string* value) const = 0;
+  /// Visits keys in [from, to) in order until `visit` returns false. An empty `to` means: to the end of the family.
+  virtual Status Scan(Family family, std::string_view from, std::string_view to,
+                      const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
+  virtual Status Sync() = 0;
+  /// Bytes of memory that the store holds now (caches, write buffers).
+  virtual size_t MemoryBytes() const = 0;
+};
+
+struct StateStoreOptions {
+  std::string directory;
+  size_t memory_bytes_max = 128ULL << 20;  ///< block cache and write buffers together
+  bool read_only = false;
+};
+
+/// Opens or creates the RocksDB store in `options.directory`; refuses a directory that another process holds (kFenced),
+/// that may not be written (kPermission), or whose format is newer than this build (kVersion).
+Result<std::unique_ptr<StateStore>> OpenRocksStore(const StateStoreOptions& options);
+/// A store in memory, with the same contract, for tests and the simulation.
+std::unique_ptr<StateStore> MakeMemoryStore();
+
+}  // namespace tidecast
