@@ -61,12 +61,21 @@ class WindowAggregator : public Stateful {
   virtual Verdict OnEvent(const Event& event, EventTime judged_by) = 0;
   /// Closes what the watermark has passed and emits pending revisions. Returns true when nothing is left to do at this watermark.
   virtual bool OnWatermark(EventTime watermark, const ActivityBoard& activity, WindowSink& sink, size_t rows_max) = 0;
+  /// The smallest watermark at which OnWatermark has a bucket or window to close; Max() when nothing is open. The caller
+  /// asks after each event (keep it a member read), so that a bucket closes exactly where the watermark passes its end.
+  EventTime next_close() const { return next_close_; }
+  /// Whether revisions wait for the next OnWatermark.
+  bool has_revisions() const { return has_revisions_; }
   /// Buckets of view v in which this task saw an event of the target's input, and that are not yet closed; for the ActivityBoard.
   virtual void ActiveBuckets(uint16_t view, std::vector<EventTime>* starts) const = 0;
   /// Value so far of the open bucket of a series (the page's live bucket); NaN when there is none.
   virtual double OpenValue(uint16_t view, std::string_view series, size_t feature) const = 0;
   virtual size_t series_count(uint16_t view) const = 0;
   virtual size_t memory_bytes() const = 0;
+
+ protected:
+  EventTime next_close_ = EventTime::Max();
+  bool has_revisions_ = false;
 };
 
 }  // namespace tidecast
