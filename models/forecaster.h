@@ -78,6 +78,8 @@ class Forecaster {
  public:
   virtual ~Forecaster() = default;
   virtual void BeginRound(const BucketContext& context, size_t blocks) = 0;
+  /// Goes on with a round after ReloadShared: as BeginRound, but keeps what the blocks so far have gathered.
+  virtual void ResumeRound(const BucketContext& context, size_t blocks) = 0;
   /// rows, states, scores: one entry a series of the block. Scores are of the one-step-ahead forecast stored in the state.
   virtual void ScoreAndLearnBlock(size_t block, std::span<const SeriesRow> rows, std::span<std::string> states,
                                   std::span<BucketScore> scores) = 0;
