@@ -1,0 +1,41 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "engine/core/stateful.h"
+#include "operators/bucket_calendar.h"
+#include "operators/window_aggregator.h"
+
+namespace tidecast {
+
+/// The instance's ActivityBoard: which buckets had input in any of its tasks. Filled between steps, read by the tasks.
+/// A bucket is quiet when every task's watermark has passed its end and none reported it.
+/// Thread: Ask may run side by side; all else is confined.
+class ActivityTable final : public ActivityBoard, public Stateful {
+ public:
+  /// A task that is further behind than this many active buckets (a partition taken over late) can no longer ask.
+  static constexpr size_t kBucketsKept = 4096;
+
+  explicit ActivityTable(std::vector<const BucketCalendar*> calendars) : calendars_(std::move(calendars)), active_(calendars_.size()) {}
+
+  void Report(uint16_t view, EventTime bucket_start);
+  /// The least watermark of the instance's tasks; moves on between steps.
+  void SetPassed(EventTime passed) { passed_ = passed; }
+  Answer Ask(uint16_t view, EventTime bucket_start) const override;
+
+  void Save(Epoch epoch, DeltaSink& out) override;
+  void OnCommitted(Epoch) override {}
+  Status Reload(const StateReader& store) override;
+  bool dirty() const { return !changed_.empty(); }
+
+ private:
+  std::vector<const BucketCalendar*> calendars_;   ///< by view; outlive the table
+  std::vector<std::set<EventTime>> active_;        ///< by view; the newest kBucketsKept
+  EventTime passed_ = EventTime::Min();
+  std::map<std::pair<uint16_t, EventTime>, bool> changed_;  ///< true: to be put, false: to be deleted
+};
+
+}  // namespace tidecast

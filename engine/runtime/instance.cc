@@ -1,0 +1,520 @@
+#include "engine/runtime/instance.h"
+
+#include <algorithm>
+#include <set>
+
+#include "engine/core/hash.h"
+#include "state/key_codec.h"
+
+namespace tidecast {
+namespace {
+
+constexpr size_t kRecordsPerPoll = 8192;
+constexpr size_t kBytesPerPoll = 4 << 20;
+constexpr size_t kBytesPerTurn = 8 << 20;
+constexpr Epoch kEpochsBetweenHints = 64;
+constexpr uint8_t kInstanceRecordVersion = 1;
+
+}  // namespace
+
+Instance::Instance(std::unique_ptr<TaskPlan> plan, Parts parts) : plan_(std::move(plan)), parts_(parts) {
+  layout_.series_topic = plan_->options.name_space + ".changelog.series";
+  layout_.model_topic = plan_->options.name_space + ".changelog.model";
+  committer_ = nullptr;
+}
+
+Status Instance::Start() {
+  TC_RETURN_IF_ERROR(parts_.transport.Open());
+  TC_RETURN_IF_ERROR(PrepareTopics());
+  const size_t memory = plan_->options.memory_limit_bytes;
+  TC_ASSIGN_OR_RETURN(model_, ModelTask::Make(*plan_, parts_.store, memory == 0 ? 256ULL << 20 : memory / 4));
+  std::vector<const BucketCalendar*> calendars;
+  for (const TaskPlan::View& view : plan_->views) calendars.push_back(view.calendar.get());
+  activity_ = std::make_unique<ActivityTable>(std::move(calendars));
+  committer_ = std::make_unique<EpochCommitter>(parts_.transport, parts_.store, layout_, plan_->options.instance, parts_.faults);
+  restorer_ = std::make_unique<ChangelogRestorer>(parts_.transport, parts_.store, layout_, plan_->options.instance);
+  std::vector<std::string> topics;
+  for (const InputOptions& input : plan_->options.inputs) topics.push_back(input.topic);
+  return parts_.transport.Join(topics);
+}
+
+Status Instance::PrepareTopics() {
+  const EngineOptions& options = plan_->options;
+  const bool is_kafka = options.transport == TransportKind::kKafka;
+  for (const InputOptions& input : options.inputs) {
+    Result<TopicInfo> info = parts_.transport.DescribeTopic(input.topic);
+    if (!info.ok() && info.status().code() == Code::kNotFound && !is_kafka) {
+      TC_RETURN_IF_ERROR(parts_.transport.CreateTopic({input.topic, options.partitions, {}}));
+      info = parts_.transport.DescribeTopic(input.topic);
+    }
+    if (!info.ok() && info.status().code() == Code::kNotFound) {
+      return Status(Code::kNoInput, fmt::format("an input topic does not exist: {}", input.topic), Domain::kExternal)
+          .WithRemedy(fmt::format("create it, e.g. with {} partitions, or correct inputs.{}.topic", options.partitions, input.name));
+    }
+    TC_RETURN_IF_ERROR(std::move(info).status());
+    input_partitions_.push_back(info->partitions);
+    if (info->partitions != input_partitions_.front()) {
+      return Status(Code::kConfig,
+                    fmt::format("inputs of one stage must have equal partition counts: {} has {}, {} has {}", options.inputs.front().topic,
+                                input_partitions_.front(), input.topic, info->partitions),
+                    Domain::kExternal)
+          .WithRemedy("recreate one of the topics; the same SKU must be in the same partition of each");
+    }
+  }
+  const int32_t partitions = input_partitions_.empty() ? options.partitions : input_partitions_.front();
+  const std::vector<std::pair<std::string, std::string>> compact = {{"cleanup.policy", "compact"}};
+  std::vector<TopicSpec> specs = {{options.name_space + ".forecasts", partitions, compact},
+                                  {options.name_space + ".alerts", partitions, {}},
+                                  {options.name_space + ".alerts.state", partitions, compact},
+                                  {options.name_space + ".late", partitions, {}},
+                                  {options.name_space + ".dlq", partitions, {}}};
+  bool features = false;
+  for (const ViewOptions& view : options.views) {
+    features |= view.publish_features;
+    for (const WindowOptions& window : view.windows) specs.push_back({options.name_space + ".features." + window.name, partitions, {}});
+  }
+  if (features) specs.push_back({options.name_space + ".features", partitions, {}});
+  if (parts_.transport.needs_changelog()) {
+    constexpr int32_t kModelPartitions = 16;
+    layout_.model_partition = PartitionOf(options.instance, kModelPartitions);
+    const std::vector<std::pair<std::string, std::string>> changelog = {{"cleanup.policy", "compact"}, {"min.compaction.lag.ms", "86400000"}};
+    specs.push_back({layout_.series_topic, partitions, changelog});
+    specs.push_back({layout_.model_topic, kModelPartitions, changelog});
+  }
+  for (const TopicSpec& spec : specs) TC_RETURN_IF_ERROR(parts_.transport.CreateTopic(spec));
+  return Status::Ok();
+}
+
+Status Instance::OnEvent(const TransportEvent& event) {
+  switch (event.kind) {
+    case TransportEvent::Kind::kAssigned: {
+      std::set<uint16_t> partitions;
+      for (const TopicPartition& tp : event.partitions) partitions.insert(static_cast<uint16_t>(tp.partition));
+      return BeginRestore({partitions.begin(), partitions.end()});
+    }
+    case TransportEvent::Kind::kRevoked:
+      revoked_ = true;
+      return Status::Ok();
+    case TransportEvent::Kind::kLost:
+      lost_ = true;
+      committer_->Abort();
+      return Status::Ok();
+    case TransportEvent::Kind::kTransaction:
+      committer_->OnTransaction(event);
+      return Status::Ok();
+    case TransportEvent::Kind::kUnreachable:
+      failure_ = event.status.message();
+      parts_.metrics.Gauge("tidecast_broker_reachable", "1 while a broker answers").Set(0);
+      return Status::Ok();
+    case TransportEvent::Kind::kReachable:
+      failure_.clear();
+      parts_.metrics.Gauge("tidecast_broker_reachable", "1 while a broker answers").Set(1);
+      return Status::Ok();
+    case TransportEvent::Kind::kFailed:
+      return event.status;
+  }
+  return Status::Ok();
+}
+
+Status Instance::BeginRestore(std::vector<uint16_t> partitions) {
+  TC_CHECK(!committer_->busy());
+  partitions_ = std::move(partitions);
+  tasks_.clear();
+  open_outputs_.clear();
+  open_bytes_ = 0;
+  revoked_ = lost_ = false;
+  state_ = State::kRestoring;
+  if (parts_.transport.needs_changelog()) restorer_->Start(partitions_);
+  return Status::Ok();
+}
+
+Result<bool> Instance::StepRestore(int wait_ms) {
+  if (parts_.transport.needs_changelog()) {
+    TC_ASSIGN_OR_RETURN(const bool restored, restorer_->Step(wait_ms));
+    if (!restored) return true;
+    parts_.metrics.Counter("tidecast_restore_rows_total", "Changelog rows applied by restores").Set(static_cast<double>(restorer_->rows_applied()));
+    parts_.metrics.Counter("tidecast_restore_orphan_rows_total", "Rows of torn transactions that restores left out")
+        .Set(static_cast<double>(restorer_->orphan_rows()));
+  }
+  std::vector<SeriesTask::Input> inputs;
+  for (uint16_t i = 0; i < plan_->options.inputs.size(); ++i) inputs.push_back({i, input_partitions_[i]});
+  tasks_.clear();
+  for (const uint16_t partition : partitions_) {
+    TC_ASSIGN_OR_RETURN(auto task, SeriesTask::Make(partition, *plan_, inputs));
+    tasks_.push_back(std::move(task));
+  }
+  TC_RETURN_IF_ERROR(RollBack());
+  state_ = State::kRunning;
+  last_cut_ = parts_.clock.Now();
+  PublishStatus(true);
+  return true;
+}
+
+Status Instance::RollBack() {
+  open_outputs_.clear();
+  open_bytes_ = 0;
+  TC_RETURN_IF_ERROR(activity_->Reload(TaskStateReader(parts_.store, {Stage::kInstance, 0})));
+  std::vector<Position> positions;
+  first_handle_.clear();
+  for (const auto& task : tasks_) {
+    TC_RETURN_IF_ERROR(task->Reload(parts_.store));
+    next_seq_ = std::max(next_seq_, task->stored_seq() + 1);
+    first_handle_.push_back(static_cast<uint32_t>(positions.size()));
+    for (size_t s = 0; s < task->source_count(); ++s) positions.push_back(task->position(s));
+  }
+  std::string value;
+  TC_ASSIGN_OR_RETURN(const bool found, TaskStateReader(parts_.store, {Stage::kInstance, 0}).Get(Family::kMeta, "commit", &value));
+  if (found) {
+    ByteReader bytes(value);
+    if (const uint8_t version = bytes.U8(); version != kInstanceRecordVersion) {
+      return Status(Code::kVersion, fmt::format("the instance's commit record has format {}, this build reads {}", version, kInstanceRecordVersion));
+    }
+    next_seq_ = std::max(next_seq_, bytes.U64() + 1);
+    forecasts_ = bytes.I64();
+    alerts_ = bytes.I64();
+    model_->set_alerts_firing(bytes.I64());
+    TC_RETURN_IF_ERROR(bytes.Finish("the instance's commit record"));
+  }
+  TC_RETURN_IF_ERROR(model_->Reload(partitions_));
+  TC_RETURN_IF_ERROR(parts_.transport.StartAt(positions));
+  if (bounded_) return FinishAtEnd();
+  return Status::Ok();
+}
+
+Status Instance::FinishAtEnd() {
+  bounded_ = true;
+  for (const auto& task : tasks_) {
+    for (size_t s = 0; s < task->source_count(); ++s) {
+      TC_ASSIGN_OR_RETURN(const int64_t end, parts_.transport.EndOffset(task->topic_partition(s)));
+      task->SetEnd(s, end);
+    }
+  }
+  return Status::Ok();
+}
+
+Result<bool> Instance::StepCommit() {
+  const EpochCommitter::State before = committer_->state();
+  committer_->Step();
+  if (committer_->state() == EpochCommitter::State::kCommitted) {
+    TC_RETURN_IF_ERROR(OnCommitted(committer_->Take()));
+    return true;
+  }
+  if (committer_->state() == EpochCommitter::State::kFailed) {
+    TC_RETURN_IF_ERROR(OnCommitFailed());
+    return true;
+  }
+  return committer_->state() != before;
+}
+
+Status Instance::OnCommitted(EpochCut cut) {
+  for (const auto& task : tasks_) task->OnCommitted(cut.epoch);
+  model_->OnCommitted(cut.epoch);
+  activity_->OnCommitted(cut.epoch);
+  ++committed_epochs_;
+  parts_.metrics.Counter("tidecast_epochs_total", "Committed epochs").Add(1);
+  parts_.metrics.Gauge("tidecast_last_commit_timestamp_seconds", "When the newest epoch was committed")
+      .Set(static_cast<double>(parts_.clock.Now().us) / 1e6);
+  if (parts_.observer != nullptr && !cut.outputs.empty()) parts_.observer->OnCommitted(cut.outputs);
+  if (parts_.transport.needs_changelog() && committed_epochs_ % kEpochsBetweenHints == 0) TC_RETURN_IF_ERROR(restorer_->RememberEnds(partitions_));
+  return Status::Ok();
+}
+
+Status Instance::OnCommitFailed() {
+  const Outcome outcome = committer_->outcome();
+  Status why = committer_->status();
+  committer_->Take();
+  parts_.metrics.Counter("tidecast_epoch_failures_total", "Epochs that were rolled back, by outcome",
+                         {{"outcome", outcome == Outcome::kAbortable ? "aborted" : outcome == Outcome::kUnknown ? "unknown" : "fatal"}})
+      .Add(1);
+  if (outcome == Outcome::kFenced) return why;
+  if (why.code() == Code::kNoSpace || why.code() == Code::kIo || why.code() == Code::kPermission || why.code() == Code::kCorruption) return why;
+  if (lost_) {
+    lost_ = false;
+    state_ = State::kJoining;
+    tasks_.clear();
+    return Status::Ok();
+  }
+  if (outcome == Outcome::kAbortable) return RollBack();
+  // Nobody knows what became of the epoch: a new producer fences the old one, then the changelog's tail decides.
+  TC_RETURN_IF_ERROR(parts_.transport.RenewProducer());
+  return BeginRestore(partitions_);
+}
+
+EventTime Instance::ClosedUpTo() const {
+  EventTime least = EventTime::Max();
+  bool any = false;
+  for (const auto& task : tasks_) {
+    if (task->idle()) continue;
+    any = true;
+    least = std::min(least, task->closed_up_to());
+  }
+  return any ? least : EventTime::Min();
+}
+
+bool Instance::AllEnded() const {
+  return std::all_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task->ended() && task->drained(); });
+}
+
+bool Instance::drained() const {
+  return state_ == State::kRunning && std::all_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task->drained(); }) &&
+         model_->idle(ClosedUpTo());
+}
+
+Result<bool> Instance::Poll() {
+  bool any = false;
+  const ProcessingTime now = parts_.clock.Now();
+  for (size_t t = 0; t < tasks_.size(); ++t) {
+    SeriesTask& task = *tasks_[t];
+    for (size_t s = 0; s < task.source_count(); ++s) {
+      if (!task.WantsRecords(s)) continue;
+      RecordBatch& batch = task.PrepareBatch(s, parts_.transport);
+      TC_ASSIGN_OR_RETURN(const PollResult result, parts_.transport.Poll(first_handle_[t] + static_cast<uint32_t>(s), kRecordsPerPoll, kBytesPerPoll, batch));
+      any |= !batch.records().empty();
+      task.OnPolled(s, result, now);
+    }
+  }
+  return any;
+}
+
+void Instance::JoinOutputs(std::vector<TaskStepOutput>& outputs) {
+  for (TaskStepOutput& output : outputs) {
+    for (OutputRecord& record : output.records) {
+      open_bytes_ += record.Bytes();
+      open_outputs_.push_back(std::move(record));
+    }
+    if (parts_.sink != nullptr) {
+      for (const OwnedBucket& bucket : output.buckets) {
+        parts_.sink->OnBucket({bucket.view, bucket.series, bucket.start, bucket.end, bucket.revision, EventTime::Min(), bucket.features, {}});
+      }
+      for (const OutputRecord& record : output.late) parts_.sink->OnLate(record);
+      for (const OutputRecord& record : output.dead) parts_.sink->OnDeadLetter(record);
+    }
+    for (QueuedRow& row : output.rows) model_->OnRow(std::move(row));
+    for (const BucketOver& over : output.over) model_->OnBucketOver(over);
+  }
+}
+
+Result<bool> Instance::Work() {
+  const size_t bytes_max = plan_->options.epoch_bytes_max;
+  if (open_bytes_ >= bytes_max) return false;  // backpressure: the epoch in flight must end first
+  bool worked = false;
+  // The model goes first: tasks do not run ahead of rounds that are due, so that what waits is bounded.
+  if (model_->idle(ClosedUpTo()) && !revoked_ && !stopping_) {
+    TC_ASSIGN_OR_RETURN(worked, Poll());
+    std::vector<EventTime> starts;
+    EventTime passed = EventTime::Max();
+    for (const auto& task : tasks_) {
+      for (uint16_t v = 0; v < plan_->views.size(); ++v) {
+        if (plan_->options.views[v].calendar.open != OpenRule::kLearned) continue;
+        starts.clear();
+        task->windows().ActiveBuckets(v, &starts);
+        for (const EventTime start : starts) activity_->Report(v, start);
+      }
+      if (!task->idle()) passed = std::min(passed, task->watermark());
+    }
+    activity_->SetPassed(tasks_.empty() ? EventTime::Min() : passed);
+    std::vector<TaskStepOutput> outputs(tasks_.size());
+    parts_.executor.ParallelFor(tasks_.size(), [&](size_t t) { tasks_[t]->Process(*activity_, kBytesPerTurn, outputs[t]); });
+    for (const TaskStepOutput& output : outputs) worked |= output.progressed;
+    JoinOutputs(outputs);
+  }
+  ModelTask::Output output;
+  TC_ASSIGN_OR_RETURN(const bool learned, model_->Step(ClosedUpTo(), parts_.executor, bytes_max - std::min(bytes_max - 1, open_bytes_), parts_.sink, output));
+  forecasts_ += output.forecasts;
+  alerts_ += output.alerts;
+  open_bytes_ += output.bytes;
+  for (OutputRecord& record : output.records) open_outputs_.push_back(std::move(record));
+  return worked || learned;
+}
+
+bool Instance::Dirty() const {
+  return !open_outputs_.empty() || model_->dirty() || activity_->dirty() ||
+         std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task->dirty(); });
+}
+
+bool Instance::CutIsDue() const {
+  if (committer_->state() != EpochCommitter::State::kIdle || !Dirty()) return false;
+  const size_t dirty = open_bytes_ + model_->dirty_bytes();
+  return dirty >= plan_->options.epoch_bytes_max || parts_.clock.Now() - last_cut_ >= plan_->options.commit_interval;
+}
+
+void Instance::Cut() {
+  EpochCut cut;
+  cut.epoch = epoch_++;
+  cut.seq = next_seq_++;
+  cut.outputs = std::move(open_outputs_);
+  open_outputs_.clear();
+  open_bytes_ = 0;
+  model_->Save(cut.epoch, cut.state);
+  // The model writes into the key ranges of series tasks: those must have a commit record of this seq, too.
+  std::set<uint16_t> touched;
+  for (const StateBatch::Row& row : cut.state.rows()) {
+    if (static_cast<Stage>(row.key[0]) != Stage::kSeries) continue;
+    touched.insert(static_cast<uint16_t>((static_cast<unsigned char>(row.key[1]) << 8) | static_cast<unsigned char>(row.key[2])));
+  }
+  for (const auto& task : tasks_) {
+    if (!task->dirty() && !touched.contains(task->id().partition)) continue;
+    task->Save(cut.epoch, cut.seq, cut.state);
+    for (size_t s = 0; s < task->source_count(); ++s) {
+      if (task->position(s).next_offset >= 0) cut.positions.push_back(task->position(s));
+    }
+  }
+  TaskDeltaSink instance(cut.state, {Stage::kInstance, 0});
+  activity_->Save(cut.epoch, instance);
+  instance.Put(Family::kMeta, "commit", ByteWriter().U8(kInstanceRecordVersion).U64(cut.seq).I64(forecasts_).I64(alerts_).I64(model_->alerts_firing()).view());
+  last_cut_ = parts_.clock.Now();
+  committer_->Start(std::move(cut));
+}
+
+Result<Instance::Progress> Instance::Step(int wait_ms) {
+  std::vector<TransportEvent> events;
+  parts_.transport.Step(wait_ms, &events);
+  for (const TransportEvent& event : events) TC_RETURN_IF_ERROR(OnEvent(event));
+  TC_ASSIGN_OR_RETURN(bool worked, StepCommit());
+  worked |= !events.empty();
+  switch (state_) {
+    case State::kJoining:
+      break;
+    case State::kRestoring: {
+      TC_ASSIGN_OR_RETURN(const bool restored, StepRestore(wait_ms));
+      worked |= restored;
+      break;
+    }
+    case State::kRunning: {
+      if (lost_) {
+        if (committer_->busy()) break;
+        lost_ = false;
+        tasks_.clear();
+        state_ = State::kJoining;
+        break;
+      }
+      // A revocation or a stop lets the round under way end, so that no round is left to somebody who has not all its rows.
+      const bool winding_down = revoked_ || stopping_;
+      if (!winding_down || !model_->between_rounds()) {
+        TC_ASSIGN_OR_RETURN(const bool done, Work());
+        worked |= done;
+      }
+      const bool ended = bounded_ && AllEnded() && model_->idle(EventTime::Max());
+      const bool settle = ended || (winding_down && model_->between_rounds());
+      if (CutIsDue() || (settle && Dirty() && committer_->state() == EpochCommitter::State::kIdle)) {
+        Cut();
+        TC_RETURN_IF_ERROR(StepCommit().status());
+        worked = true;
+      }
+      if (settle && !Dirty() && committer_->state() == EpochCommitter::State::kIdle) {
+        if (revoked_) {
+          revoked_ = false;
+          tasks_.clear();
+          state_ = State::kJoining;
+          parts_.transport.ReleaseRevoked();
+        } else {
+          state_ = State::kFinished;
+          parts_.transport.Leave();
+        }
+        worked = true;
+      }
+      break;
+    }
+    case State::kFinished:
+      PublishStatus(true);
+      return Progress::kFinished;
+  }
+  if (stopping_ && (state_ == State::kJoining || state_ == State::kRestoring)) {
+    state_ = State::kFinished;
+    parts_.transport.Leave();
+  }
+  PublishStatus(false);
+  return worked ? Progress::kWorked : Progress::kIdle;
+}
+
+EventCounts Instance::counts() const {
+  EventCounts sum;
+  for (const auto& task : tasks_) sum += task->counts();
+  return sum;
+}
+
+LiveStatus Instance::Look() const {
+  LiveStatus status;
+  switch (state_) {
+    case State::kJoining: status.state = "starting"; break;
+    case State::kRestoring: status.state = "restoring"; break;
+    case State::kRunning: status.state = stopping_ || revoked_ ? "draining" : "running"; break;
+    case State::kFinished: status.state = "finished"; break;
+  }
+  if (!failure_.empty()) status.state = "failed";
+  status.ready = state_ == State::kRunning;
+  const EventCounts sum = counts();
+  status.events_read = sum.events_read;
+  status.events_accepted = sum.events_accepted;
+  status.returns = sum.returns;
+  status.late_revised = sum.late_revised;
+  status.too_late = sum.too_late;
+  status.dead_lettered = sum.dead_lettered;
+  status.duplicates = sum.duplicates;
+  status.forecasts = forecasts_;
+  status.alerts = alerts_;
+  status.alerts_firing = model_ ? model_->alerts_firing() : 0;
+  status.epochs = static_cast<int64_t>(committed_epochs_);
+  status.events_per_second = events_per_second_;
+  status.watermark = EventTime::Max();
+  for (const auto& task : tasks_) {
+    for (uint16_t v = 0; v < plan_->views.size(); ++v) status.series += static_cast<int64_t>(task->windows().series_count(v));
+    if (!task->idle()) status.watermark = std::min(status.watermark, task->watermark());
+  }
+  if (model_ && !plan_->views.empty()) {
+    if (const ForecastOperator* forecast = model_->forecast_operator(0)) {
+      const ForecasterStats stats = forecast->forecaster().Stats();
+      status.figures["rounds"] = static_cast<double>(forecast->rounds());
+      status.figures["net_steps"] = static_cast<double>(stats.net_steps);
+      status.figures["net_rejected"] = static_cast<double>(stats.net_rejected);
+      status.figures["net_loss"] = stats.net_loss;
+      status.figures["net_gradient_norm"] = stats.net_gradient_norm;
+      status.expert_weights = stats.expert_weights;
+    }
+  }
+  return status;
+}
+
+void Instance::PublishStatus(bool force) {
+  const ProcessingTime now = parts_.clock.Now();
+  const Duration since = now - last_status_;
+  if (!force && since < std::chrono::milliseconds(250)) return;
+  const int64_t events = counts().events_read;
+  if (since.count() > 0) {
+    events_per_second_ = std::max(0.0, static_cast<double>(events - events_at_last_status_) * 1e6 / static_cast<double>(since.count()));
+  }
+  events_at_last_status_ = events;
+  last_status_ = now;
+  const LiveStatus status = Look();
+  MetricRegistry& metrics = parts_.metrics;
+  const auto set = [&](const char* result, int64_t value) {
+    metrics.Counter("tidecast_events_total", "Events by what became of them", {{"result", result}}).Set(static_cast<double>(value));
+  };
+  set("accepted", status.events_accepted);
+  set("too_late", status.too_late);
+  set("dead_lettered", status.dead_lettered);
+  set("duplicate", status.duplicates);
+  metrics.Counter("tidecast_events_read_total", "Events read").Set(static_cast<double>(status.events_read));
+  metrics.Counter("tidecast_events_late_revised_total", "Accepted events that came after their bucket's close").Set(static_cast<double>(status.late_revised));
+  std::array<int64_t, 16> rejects{};
+  for (const auto& task : tasks_) {
+    for (size_t i = 0; i < rejects.size(); ++i) rejects[i] += task->rejects()[i];
+  }
+  for (size_t i = 0; i <= static_cast<size_t>(RejectReason::kTooLarge); ++i) {
+    metrics.Counter("tidecast_dead_letters_total", "Dead letters by reason", {{"reason", std::string(RejectReasonName(static_cast<RejectReason>(i)))}})
+        .Set(static_cast<double>(rejects[i]));
+  }
+  metrics.Counter("tidecast_forecasts_total", "Forecasts made").Set(static_cast<double>(status.forecasts));
+  metrics.Counter("tidecast_alerts_total", "Alert events made").Set(static_cast<double>(status.alerts));
+  metrics.Gauge("tidecast_alerts_firing", "Alerts firing now").Set(static_cast<double>(status.alerts_firing));
+  metrics.Gauge("tidecast_series", "Series known").Set(static_cast<double>(status.series));
+  metrics.Gauge("tidecast_partitions_assigned", "Partitions of this instance").Set(static_cast<double>(partitions_.size()));
+  if (status.watermark.IsFinite()) {
+    metrics.Gauge("tidecast_watermark_timestamp_seconds", "Least watermark of the tasks").Set(static_cast<double>(status.watermark.us) / 1e6);
+  }
+  metrics.Gauge("tidecast_model_memory_bytes", "Memory of the model stage").Set(model_ ? static_cast<double>(model_->memory_bytes()) : 0);
+  metrics.Gauge("tidecast_store_memory_bytes", "Memory of the state store").Set(static_cast<double>(parts_.store.MemoryBytes()));
+  if (parts_.observer != nullptr) parts_.observer->OnStatus(status);
+}
+
+}  // namespace tidecast

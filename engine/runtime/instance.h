@@ -1,0 +1,122 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/core/clock.h"
+#include "engine/core/executor.h"
+#include "engine/core/metrics.h"
+#include "engine/io/log_transport.h"
+#include "engine/runtime/activity_table.h"
+#include "engine/runtime/changelog_restorer.h"
+#include "engine/runtime/epoch_committer.h"
+#include "engine/runtime/fault_points.h"
+#include "engine/runtime/live_status.h"
+#include "engine/runtime/model_task.h"
+#include "engine/runtime/result_sink.h"
+#include "engine/runtime/series_task.h"
+#include "engine/runtime/task_plan.h"
+
+namespace tidecast {
+
+/// One process of the engine: the series tasks of its partitions, the model task, and the commit of their epochs.
+/// A state machine: Step does a bounded piece of work and says how it went; it owns no thread and never sleeps (but for
+/// `wait_ms` inside the transport when there was nothing to do). The loops that call it are in engine/app/engine_loop.cc.
+///
+/// A step: take what the transport has to tell -> move the commit on -> poll inputs -> run tasks side by side (decode,
+/// watermark, windows) -> hand closed rows to the model -> run rounds -> cut an epoch when it is time.
+/// Thread: confined to the thread that steps it.
+class Instance {
+ public:
+  struct Parts {
+    LogTransport& transport;
+    StateStore& store;
+    Executor& executor;
+    const Clock& clock;
+    MetricRegistry& metrics;
+    FaultPoints& faults;
+    CommitObserver* observer = nullptr;   ///< may be null
+    ResultSink* sink = nullptr;           ///< may be null
+  };
+  enum class Progress : uint8_t { kWorked, kIdle, kFinished };
+
+  Instance(std::unique_ptr<TaskPlan> plan, Parts parts);
+
+  /// Looks at the topics, makes those that are ours, joins the group.
+  /// Errors: kConfig (partition counts differ: both named; an input topic is missing), kUnavailable, kFenced.
+  Status Start();
+  /// Errors end the instance; nothing that was not committed has become visible.
+  Result<Progress> Step(int wait_ms);
+
+  /// Bounded run: read up to what the inputs hold now, close all windows, commit, and be finished.
+  Status FinishAtEnd();
+  /// Finish what is under way, commit, leave the group; then Step returns kFinished.
+  void Stop() { stopping_ = true; }
+
+  /// Everything polled is used up and the model has nothing to do: the feeder may go on.
+  bool drained() const;
+  LiveStatus Look() const;
+  const std::vector<std::unique_ptr<SeriesTask>>& tasks() const { return tasks_; }
+  const ModelTask& model() const { return *model_; }
+  EventCounts counts() const;
+  int64_t forecasts() const { return forecasts_; }
+  int64_t alerts() const { return alerts_; }
+  Epoch committed_epochs() const { return committed_epochs_; }
+
+ private:
+  enum class State : uint8_t { kJoining, kRestoring, kRunning, kFinished };
+
+  Status PrepareTopics();
+  Status OnEvent(const TransportEvent& event);
+  Result<bool> StepCommit();
+  Status OnCommitted(EpochCut cut);
+  Status OnCommitFailed();
+  Status BeginRestore(std::vector<uint16_t> partitions);
+  /// Drops everything uncommitted: all tasks, the model and the positions stand where the store stands.
+  Status RollBack();
+  Result<bool> StepRestore(int wait_ms);
+  Result<bool> Work();
+  Result<bool> Poll();
+  void JoinOutputs(std::vector<TaskStepOutput>& outputs);
+  bool CutIsDue() const;
+  bool Dirty() const;
+  void Cut();
+  EventTime ClosedUpTo() const;
+  bool AllEnded() const;
+  void PublishStatus(bool force);
+
+  std::unique_ptr<TaskPlan> plan_;
+  Parts parts_;
+  std::vector<int32_t> input_partitions_;        ///< by input
+  ChangelogLayout layout_;
+  std::unique_ptr<ModelTask> model_;
+  std::unique_ptr<ActivityTable> activity_;
+  std::unique_ptr<EpochCommitter> committer_;
+  std::unique_ptr<ChangelogRestorer> restorer_;
+
+  State state_ = State::kJoining;
+  bool revoked_ = false;                         ///< partitions must be released once all is committed
+  bool lost_ = false;
+  bool stopping_ = false;
+  bool bounded_ = false;
+  std::vector<uint16_t> partitions_;             ///< of the current assignment
+  std::vector<std::unique_ptr<SeriesTask>> tasks_;
+  std::vector<uint32_t> first_handle_;           ///< of each task's sources in the last StartAt
+
+  Epoch epoch_ = 1;
+  uint64_t next_seq_ = 1;
+  Epoch committed_epochs_ = 0;
+  std::vector<OutputRecord> open_outputs_;
+  size_t open_bytes_ = 0;
+  ProcessingTime last_cut_;
+  ProcessingTime last_status_;
+  int64_t events_at_last_status_ = 0;
+  double events_per_second_ = 0;
+  int64_t forecasts_ = 0;
+  int64_t alerts_ = 0;
+  std::string failure_;
+};
+
+}  // namespace tidecast

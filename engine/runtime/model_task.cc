@@ -1,0 +1,329 @@
+#include "engine/runtime/model_task.h"
+
+#include <algorithm>
+
+#include "models/forecaster.h"
+#include "state/key_codec.h"
+#include "state/task_keyspace.h"
+
+namespace tidecast {
+namespace {
+
+constexpr uint8_t kQueueTable = 0xF0;      // in a series task: view, bucket start, series -> row
+constexpr uint8_t kOverTable = 0xF4;       // in the model task: view, bucket start -> end, open
+constexpr uint8_t kCalendarTable = 0xF5;   // in the model task: view -> done_up_to, OpenBuckets
+constexpr uint8_t kVersion = 1;
+
+std::string QueueKey(uint16_t view, EventTime start, std::string_view series) {
+  return KeyWriter().U8(kQueueTable).U16(view).Time(start).Raw(series).Take();
+}
+std::string OverKey(uint16_t view, EventTime start) { return KeyWriter().U8(kOverTable).U16(view).Time(start).Take(); }
+std::string CalendarKey(uint16_t view) { return KeyWriter().U8(kCalendarTable).U16(view).Take(); }
+
+void PutRow(uint16_t view, EventTime start, EventTime end, ModelRow& row, StateBatch& out) {
+  ByteWriter value;
+  value.U8(kVersion).Time(end).F32(row.target).Varint(row.past.size()).Array<float>(row.past).Varint(row.known.size()).Array<float>(row.known);
+  TaskDeltaSink(out, {Stage::kSeries, row.partition}).Put(Family::kSeries, QueueKey(view, start, row.series), value.view());
+  row.stored = true;
+}
+
+Status ReadRow(std::string_view value, EventTime* end, ModelRow* row) {
+  ByteReader bytes(value);
+  if (const uint8_t version = bytes.U8(); version != kVersion) {
+    return Status(Code::kVersion, fmt::format("a queued row has format {}, this build reads {}", version, kVersion));
+  }
+  *end = bytes.Time();
+  row->target = bytes.F32();
+  row->past.resize(bytes.Count(sizeof(float)));
+  bytes.Array<float>(row->past);
+  row->known.resize(bytes.Count(sizeof(float)));
+  bytes.Array<float>(row->known);
+  row->stored = true;
+  return bytes.Finish("queued row");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ModelTask>> ModelTask::Make(const TaskPlan& plan, const StateStore& store, size_t cache_bytes_max) {
+  std::unique_ptr<ModelTask> task(new ModelTask(plan, store));
+  for (uint16_t v = 0; v < plan.views.size(); ++v) {
+    const ViewOptions& options = plan.options.views[v];
+    View view;
+    view.calendar = OpenBuckets::Make(*plan.views[v].calendar, options.calendar);
+    if (plan.views[v].forecast) {
+      ForecasterOptions model = plan.options.model;
+      model.horizon = options.horizon;
+      model.season_lengths = plan.views[v].calendar->SeasonLengths();
+      model.domain = options.domain.value_or(ValueDomain::kCount);
+      model.past_covariates = plan.views[v].past_features.size();
+      model.calendar_features = plan.views[v].calendar->FeatureCount();
+      TC_ASSIGN_OR_RETURN(auto forecaster, MakeForecaster(model));
+      view.forecast = std::make_unique<ForecastOperator>(v, model, std::move(forecaster), AlertOperator(plan.options.alerts, options.name),
+                                                         store, cache_bytes_max);
+      view.forecast->set_on_round_done([self = task.get(), v](EventTime start, const std::vector<ModelRow>& rows) {
+        for (const ModelRow& row : rows) {
+          if (row.stored) TaskDeltaSink(self->deletes_, {Stage::kSeries, row.partition}).Delete(Family::kSeries, QueueKey(v, start, row.series));
+        }
+      });
+    }
+    task->views_.push_back(std::move(view));
+  }
+  return task;
+}
+
+void ModelTask::OnRow(QueuedRow&& queued) {
+  View& view = views_[queued.view];
+  if (queued.start <= view.done_up_to) {
+    ++rows_skipped_;
+    return;
+  }
+  Pending& pending = view.pending[queued.start];
+  pending.end = queued.end;
+  pending.rows.push_back(std::move(queued.row));
+  dirty_ = true;
+}
+
+void ModelTask::OnBucketOver(const BucketOver& over) {
+  View& view = views_[over.view];
+  if (over.start <= view.done_up_to) return;
+  Pending& pending = view.pending[over.start];
+  if (pending.over) {
+    TC_CHECK_EQ(pending.open, over.open, "two tasks disagree on whether a bucket was open");
+    return;
+  }
+  pending.end = over.end;
+  pending.over = true;
+  pending.open = over.open;
+  dirty_ = true;
+}
+
+bool ModelTask::idle(EventTime closed_up_to) const {
+  return std::all_of(views_.begin(), views_.end(), [&](const View& view) {
+    if (view.forecast && view.forecast->in_round()) return false;
+    return view.pending.empty() || view.pending.begin()->second.end > closed_up_to;
+  });
+}
+
+bool ModelTask::between_rounds() const {
+  return std::none_of(views_.begin(), views_.end(), [](const View& view) { return view.forecast && view.forecast->in_round(); });
+}
+
+size_t ModelTask::dirty_bytes() const {
+  size_t bytes = 0;
+  for (const View& view : views_) {
+    if (view.forecast) bytes += view.forecast->dirty_bytes();
+  }
+  return bytes;
+}
+
+void ModelTask::BeginNext(uint16_t v, ResultSink* sink) {
+  View& view = views_[v];
+  const EventTime start = view.pending.begin()->first;
+  Pending pending = std::move(view.pending.begin()->second);
+  view.pending.erase(view.pending.begin());
+  if (pending.over_stored) TaskDeltaSink(deletes_, {Stage::kModel, v}).Delete(Family::kMeta, OverKey(v, start));
+  view.calendar->OnBucketEnd(start, pending.open);
+  view.done_up_to = start;
+  view.calendar_dirty = true;
+  dirty_ = true;
+  if (sink != nullptr) sink->OnBucketEnd(v, start, pending.end, pending.open);
+  if (!pending.open || !view.forecast || pending.rows.empty()) return;
+  view.forecast->BeginRound(view.calendar->Context(plan_.options.views[v].horizon), std::move(pending.rows));
+}
+
+void ModelTask::Encode(uint16_t v, const BucketContext& context, RoundBlockOutput& block) const {
+  if (!plan_.publish) return;
+  const BucketCalendar& calendar = *plan_.views[v].calendar;
+  for (const Alert& alert : block.alerts) {
+    for (OutputRecord& record : plan_.encoder->AlertRecords(alert, calendar)) block.records.push_back(std::move(record));
+  }
+  if (!block.scores.empty()) return;
+  const size_t horizon = context.ahead.size();
+  const int64_t version = views_[v].forecast->rounds() + 1;
+  for (size_t i = 0; i < block.series.size(); ++i) {
+    const SeriesForecast forecast{block.series[i], std::span(block.forecasts.mean).subspan(i * horizon, horizon),
+                                  std::span(block.forecasts.quantiles).subspan(i * horizon * kLevelCount, horizon * kLevelCount),
+                                  std::span(block.forecasts.zero_probability).subspan(i * horizon, horizon),
+                                  block.forecasts.age_buckets[i]};
+    block.records.push_back(plan_.encoder->Forecast(v, forecast, calendar, context, version, 1));
+  }
+}
+
+void ModelTask::Take(uint16_t v, const BucketContext& context, RoundBlockOutput&& block, ResultSink* sink, Output& out) {
+  out.alerts += static_cast<int64_t>(block.alerts.size());
+  for (const Alert& alert : block.alerts) {
+    if (alert.revision == 1 && alert.firing) ++alerts_firing_;
+    if (!alert.firing) --alerts_firing_;
+    if (sink != nullptr) sink->OnAlert(alert);
+  }
+  if (block.scores.empty()) {
+    out.forecasts += static_cast<int64_t>(block.series.size());
+    const size_t horizon = context.ahead.size();
+    for (size_t i = 0; sink != nullptr && i < block.series.size(); ++i) {
+      sink->OnForecast(v,
+                       {block.series[i], std::span(block.forecasts.mean).subspan(i * horizon, horizon),
+                        std::span(block.forecasts.quantiles).subspan(i * horizon * kLevelCount, horizon * kLevelCount),
+                        std::span(block.forecasts.zero_probability).subspan(i * horizon, horizon), block.forecasts.age_buckets[i]},
+                       context);
+    }
+  }
+  for (OutputRecord& record : block.records) {
+    out.bytes += record.Bytes();
+    out.records.push_back(std::move(record));
+  }
+}
+
+Result<bool> ModelTask::StepView(uint16_t v, EventTime closed_up_to, Executor& executor, size_t bytes_max, ResultSink* sink, Output& out) {
+  View& view = views_[v];
+  bool worked = false;
+  while (out.bytes < bytes_max) {
+    if (!view.forecast || !view.forecast->in_round()) {
+      if (view.pending.empty() || view.pending.begin()->second.end > closed_up_to) break;
+      TC_CHECK(view.pending.begin()->second.over, "a bucket that all tasks have closed was never told to be over");
+      BeginNext(v, sink);
+      worked = true;
+      continue;
+    }
+    const size_t left = bytes_max - out.bytes;
+    TC_ASSIGN_OR_RETURN(const bool over,
+                        view.forecast->Step(
+                            executor, left, [&](const BucketContext& context, RoundBlockOutput& block) { Encode(v, context, block); },
+                            [&](const BucketContext& context, RoundBlockOutput&& block) { Take(v, context, std::move(block), sink, out); }));
+    worked = true;
+    dirty_ = true;
+    // A round's end is a good place to stop: the caller looks whether it is time to commit.
+    if (over) break;
+  }
+  return worked;
+}
+
+Result<bool> ModelTask::Step(EventTime closed_up_to, Executor& executor, size_t bytes_max, ResultSink* sink, Output& out) {
+  bool worked = false;
+  for (uint16_t v = 0; v < views_.size(); ++v) {
+    TC_ASSIGN_OR_RETURN(const bool view_worked, StepView(v, closed_up_to, executor, bytes_max, sink, out));
+    worked |= view_worked;
+  }
+  return worked;
+}
+
+void ModelTask::Save(Epoch epoch, StateBatch& out) {
+  out.Append(std::move(deletes_));
+  deletes_.Clear();
+  for (uint16_t v = 0; v < views_.size(); ++v) {
+    View& view = views_[v];
+    TaskDeltaSink model(out, {Stage::kModel, v});
+    for (auto& [start, pending] : view.pending) {
+      for (ModelRow& row : pending.rows) {
+        if (!row.stored) PutRow(v, start, pending.end, row, out);
+      }
+      if (pending.over && !pending.over_stored) {
+        model.Put(Family::kMeta, OverKey(v, start), ByteWriter().U8(kVersion).Time(pending.end).Bool(pending.open).view());
+        pending.over_stored = true;
+      }
+    }
+    if (view.calendar_dirty) {
+      std::string calendar;
+      view.calendar->Encode(&calendar);
+      model.Put(Family::kMeta, CalendarKey(v), ByteWriter().U8(kVersion).Time(view.done_up_to).Bytes(calendar).view());
+      view.calendar_dirty = false;
+    }
+    if (!view.forecast) continue;
+    if (view.forecast->in_round()) {
+      for (ModelRow& row : view.forecast->round_rows()) {
+        if (!row.stored) PutRow(v, view.forecast->round_start(), view.forecast->round_end(), row, out);
+      }
+    }
+    view.forecast->Save(epoch, model, out);
+  }
+  dirty_ = false;
+}
+
+void ModelTask::OnCommitted(Epoch epoch) {
+  for (View& view : views_) {
+    if (view.forecast) view.forecast->OnCommitted(epoch);
+  }
+}
+
+Status ModelTask::Reload(std::span<const uint16_t> partitions) {
+  deletes_.Clear();
+  dirty_ = false;
+  for (uint16_t v = 0; v < views_.size(); ++v) {
+    View& view = views_[v];
+    view.pending.clear();
+    view.done_up_to = EventTime::Min();
+    view.calendar_dirty = false;
+    view.calendar = OpenBuckets::Make(*plan_.views[v].calendar, plan_.options.views[v].calendar);
+    const TaskStateReader model(store_, {Stage::kModel, v});
+    std::string value;
+    TC_ASSIGN_OR_RETURN(const bool found, model.Get(Family::kMeta, CalendarKey(v), &value));
+    if (found) {
+      ByteReader bytes(value);
+      const uint8_t version = bytes.U8();
+      view.done_up_to = bytes.Time();
+      const std::string_view calendar = bytes.Bytes();
+      TC_RETURN_IF_ERROR(bytes.Finish("model calendar"));
+      if (version != kVersion) return Status(Code::kVersion, fmt::format("the model's calendar has format {}, this build reads {}", version, kVersion));
+      TC_RETURN_IF_ERROR(view.calendar->Decode(calendar));
+    }
+    Status inner;
+    TC_RETURN_IF_ERROR(model.Scan(Family::kMeta, KeyWriter().U8(kOverTable).U16(v).view(), {}, [&](std::string_view key, std::string_view row) {
+      KeyReader reader(key.substr(3));
+      Pending& pending = view.pending[reader.Time()];
+      ByteReader bytes(row);
+      bytes.U8();
+      pending.end = bytes.Time();
+      pending.open = bytes.Bool();
+      pending.over = pending.over_stored = true;
+      inner = bytes.Finish("bucket end");
+      return inner.ok();
+    }));
+    TC_RETURN_IF_ERROR(std::move(inner));
+    if (view.forecast) TC_RETURN_IF_ERROR(view.forecast->Reload(model));
+    const bool resumes = view.forecast && view.forecast->has_stored_round();
+    std::vector<ModelRow> round_rows;
+    for (const uint16_t partition : partitions) {
+      const TaskStateReader task(store_, {Stage::kSeries, partition});
+      TC_RETURN_IF_ERROR(task.Scan(Family::kSeries, KeyWriter().U8(kQueueTable).U16(v).view(), {}, [&](std::string_view key, std::string_view row_bytes) {
+        KeyReader reader(key.substr(3));
+        const EventTime start = reader.Time();
+        ModelRow row;
+        row.series = std::string(reader.Rest());
+        row.partition = partition;
+        EventTime end;
+        inner = ReadRow(row_bytes, &end, &row);
+        if (!inner.ok()) return false;
+        if (resumes && start == view.forecast->stored_round_start()) {
+          round_rows.push_back(std::move(row));
+        } else if (start <= view.done_up_to) {
+          ++rows_skipped_;
+        } else {
+          Pending& pending = view.pending[start];
+          pending.end = end;
+          pending.rows.push_back(std::move(row));
+        }
+        return true;
+      }));
+      TC_RETURN_IF_ERROR(std::move(inner));
+    }
+    if (resumes && round_rows.size() == view.forecast->stored_round_rows()) {
+      view.forecast->ResumeRound(view.calendar->Context(plan_.options.views[v].horizon), std::move(round_rows));
+    } else if (resumes) {
+      rows_skipped_ += static_cast<int64_t>(round_rows.size());
+      view.forecast->AbandonRound();
+    }
+  }
+  return Status::Ok();
+}
+
+size_t ModelTask::memory_bytes() const {
+  size_t bytes = 0;
+  for (const View& view : views_) {
+    for (const auto& [start, pending] : view.pending) {
+      for (const ModelRow& row : pending.rows) bytes += sizeof(ModelRow) + row.series.size() + (row.past.size() + row.known.size()) * sizeof(float);
+    }
+    if (view.forecast) bytes += view.forecast->memory_bytes();
+  }
+  return bytes;
+}
+
+}  // namespace tidecast

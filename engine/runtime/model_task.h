@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "engine/core/executor.h"
+#include "engine/runtime/result_sink.h"
+#include "engine/runtime/series_task.h"
+#include "engine/runtime/task_plan.h"
+#include "operators/forecast_operator.h"
+
+namespace tidecast {
+
+/// The model stage: one task an instance. Takes closed rows of all its series tasks and runs rounds, bucket by bucket, in
+/// order of time (SEMANTICS.md 3). A round of bucket B begins when every task has closed everything up to B's end; what
+/// waits for it is state, kept in the key range of the partition it came from.
+/// Thread: confined; blocks of a round run on the executor.
+class ModelTask {
+ public:
+  /// Errors: as MakeForecaster.
+  static Result<std::unique_ptr<ModelTask>> Make(const TaskPlan& plan, const StateStore& store, size_t cache_bytes_max);
+
+  void OnRow(QueuedRow&& row);
+  void OnBucketOver(const BucketOver& over);
+
+  struct Output {
+    std::vector<OutputRecord> records;
+    size_t bytes = 0;
+    int64_t forecasts = 0;
+    int64_t alerts = 0;
+  };
+  /// Works on rounds up to `closed_up_to`, about `bytes_max` bytes of them. Returns whether anything was done.
+  Result<bool> Step(EventTime closed_up_to, Executor& executor, size_t bytes_max, ResultSink* sink, Output& out);
+  /// Nothing to do up to that time.
+  bool idle(EventTime closed_up_to) const;
+
+  void Save(Epoch epoch, StateBatch& out);
+  void OnCommitted(Epoch epoch);
+  /// `partitions`: of the series tasks that this instance has now.
+  Status Reload(std::span<const uint16_t> partitions);
+
+  bool dirty() const { return dirty_; }
+  /// Bytes that the next Save would write, about.
+  size_t dirty_bytes() const;
+  /// No round is under way in any view.
+  bool between_rounds() const;
+  size_t memory_bytes() const;
+  /// Rows that came for a bucket whose round was over (a partition taken over late); they are not learned from.
+  int64_t rows_skipped() const { return rows_skipped_; }
+  int64_t alerts_firing() const { return alerts_firing_; }
+  void set_alerts_firing(int64_t firing) { alerts_firing_ = firing; }
+  const ForecastOperator* forecast_operator(uint16_t view) const { return views_[view].forecast.get(); }
+
+ private:
+  struct Pending {
+    EventTime end;
+    bool over = false;            ///< its end was told
+    bool over_stored = false;
+    bool open = true;
+    std::vector<ModelRow> rows;
+  };
+  struct View {
+    std::unique_ptr<ForecastOperator> forecast;   ///< null: this view is not forecast
+    std::unique_ptr<OpenBuckets> calendar;
+    std::map<EventTime, Pending> pending;         ///< by bucket start
+    EventTime done_up_to = EventTime::Min();      ///< start of the last bucket whose round began
+    bool calendar_dirty = false;
+  };
+
+  Result<bool> StepView(uint16_t view, EventTime closed_up_to, Executor& executor, size_t bytes_max, ResultSink* sink, Output& out);
+  void BeginNext(uint16_t view, ResultSink* sink);
+  void Encode(uint16_t view, const BucketContext& context, RoundBlockOutput& block) const;
+  void Take(uint16_t view, const BucketContext& context, RoundBlockOutput&& block, ResultSink* sink, Output& out);
+
+  ModelTask(const TaskPlan& plan, const StateStore& store) : plan_(plan), store_(store) {}
+
+  const TaskPlan& plan_;
+  const StateStore& store_;
+  std::vector<View> views_;
+  StateBatch deletes_;            ///< queue rows used up since the last Save
+  bool dirty_ = false;
+  int64_t rows_skipped_ = 0;
+  int64_t alerts_firing_ = 0;
+};
+
+}  // namespace tidecast

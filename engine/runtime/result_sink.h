@@ -1,0 +1,25 @@
+#pragma once
+
+#include "engine/core/bucket.h"
+#include "engine/core/forecast.h"
+#include "engine/core/record.h"
+#include "models/bucket_context.h"
+#include "operators/alert_operator.h"
+
+namespace tidecast {
+
+/// Sees results as typed rows, in the engine's order, on the instance's thread: result files, the accuracy scorer.
+/// Called when a result is made, before its epoch commits; after a rollback the same rows come again.
+class ResultSink {
+ public:
+  virtual ~ResultSink() = default;
+  virtual void OnBucket(const ClosedBucket&) {}
+  /// A bucket is over in all tasks of the instance.
+  virtual void OnBucketEnd(uint16_t /*view*/, EventTime /*start*/, EventTime /*end*/, bool /*open*/) {}
+  virtual void OnForecast(uint16_t /*view*/, const SeriesForecast&, const BucketContext&) {}
+  virtual void OnAlert(const Alert&) {}
+  virtual void OnLate(const OutputRecord&) {}
+  virtual void OnDeadLetter(const OutputRecord&) {}
+};
+
+}  // namespace tidecast

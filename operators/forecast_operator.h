@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/core/executor.h"
+#include "engine/core/forecast.h"
+#include "engine/core/record.h"
+#include "models/forecaster.h"
+#include "operators/alert_operator.h"
+#include "operators/bucket_calendar.h"
+#include "operators/model_row.h"
+#include "operators/series_state_cache.h"
+
+namespace tidecast {
+
+/// What a block of a round produced, in the order of its series.
+struct RoundBlockOutput {
+  std::vector<std::string> series;
+  std::vector<BucketScore> scores;       ///< views into `series`; after scoring
+  std::vector<Alert> alerts;             ///< after scoring
+  ForecastBlock forecasts;               ///< after forecasting
+  std::vector<OutputRecord> records;     ///< what `encode` made, in order
+};
+
+/// Turns a finished block into records on a worker thread. Exactly one of scores and forecasts is filled.
+using EncodeBlock = std::function<void(const BucketContext& context, RoundBlockOutput& block)>;
+/// Takes a finished block on the instance's thread, in block order.
+using TakeBlock = std::function<void(const BucketContext& context, RoundBlockOutput&& block)>;
+
+/// The model plane of one view. A round of one closed bucket, over all its series in name order, in blocks of fixed size:
+///   1. score matured forecasts, 2. alert on the closed bucket, 3. learn: per series, then once the shared part,
+///   4. forecast. In this order, in Step, and nowhere else.
+/// A round is resumable: it may be cut after any block; the cursor, the blocks' state and their outputs commit together,
+/// the shared part with the last block of the phase.
+/// Thread: confined; blocks of one phase run side by side on the executor.
+class ForecastOperator {
+ public:
+  ForecastOperator(uint16_t view, const ForecasterOptions& options, std::unique_ptr<Forecaster> forecaster, AlertOperator alerts,
+                   const StateStore& store, size_t cache_bytes_max);
+
+  bool in_round() const { return phase_ != Phase::kIdle; }
+  EventTime round_start() const { return context_.now.start; }
+  EventTime round_end() const { return context_.now.end; }
+  /// Begins a round. Rows of one bucket, any order. REQUIRES: !in_round().
+  void BeginRound(BucketContext context, std::vector<ModelRow> rows);
+  /// Works off some blocks; at most about `bytes_max` bytes of dirty state and output. Returns true when the round is over.
+  Result<bool> Step(Executor& executor, size_t bytes_max, const EncodeBlock& encode, const TakeBlock& take);
+  /// Rows of the round under way, by series name, from its begin to its end: its owner stores them, since a resumed round
+  /// needs them all. `on_round_done` gets them when the round is over.
+  std::vector<ModelRow>& round_rows() { return rows_; }
+  void set_on_round_done(std::function<void(EventTime start, const std::vector<ModelRow>& rows)> done) { on_round_done_ = std::move(done); }
+
+  void Save(Epoch epoch, DeltaSink& model, StateBatch& tasks);
+  void OnCommitted(Epoch epoch);
+  /// After a rollback or at a start. `rows` of the round that the stored cursor names are handed in again by ResumeRound.
+  Status Reload(const StateReader& model);
+  /// Whether the stored cursor stands inside a round, and in which bucket.
+  bool has_stored_round() const { return stored_phase_ != 0; }
+  EventTime stored_round_start() const { return stored_start_; }
+  size_t stored_round_rows() const { return stored_rows_; }
+  /// Gives up the stored round: its rows are not all here any more (partitions were lost in its middle).
+  void AbandonRound() { stored_phase_ = 0; }
+  void ResumeRound(BucketContext context, std::vector<ModelRow> rows);
+
+  const Forecaster& forecaster() const { return *forecaster_; }
+  size_t memory_bytes() const;
+  size_t dirty_bytes() const { return cache_.dirty_bytes(); }
+  int64_t rounds() const { return rounds_; }
+
+ private:
+  enum class Phase : uint8_t { kIdle = 0, kScore = 1, kForecast = 2 };
+  size_t block_count() const { return (rows_.size() + options_.block_series - 1) / options_.block_series; }
+  Status RunBlock(size_t block, const EncodeBlock& encode, RoundBlockOutput& out, std::vector<SeriesStateCache::Entry>& entries) const;
+  void Arrange(BucketContext context, std::vector<ModelRow> rows);
+
+  uint16_t view_;
+  ForecasterOptions options_;
+  std::unique_ptr<Forecaster> forecaster_;
+  AlertOperator alerts_;
+  SeriesStateCache cache_;
+  std::function<void(EventTime, const std::vector<ModelRow>&)> on_round_done_;
+
+  Phase phase_ = Phase::kIdle;
+  size_t next_block_ = 0;
+  BucketContext context_;
+  std::vector<ModelRow> rows_;      ///< of the round, by series name
+  int64_t rounds_ = 0;
+  bool cursor_dirty_ = false;
+  uint8_t stored_phase_ = 0;
+  uint64_t stored_block_ = 0;
+  uint64_t stored_rows_ = 0;
+  EventTime stored_start_;
+};
+
+}  // namespace tidecast

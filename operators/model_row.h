@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/core/time.h"
+
+namespace tidecast {
+
+/// What the model plane takes from a closed bucket of one series: target, past covariates, known-ahead covariates.
+struct ModelRow {
+  std::string series;
+  uint16_t partition = 0;      ///< of the series stage; the series's model state lives in that task's key range
+  float target = 0;
+  std::vector<float> past;     ///< [past_covariates]
+  bool stored = false;         ///< stands in the stored queue
+  std::vector<float> known;    ///< [(1 + horizon) * known_covariates]
+};
+
+}  // namespace tidecast

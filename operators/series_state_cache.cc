@@ -1,0 +1,93 @@
+#include "operators/series_state_cache.h"
+
+#include "state/key_codec.h"
+#include "state/task_keyspace.h"
+
+namespace tidecast {
+namespace {
+
+constexpr uint8_t kVersion = 1;
+constexpr uint8_t kTable = 0xF1;
+
+std::string Key(uint16_t view, std::string_view series) {
+  return KeyWriter().U8(kTable).U16(view).Raw(series).Take();
+}
+
+}  // namespace
+
+Result<SeriesStateCache::Entry> SeriesStateCache::Load(std::string_view series, uint16_t partition) const {
+  const auto slot = slots_.find(std::string(series));
+  if (slot != slots_.end()) return slot->second.entry;
+  Entry entry;
+  entry.partition = partition;
+  std::string value;
+  const TaskStateReader reader(store_, {Stage::kSeries, partition});
+  TC_ASSIGN_OR_RETURN(const bool found, reader.Get(Family::kSeries, Key(view_, series), &value));
+  if (!found) return entry;
+  ByteReader bytes(value);
+  const uint8_t version = bytes.U8();
+  if (version != kVersion) return Status(Code::kVersion, fmt::format("series state has format {}, this build reads {}", version, kVersion));
+  entry.age_buckets = bytes.U32();
+  entry.forecaster = bytes.Bytes();
+  entry.alert = bytes.Bytes();
+  TC_RETURN_IF_ERROR(bytes.Finish("series state"));
+  return entry;
+}
+
+void SeriesStateCache::Store(std::string_view series, Entry entry) {
+  const auto [at, is_new] = slots_.try_emplace(std::string(series));
+  Slot& slot = at->second;
+  if (!is_new) bytes_ -= Bytes(slot);
+  slot.entry = std::move(entry);
+  bytes_ += Bytes(slot);
+  if (!slot.dirty) {
+    slot.dirty = true;
+    dirty_.push_back(at->first);
+    dirty_bytes_ += Bytes(slot);
+  }
+}
+
+void SeriesStateCache::Save(Epoch epoch, StateBatch& out) {
+  ByteWriter value;
+  for (const std::string& name : dirty_) {
+    Slot& slot = slots_.at(name);
+    value.Clear();
+    value.U8(kVersion).U32(slot.entry.age_buckets).Bytes(slot.entry.forecaster).Bytes(slot.entry.alert);
+    TaskDeltaSink sink(out, {Stage::kSeries, slot.entry.partition});
+    sink.Put(Family::kSeries, Key(view_, name), value.view());
+    slot.dirty = false;
+    slot.saved_in = epoch;
+  }
+  for (std::string& name : dirty_) saving_.push_back(std::move(name));
+  dirty_.clear();
+  dirty_bytes_ = 0;
+}
+
+void SeriesStateCache::OnCommitted(Epoch epoch) {
+  const bool shrink = bytes_ > bytes_max_;
+  std::vector<std::string> still_saving;
+  for (std::string& name : saving_) {
+    const auto at = slots_.find(name);
+    if (at == slots_.end()) continue;
+    Slot& slot = at->second;
+    if (slot.saved_in > epoch) {
+      still_saving.push_back(std::move(name));
+      continue;
+    }
+    if (shrink && !slot.dirty) {
+      bytes_ -= Bytes(slot);
+      slots_.erase(at);
+    }
+  }
+  saving_ = std::move(still_saving);
+}
+
+void SeriesStateCache::Forget() {
+  slots_.clear();
+  dirty_.clear();
+  saving_.clear();
+  bytes_ = 0;
+  dirty_bytes_ = 0;
+}
+
+}  // namespace tidecast

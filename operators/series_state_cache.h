@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/core/stateful.h"
+#include "state/state_store.h"
+
+namespace tidecast {
+
+/// Write-back cache of the model plane's per-series state: age, forecaster blob, alert blob. Rows live in the key range
+/// of the series stage's task that owns the series, so that they move with its partition.
+/// Dirty entries stay until their epoch is committed; clean ones are dropped once the cache is over its limit.
+/// Thread: Load may run side by side; all else is confined.
+class SeriesStateCache {
+ public:
+  struct Entry {
+    uint16_t partition = 0;
+    uint32_t age_buckets = 0;
+    std::string forecaster;
+    std::string alert;
+  };
+
+  SeriesStateCache(const StateStore& store, uint16_t view, size_t bytes_max) : store_(store), view_(view), bytes_max_(bytes_max) {}
+
+  /// The series's state as of now; an empty entry for one never seen. Errors: kIo, kCorruption, kVersion.
+  Result<Entry> Load(std::string_view series, uint16_t partition) const;
+  /// Replaces the series's state and marks it changed in the open epoch.
+  void Store(std::string_view series, Entry entry);
+
+  /// Writes what changed since the last Save into `out`, keyed by task.
+  void Save(Epoch epoch, StateBatch& out);
+  void OnCommitted(Epoch epoch);
+  void Forget();  ///< drops everything in memory, dirty or not
+
+  size_t dirty_bytes() const { return dirty_bytes_; }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  struct Slot {
+    Entry entry;
+    Epoch saved_in = 0;    ///< epoch of the last Save that wrote it; clean once that is committed
+    bool dirty = false;    ///< changed since
+  };
+  static size_t Bytes(const Slot& slot) { return slot.entry.forecaster.size() + slot.entry.alert.size() + 160; }
+
+  const StateStore& store_;
+  uint16_t view_;
+  size_t bytes_max_;
+  size_t bytes_ = 0;
+  size_t dirty_bytes_ = 0;
+  std::unordered_map<std::string, Slot> slots_;
+  std::vector<std::string> dirty_;             ///< names changed since the last Save, in the order of their first change
+  std::vector<std::string> saving_;            ///< names written by the last Save
+};
+
+}  // namespace tidecast
