@@ -38,6 +38,7 @@ class StateBatch {
   void DeleteRange(Family family, std::string_view from, std::string_view to) {
     ranges_.push_back({family, std::string(from), std::string(to)});
   }
+  /// Adds what `other` does after what this one does, its ranges included; empties `other`.
   void Append(StateBatch&& other);
   void Clear();
   bool empty() const { return rows_.empty() && ranges_.empty(); }
@@ -61,6 +62,7 @@ class StateStore {
   virtual Status Write(const StateBatch& batch) = 0;
   virtual Result<bool> Get(Family family, std::string_view key, std::string* value) const = 0;
   /// Visits keys in [from, to) in order until `visit` returns false. An empty `to` means: to the end of the family.
+  /// Sees the store as it was at the call. The views live during the visit; `visit` must not write to the store.
   virtual Status Scan(Family family, std::string_view from, std::string_view to,
                       const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
   virtual Status Sync() = 0;
@@ -75,7 +77,8 @@ struct StateStoreOptions {
 };
 
 /// Opens or creates the RocksDB store in `options.directory`; refuses a directory that another process holds (kFenced),
-/// that may not be written (kPermission), or whose format is newer than this build (kVersion).
+/// that may not be written (kPermission), or whose format is newer than this build (kVersion, both formats named).
+/// After kNoSpace the store goes on by itself with the first Write that finds room again. Formats: FORMAT.md.
 Result<std::unique_ptr<StateStore>> OpenRocksStore(const StateStoreOptions& options);
 /// A store in memory, with the same contract, for tests and the simulation.
 std::unique_ptr<StateStore> MakeMemoryStore();

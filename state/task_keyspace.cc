@@ -3,7 +3,8 @@
 namespace tidecast {
 
 std::string TaskPrefix(TaskId task) {
-  return {static_cast<char>(task.stage), static_cast<char>(task.partition >> 8), static_cast<char>(task.partition & 0xff)};
+  return {static_cast<char>(task.stage), static_cast<char>(task.partition >> 8),
+          static_cast<char>(task.partition & 0xff)};
 }
 
 Result<bool> TaskStateReader::Get(Family family, std::string_view key, std::string* value) const {

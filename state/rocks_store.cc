@@ -1,0 +1,269 @@
+#include "state/rocks_store.h"
+
+#include <fmt/format.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+#include <rocksdb/write_buffer_manager.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <filesystem>
+#include <system_error>
+
+#include "state/key_codec.h"
+#include "state/rocks_status.h"
+
+// How a directory is opened:
+//   1. make it where it is missing, see that it may be written;
+//   2. list its column families, so that one made by a newer build is opened too and can be named as such;
+//   3. open (which takes RocksDB's LOCK file);
+//   4. read the format from kMeta: absent -> write ours; newer -> refuse; older -> none yet.
+
+namespace tidecast {
+namespace {
+
+constexpr std::array<const char*, kFamilies> kFamilyNames = {"panes", "series", "models", "meta", "log", "latest"};
+static_assert(static_cast<size_t>(Family::kLatest) + 1 == kFamilies);
+constexpr std::string_view kFormatKey(
+    "\xff"
+    "format");
+constexpr size_t kMemoryLeast = 8ULL << 20;
+
+rocksdb::Slice ToSlice(std::string_view text) { return {text.data(), text.size()}; }
+
+/// Leaves recovery from a full disk to the next Write, which tries it on its own thread.
+class NoRecoveryBehindOurBack final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+};
+
+/// Thread: safe, as RocksDB is.
+class RocksStore final : public StateStore {
+ public:
+  RocksStore(std::string directory, bool read_only) : directory_(std::move(directory)), read_only_(read_only) {}
+  ~RocksStore() override {
+    if (!db_) return;
+    for (rocksdb::ColumnFamilyHandle* handle : handles_) {
+      db_->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
+    }
+    db_->Close().PermitUncheckedError();
+  }
+
+  Status Open(size_t memory_bytes_max, rocksdb::Env* env);
+
+  Status Write(const StateBatch& batch) override {
+    if (read_only_) {
+      return Status(Code::kPermission, fmt::format("cannot write state: it was opened to be read: {}", directory_));
+    }
+    if (stopped_.load(std::memory_order_acquire)) {
+      const rocksdb::Status resumed = db_->Resume();
+      if (!resumed.ok()) return FromRocks(resumed, "cannot write state", directory_);
+      stopped_.store(false, std::memory_order_release);
+    }
+    rocksdb::WriteBatch rows(batch.bytes() + 64);
+    for (const StateBatch::Range& range : batch.ranges()) {
+      if (range.from >= range.to) continue;
+      const rocksdb::Status added = rows.DeleteRange(HandleOf(range.family), ToSlice(range.from), ToSlice(range.to));
+      if (!added.ok()) return FromRocks(added, "cannot write state", directory_);
+    }
+    for (const StateBatch::Row& row : batch.rows()) {
+      rocksdb::ColumnFamilyHandle* family = HandleOf(row.family);
+      const rocksdb::Status added = row.is_delete ? rows.Delete(family, ToSlice(row.key))
+                                                  : rows.Put(family, ToSlice(row.key), ToSlice(row.value));
+      if (!added.ok()) return FromRocks(added, "cannot write state", directory_);
+    }
+    return Checked(db_->Write({}, &rows), "cannot write state");
+  }
+
+  Result<bool> Get(Family family, std::string_view key, std::string* value) const override {
+    const rocksdb::Status got = db_->Get({}, HandleOf(family), ToSlice(key), value);
+    if (got.IsNotFound()) return false;
+    if (!got.ok()) return FromRocks(got, "cannot read state", directory_);
+    return true;
+  }
+
+  Status Scan(Family family, std::string_view from, std::string_view to,
+              const std::function<bool(std::string_view, std::string_view)>& visit) const override {
+    if (!to.empty() && from >= to) return Status::Ok();
+    rocksdb::ReadOptions options;
+    options.fill_cache = family != Family::kLog;  // read once, in order: it must not push the panes out
+    const rocksdb::Slice end = ToSlice(to);
+    if (!to.empty()) options.iterate_upper_bound = &end;
+    const std::unique_ptr<rocksdb::Iterator> rows(db_->NewIterator(options, HandleOf(family)));
+    for (rows->Seek(ToSlice(from)); rows->Valid(); rows->Next()) {
+      if (!visit(rows->key().ToStringView(), rows->value().ToStringView())) break;
+    }
+    return FromRocks(rows->status(), "cannot read state", directory_);
+  }
+
+  Status Sync() override {
+    if (read_only_) return Status::Ok();
+    return Checked(db_->SyncWAL(), "cannot sync state");
+  }
+
+  size_t MemoryBytes() const override { return cache_->GetUsage(); }
+
+ private:
+  rocksdb::ColumnFamilyHandle* HandleOf(Family family) const { return families_[static_cast<size_t>(family)]; }
+  Status Checked(const rocksdb::Status& status, std::string_view doing) {
+    if (status.ok()) return Status::Ok();
+    stopped_.store(true, std::memory_order_release);
+    return FromRocks(status, doing, directory_);
+  }
+  rocksdb::Options MakeOptions(size_t memory_bytes_max, rocksdb::Env* env);
+  Status CheckDirectory() const;
+  Status CheckFormat();
+
+  std::string directory_;
+  bool read_only_;
+  std::shared_ptr<rocksdb::Cache> cache_;  // shared with RocksDB, which asks for it so
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles_;
+  std::array<rocksdb::ColumnFamilyHandle*, kFamilies> families_{};
+  std::atomic<bool> stopped_ = false;  ///< a write failed: RocksDB must be resumed first
+};
+
+rocksdb::Options RocksStore::MakeOptions(size_t memory_bytes_max, rocksdb::Env* env) {
+  const size_t memory = std::max(memory_bytes_max, kMemoryLeast);
+  // Write buffers that are being flushed stand beside the ones that fill: a quarter each way stays within the bound.
+  const size_t write_buffers = memory / 4;
+  cache_ = rocksdb::NewLRUCache(memory, memory < (64ULL << 20) ? 2 : -1);
+
+  rocksdb::Options options;
+  options.env = env;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(write_buffers, cache_);
+  options.write_buffer_size = std::min<size_t>(write_buffers / 2, 64ULL << 20);
+  options.max_total_wal_size = std::clamp<size_t>(memory, 16ULL << 20, 256ULL << 20);
+  options.max_background_jobs = 2;
+  options.max_open_files = 512;
+  options.bytes_per_sync = 1 << 20;
+  options.wal_bytes_per_sync = 1 << 20;
+  options.level_compaction_dynamic_level_bytes = true;
+  options.keep_log_file_num = 2;
+  options.max_log_file_size = 1 << 20;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  options.listeners.push_back(std::make_shared<NoRecoveryBehindOurBack>());
+  const auto supported = rocksdb::GetSupportedCompressions();
+  options.compression = std::find(supported.begin(), supported.end(), rocksdb::kLZ4Compression) != supported.end()
+                            ? rocksdb::kLZ4Compression
+                            : rocksdb::kNoCompression;
+
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache_;
+  table.block_size = 16 << 10;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.optimize_filters_for_memory = true;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+Status RocksStore::CheckDirectory() const {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (!read_only_) fs::create_directories(directory_, error);
+  const bool there = fs::is_directory(directory_);
+  if (error || !there) {
+    const bool denied = error == std::errc::permission_denied || error == std::errc::read_only_file_system ||
+                        error == std::errc::operation_not_permitted;
+    if (denied) {
+      return Status(Code::kPermission,
+                    fmt::format("the state directory cannot be made: {} ({})", directory_, error.message()),
+                    Domain::kExternal)
+          .WithRemedy("give this user the right to write there, or choose another state directory");
+    }
+    if (error == std::errc::no_space_on_device) {
+      return Status(Code::kNoSpace, fmt::format("the state directory cannot be made: {} (disk full)", directory_),
+                    Domain::kExternal, Retry::kBackoff)
+          .WithRemedy("free some space on the disk of the state directory");
+    }
+    return Status(read_only_ ? Code::kNotFound : Code::kIo,
+                  fmt::format("the state directory is not there or is no directory: {}{}", directory_,
+                              error ? " (" + error.message() + ")" : ""),
+                  Domain::kExternal)
+        .WithRemedy("check the path of the state directory");
+  }
+  if (!read_only_ && ::access(directory_.c_str(), W_OK | X_OK) != 0) {
+    return Status(Code::kPermission, fmt::format("the state directory cannot be written: {}", directory_),
+                  Domain::kExternal)
+        .WithRemedy("give this user the right to write there, or choose another state directory");
+  }
+  return Status::Ok();
+}
+
+Status RocksStore::CheckFormat() {
+  std::string stored;
+  TC_ASSIGN_OR_RETURN(const bool found, Get(Family::kMeta, kFormatKey, &stored));
+  if (!found) {
+    if (read_only_) return Status::Ok();
+    StateBatch batch;
+    batch.Put(Family::kMeta, kFormatKey, ByteWriter().U32(kStoreFormat).view());
+    return Write(batch);
+  }
+  ByteReader reader(stored);
+  const uint32_t format = reader.U32();
+  if (reader.ok() && format > kStoreFormat) {
+    return Status(Code::kVersion, fmt::format("the state is newer than this program: format {} is stored, formats up "
+                                              "to {} are read: {}",
+                                              format, kStoreFormat, directory_))
+        .WithRemedy("run the version that wrote it, or a newer one; or choose another state directory");
+  }
+  return reader.Finish("format of the state");
+}
+
+Status RocksStore::Open(size_t memory_bytes_max, rocksdb::Env* env) {
+  TC_RETURN_IF_ERROR(CheckDirectory());
+  const rocksdb::Options options = MakeOptions(memory_bytes_max, env);
+  std::vector<std::string> names;
+  const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(options, directory_, &names);
+  if (!listed.ok()) {
+    if (read_only_) return FromRocks(listed, "cannot open state", directory_);
+    names = {rocksdb::kDefaultColumnFamilyName};
+  }
+  for (const char* name : kFamilyNames) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
+  }
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  for (const std::string& name : names) descriptors.emplace_back(name, rocksdb::ColumnFamilyOptions(options));
+
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status opened = read_only_
+                                     ? rocksdb::DB::OpenForReadOnly(options, directory_, descriptors, &handles_, &db)
+                                     : rocksdb::DB::Open(options, directory_, descriptors, &handles_, &db);
+  if (!opened.ok()) return FromRocks(opened, "cannot open state", directory_);
+  db_.reset(db);
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto family = std::find(kFamilyNames.begin(), kFamilyNames.end(), names[i]);
+    if (family != kFamilyNames.end()) {
+      families_[static_cast<size_t>(family - kFamilyNames.begin())] = handles_[i];
+    }
+  }
+  return CheckFormat();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StateStore>> OpenRocksStoreOn(const StateStoreOptions& options, rocksdb::Env* env) {
+  auto store = std::make_unique<RocksStore>(options.directory, options.read_only);
+  TC_RETURN_IF_ERROR(store->Open(options.memory_bytes_max, env));
+  return std::unique_ptr<StateStore>(std::move(store));
+}
+
+Result<std::unique_ptr<StateStore>> OpenRocksStore(const StateStoreOptions& options) {
+  return OpenRocksStoreOn(options, rocksdb::Env::Default());
+}
+
+}  // namespace tidecast
