@@ -16,6 +16,10 @@ void ActivityTable::Report(uint16_t view, EventTime bucket_start) {
   starts.erase(starts.begin());
 }
 
+void ActivityTable::ReportForeign(uint16_t view, EventTime bucket_start) {
+  if (view < active_.size()) active_[view].insert(bucket_start);
+}
+
 ActivityBoard::Answer ActivityTable::Ask(uint16_t view, EventTime bucket_start) const {
   if (active_[view].contains(bucket_start)) return Answer::kActive;
   return passed_ >= calendars_[view]->BucketOf(bucket_start).end ? Answer::kQuiet : Answer::kUnknown;

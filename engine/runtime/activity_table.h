@@ -21,7 +21,11 @@ class ActivityTable final : public ActivityBoard, public Stateful {
 
   explicit ActivityTable(std::vector<const BucketCalendar*> calendars) : calendars_(std::move(calendars)), active_(calendars_.size()) {}
 
+  /// From a task of this instance: is state.
   void Report(uint16_t view, EventTime bucket_start);
+  /// From another instance (ActivityExchange): is read again at a start.
+  void ReportForeign(uint16_t view, EventTime bucket_start);
+  const std::set<EventTime>& active(uint16_t view) const { return active_[view]; }
   /// The least watermark of the instance's tasks; moves on between steps.
   void SetPassed(EventTime passed) { passed_ = passed; }
   Answer Ask(uint16_t view, EventTime bucket_start) const override;

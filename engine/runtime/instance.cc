@@ -74,6 +74,12 @@ Status Instance::PrepareTopics() {
     for (const WindowOptions& window : view.windows) specs.push_back({options.name_space + ".features." + window.name, partitions, {}});
   }
   if (features) specs.push_back({options.name_space + ".features", partitions, {}});
+  const bool learned = std::any_of(options.views.begin(), options.views.end(),
+                                   [](const ViewOptions& view) { return view.calendar.open == OpenRule::kLearned; });
+  if (learned && parts_.transport.needs_changelog() && !options.inputs.empty()) {
+    exchange_ = std::make_unique<ActivityExchange>(parts_.transport, options.name_space + ".activity");
+    specs.push_back({exchange_->topic(), 1, compact});
+  }
   if (parts_.transport.needs_changelog()) {
     constexpr int32_t kModelPartitions = 16;
     layout_.model_partition = PartitionOf(options.instance, kModelPartitions);
@@ -151,6 +157,7 @@ Result<bool> Instance::StepRestore(int wait_ms) {
 }
 
 Status Instance::RollBack() {
+  if (exchange_) exchange_->Reset();
   open_outputs_.clear();
   open_bytes_ = 0;
   TC_RETURN_IF_ERROR(activity_->Reload(TaskStateReader(parts_.store, {Stage::kInstance, 0})));
@@ -276,6 +283,27 @@ Result<bool> Instance::Poll() {
   return any;
 }
 
+Result<bool> Instance::RefreshActivity() {
+  std::vector<EventTime> starts;
+  EventTime passed = tasks_.empty() ? EventTime::Min() : EventTime::Max();
+  for (const auto& task : tasks_) {
+    for (uint16_t v = 0; v < plan_->views.size(); ++v) {
+      if (plan_->options.views[v].calendar.open != OpenRule::kLearned) continue;
+      starts.clear();
+      task->windows().ActiveBuckets(v, &starts);
+      for (const EventTime start : starts) activity_->Report(v, start);
+    }
+    if (!task->idle()) passed = std::min(passed, task->watermark());
+  }
+  bool heard = false;
+  if (exchange_ && partitions_.size() < static_cast<size_t>(input_partitions_.front())) {
+    TC_ASSIGN_OR_RETURN(heard, exchange_->Read(*activity_));
+    passed = std::min(passed, exchange_->LeastForeign(input_partitions_.front(), partitions_));
+  }
+  activity_->SetPassed(passed);
+  return heard;
+}
+
 void Instance::JoinOutputs(std::vector<TaskStepOutput>& outputs) {
   for (TaskStepOutput& output : outputs) {
     for (OutputRecord& record : output.records) {
@@ -301,18 +329,8 @@ Result<bool> Instance::Work() {
   // The model goes first: tasks do not run ahead of rounds that are due, so that what waits is bounded.
   if (model_->idle(ClosedUpTo()) && !revoked_ && !stopping_) {
     TC_ASSIGN_OR_RETURN(worked, Poll());
-    std::vector<EventTime> starts;
-    EventTime passed = EventTime::Max();
-    for (const auto& task : tasks_) {
-      for (uint16_t v = 0; v < plan_->views.size(); ++v) {
-        if (plan_->options.views[v].calendar.open != OpenRule::kLearned) continue;
-        starts.clear();
-        task->windows().ActiveBuckets(v, &starts);
-        for (const EventTime start : starts) activity_->Report(v, start);
-      }
-      if (!task->idle()) passed = std::min(passed, task->watermark());
-    }
-    activity_->SetPassed(tasks_.empty() ? EventTime::Min() : passed);
+    TC_ASSIGN_OR_RETURN(const bool heard, RefreshActivity());
+    worked |= heard;
     std::vector<TaskStepOutput> outputs(tasks_.size());
     parts_.executor.ParallelFor(tasks_.size(), [&](size_t t) { tasks_[t]->Process(*activity_, kBytesPerTurn, outputs[t]); });
     for (const TaskStepOutput& output : outputs) worked |= output.progressed;
@@ -357,6 +375,12 @@ void Instance::Cut() {
     task->Save(cut.epoch, cut.seq, cut.state);
     for (size_t s = 0; s < task->source_count(); ++s) {
       if (task->position(s).next_offset >= 0) cut.positions.push_back(task->position(s));
+    }
+  }
+  if (exchange_) {
+    for (const auto& task : tasks_) exchange_->Tell(task->id().partition, task->watermark(), cut.outputs);
+    for (uint16_t v = 0; v < plan_->views.size(); ++v) {
+      for (const EventTime start : activity_->active(v)) exchange_->TellActive(v, start, cut.outputs);
     }
   }
   TaskDeltaSink instance(cut.state, {Stage::kInstance, 0});

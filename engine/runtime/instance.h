@@ -9,6 +9,7 @@
 #include "engine/core/executor.h"
 #include "engine/core/metrics.h"
 #include "engine/io/log_transport.h"
+#include "engine/runtime/activity_exchange.h"
 #include "engine/runtime/activity_table.h"
 #include "engine/runtime/changelog_restorer.h"
 #include "engine/runtime/epoch_committer.h"
@@ -79,6 +80,7 @@ class Instance {
   Result<bool> StepRestore(int wait_ms);
   Result<bool> Work();
   Result<bool> Poll();
+  Result<bool> RefreshActivity();
   void JoinOutputs(std::vector<TaskStepOutput>& outputs);
   bool CutIsDue() const;
   bool Dirty() const;
@@ -93,6 +95,7 @@ class Instance {
   ChangelogLayout layout_;
   std::unique_ptr<ModelTask> model_;
   std::unique_ptr<ActivityTable> activity_;
+  std::unique_ptr<ActivityExchange> exchange_;   ///< null where this instance has all partitions by nature (embedded)
   std::unique_ptr<EpochCommitter> committer_;
   std::unique_ptr<ChangelogRestorer> restorer_;
 

@@ -1,0 +1,116 @@
+#include "engine/runtime/epoch_committer.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/runtime/scripted_transport.h"
+
+namespace tidecast {
+namespace {
+
+using testing::ScriptedTransport;
+
+class EpochCommitterTest : public ::testing::Test {
+ protected:
+  EpochCut MakeCut() {
+    EpochCut cut;
+    cut.epoch = 1;
+    cut.seq = 7;
+    OutputRecord output;
+    output.topic = "shop.features";
+    output.key = "A";
+    output.value = "{}";
+    cut.outputs.push_back(output);
+    TaskDeltaSink task(cut.state, {Stage::kSeries, 3});
+    task.Put(Family::kMeta, "commit", "record");
+    task.Put(Family::kPanes, "pane", "row");
+    task.Delete(Family::kPanes, "old");
+    cut.positions.push_back({{"shop.orders", 3}, 42});
+    return cut;
+  }
+  TransportEvent Ended(Outcome outcome, bool state_written = false) {
+    TransportEvent event;
+    event.outcome = outcome;
+    event.state_written = state_written;
+    if (outcome != Outcome::kOk) event.status = Status(Code::kAborted, "told to");
+    return event;
+  }
+  bool Stored() {
+    std::string value;
+    return *store_->Get(Family::kPanes, TaskPrefix({Stage::kSeries, 3}) + "pane", &value);
+  }
+
+  ScriptedTransport transport_;
+  std::unique_ptr<StateStore> store_ = MakeMemoryStore();
+  FaultPoints faults_;
+  EpochCommitter committer_{transport_, *store_, {"shop.changelog.series", "shop.changelog.model", 5}, "i1", faults_};
+};
+
+TEST_F(EpochCommitterTest, GoesThroughTheProtocolInOrderWithTheCommitRecordLast) {
+  committer_.Start(MakeCut());
+  committer_.Step();
+  EXPECT_EQ(transport_.calls, (std::vector<std::string>{"begin", "produce shop.features", "produce shop.changelog.series",
+                                                        "produce shop.changelog.series", "produce shop.changelog.series", "offsets", "commit"}));
+  EXPECT_TRUE(transport_.produced.back().key.ends_with("commit"));
+  EXPECT_EQ(transport_.produced.back().partition, 3);
+  EXPECT_EQ(transport_.offsets[0].next_offset, 42);
+}
+
+TEST_F(EpochCommitterTest, WritesTheLocalStoreOnlyAfterTheLogHasCommitted) {
+  committer_.Start(MakeCut());
+  committer_.Step();
+  EXPECT_FALSE(Stored());
+  committer_.OnTransaction(Ended(Outcome::kOk));
+  EXPECT_EQ(committer_.state(), EpochCommitter::State::kCommitted);
+  EXPECT_TRUE(Stored());
+  EXPECT_EQ(faults_.reached(CommitStep::kStateWritten), 1);
+}
+
+TEST_F(EpochCommitterTest, LeavesTheStoreAloneWhenTheTransportWroteIt) {
+  committer_.Start(MakeCut());
+  committer_.Step();
+  committer_.OnTransaction(Ended(Outcome::kOk, true));
+  EXPECT_EQ(committer_.state(), EpochCommitter::State::kCommitted);
+  EXPECT_FALSE(Stored());
+}
+
+TEST_F(EpochCommitterTest, WaitsForRoomAndGoesOnWhereItStood) {
+  transport_.produce_room = 2;
+  committer_.Start(MakeCut());
+  committer_.Step();
+  EXPECT_EQ(committer_.state(), EpochCommitter::State::kProducing);
+  transport_.produce_room = 10;
+  committer_.Step();
+  EXPECT_EQ(committer_.state(), EpochCommitter::State::kCommitting);
+  EXPECT_EQ(transport_.produced.size(), 4U);
+}
+
+TEST_F(EpochCommitterTest, AbortsWhenTheCommitMayBeAborted) {
+  committer_.Start(MakeCut());
+  committer_.Step();
+  committer_.OnTransaction(Ended(Outcome::kAbortable));
+  EXPECT_EQ(transport_.calls.back(), "abort");
+  committer_.OnTransaction(Ended(Outcome::kOk));
+  EXPECT_EQ(committer_.state(), EpochCommitter::State::kFailed);
+  EXPECT_EQ(committer_.outcome(), Outcome::kAbortable);
+  EXPECT_FALSE(Stored());
+}
+
+TEST_F(EpochCommitterTest, LeavesAnUnknownOutcomeToTheChangelog) {
+  committer_.Start(MakeCut());
+  committer_.Step();
+  committer_.OnTransaction(Ended(Outcome::kUnknown));
+  EXPECT_EQ(committer_.state(), EpochCommitter::State::kFailed);
+  EXPECT_EQ(committer_.outcome(), Outcome::kUnknown);
+  EXPECT_NE(transport_.calls.back(), "abort");
+  EXPECT_FALSE(Stored());
+}
+
+TEST_F(EpochCommitterTest, WritesNoChangelogWhereTheStoreIsInTheSameCut) {
+  transport_.changelog = false;
+  committer_.Start(MakeCut());
+  committer_.Step();
+  EXPECT_EQ(transport_.calls, (std::vector<std::string>{"begin", "produce shop.features", "offsets", "commit"}));
+}
+
+}  // namespace
+}  // namespace tidecast
