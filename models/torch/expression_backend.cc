@@ -1,0 +1,294 @@
+// The net as ATen expressions. Follows the same steps as cpu_pass.cc and cpu_decoder.cc:
+//   1. parameters are one flat leaf, its matrices are views, so the gradient comes back flat;
+//   2. rows without labels are left out, masked steps and labels read zeros;
+//   3. recurrence step by step, the decoder for all positions at once;
+//   4. sort along the level, pinball with slope 0 at a tie, weighted mean.
+#include "models/torch/expression_backend.h"
+
+#define AT_PER_OPERATOR_HEADERS  // only the operators named here: a third of the compile time
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/embedding.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/exp.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/log1p.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/sigmoid.h>
+#include <ATen/ops/sort.h>
+#include <ATen/ops/tanh.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#ifdef TIDECAST_OPENBLAS
+extern "C" void openblas_set_num_threads(int threads);
+#endif
+
+namespace tidecast::net {
+namespace {
+
+at::Tensor FromHost(const float* data, std::vector<int64_t> sizes, const at::Device& device) {
+  return at::from_blob(const_cast<float*>(data), sizes, at::TensorOptions(at::kFloat))
+      .to(device, at::kFloat, false, true);
+}
+
+void ToHost(const at::Tensor& from, std::span<float> out) {
+  const at::Tensor host = from.detach().to(at::kCPU).contiguous();
+  TC_CHECK_EQ(static_cast<size_t>(host.numel()), out.size());
+  std::copy_n(host.data_ptr<float>(), out.size(), out.data());
+}
+
+/// Sum of weight * mask and, in `active`, the rows that have any.
+double CountLabels(const NetBatch& batch, size_t horizon, std::vector<size_t>* active) {
+  double labels = 0;
+  for (size_t row = 0; row < static_cast<size_t>(batch.rows); ++row) {
+    double sum = 0;
+    for (size_t step = 0; step < horizon; ++step) {
+      const float mask = batch.mask[row * horizon + step];
+      if (mask != 0.0F) sum += static_cast<double>(batch.weight[row]) * static_cast<double>(mask);
+    }
+    if (sum != 0.0) active->push_back(row);
+    labels += sum;
+  }
+  return labels;
+}
+
+class ExpressionBackend : public NetBackend {
+ public:
+  ExpressionBackend(const NetLayout& layout, at::Device device) : layout_(layout), device_(device) {
+    const int64_t horizon = layout.shape.horizon;
+    const at::Tensor step = at::arange(1, horizon + 1, at::TensorOptions(at::kFloat)).view({horizon, 1});
+    code_ = at::cat({step / static_cast<double>(horizon), step.reciprocal()}, 1).to(device_);
+    levels_ = FromHost(kLevels.data(), {static_cast<int64_t>(kLevelCount)}, device_);
+  }
+
+  void SetServing(std::span<const float> parameters) override {
+    serving_ = FromHost(parameters.data(), {static_cast<int64_t>(parameters.size())}, device_);
+  }
+
+  void Advance(int rows, std::span<const float> inputs, std::span<const float> mask,
+               std::span<float> states) const override {
+    const at::NoGradGuard no_gradient;
+    Run(rows, 1, inputs, mask, states);
+  }
+
+  void Rerun(int rows, std::span<const float> inputs, std::span<const float> mask,
+             std::span<float> states) const override {
+    const at::NoGradGuard no_gradient;
+    std::fill(states.begin(), states.end(), 0.0F);
+    Run(rows, layout_.shape.window, inputs, mask, states);
+  }
+
+  void Correct(int rows, std::span<const float> states, std::span<const float> statics, std::span<const uint32_t> ids,
+               std::span<const float> known, std::span<const float> base, std::span<float> out) const override {
+    const at::NoGradGuard no_gradient;
+    const NetShape& shape = layout_.shape;
+    const at::Tensor state = FromHost(states.data(), {rows, 2 * shape.layers, shape.hidden}, device_);
+    const at::Tensor quantiles = Decode(
+        serving_, state.select(1, 2 * (shape.layers - 1)), FromHost(statics.data(), {rows, shape.statics}, device_),
+        Ids(ids), FromHost(known.data(), {rows, shape.horizon, shape.known}, device_),
+        FromHost(base.data(), {rows, shape.horizon, static_cast<int64_t>(kLevelCount)}, device_));
+    ToHost(quantiles.reshape({-1}), out);
+  }
+
+  BatchLoss Differentiate(std::span<const float> parameters, const NetBatch& batch,
+                          std::span<float> gradient) override {
+    at::Tensor leaf = FromHost(parameters.data(), {static_cast<int64_t>(parameters.size())}, device_);
+    const bool learn = !gradient.empty();
+    leaf.set_requires_grad(learn);
+    at::Tensor loss;
+    const BatchLoss out = Loss(leaf, batch, &loss);
+    if (!learn) return out;
+    if (out.labels == 0.0) {
+      std::fill(gradient.begin(), gradient.end(), 0.0F);
+      return out;
+    }
+    loss.backward();
+    ToHost(leaf.grad(), gradient);
+    return out;
+  }
+
+  BatchLoss Evaluate(const NetBatch& batch) override {
+    const at::NoGradGuard no_gradient;
+    at::Tensor loss;
+    return Loss(serving_, batch, &loss);
+  }
+
+  std::string name() const override { return device_.is_cuda() ? device_.str() : "cpu-expressions"; }
+
+ private:
+  static at::Tensor View(const at::Tensor& parameters, const Segment& segment) {
+    return parameters.narrow(0, static_cast<int64_t>(segment.offset), static_cast<int64_t>(segment.size()))
+        .view({segment.rows, segment.columns});
+  }
+
+  at::Tensor Ids(std::span<const uint32_t> ids) const {
+    std::vector<int64_t> wide(ids.begin(), ids.end());
+    return at::from_blob(wide.data(), {static_cast<int64_t>(wide.size())}, at::TensorOptions(at::kLong))
+        .to(device_, at::kLong, false, true);
+  }
+
+  /// inputs [rows, steps, inputs], mask [rows, steps]; h and c hold one tensor [rows, hidden] a layer, in and out.
+  void Recur(const at::Tensor& parameters, at::Tensor inputs, const at::Tensor& mask, std::vector<at::Tensor>* h,
+             std::vector<at::Tensor>* c) const {
+    const at::Tensor alive = (mask != 0).unsqueeze(2);
+    inputs = at::where(alive, inputs, at::zeros({1}, inputs.options()));
+    const int64_t hidden = layout_.shape.hidden;
+    for (int64_t step = 0; step < inputs.size(1); ++step) {
+      const at::Tensor keep = alive.select(1, step);
+      at::Tensor x = inputs.select(1, step);
+      for (int layer = 0; layer < layout_.shape.layers; ++layer) {
+        const LayerSegments& segments = layout_.layers[layer];
+        at::Tensor& own_h = (*h)[static_cast<size_t>(layer)];
+        at::Tensor& own_c = (*c)[static_cast<size_t>(layer)];
+        const at::Tensor gates =
+            at::addmm(at::addmm(View(parameters, segments.bias), x, View(parameters, segments.input)), own_h,
+                      View(parameters, segments.recurrent));
+        const at::Tensor in = at::sigmoid(gates.narrow(1, 0, hidden));
+        const at::Tensor forget = at::sigmoid(gates.narrow(1, hidden, hidden));
+        const at::Tensor cell = at::tanh(gates.narrow(1, 2 * hidden, hidden));
+        const at::Tensor out = at::sigmoid(gates.narrow(1, 3 * hidden, hidden));
+        const at::Tensor next = forget * own_c + in * cell;
+        own_h = at::where(keep, out * at::tanh(next), own_h);
+        own_c = at::where(keep, next, own_c);
+        x = own_h;
+      }
+    }
+  }
+
+  void Run(int rows, int steps, std::span<const float> inputs, std::span<const float> mask,
+           std::span<float> states) const {
+    const NetShape& shape = layout_.shape;
+    const at::Tensor state = FromHost(states.data(), {rows, 2 * shape.layers, shape.hidden}, device_);
+    std::vector<at::Tensor> h;
+    std::vector<at::Tensor> c;
+    for (int layer = 0; layer < shape.layers; ++layer) {
+      h.push_back(state.select(1, 2 * layer));
+      c.push_back(state.select(1, 2 * layer + 1));
+    }
+    Recur(serving_, FromHost(inputs.data(), {rows, steps, shape.inputs}, device_),
+          FromHost(mask.data(), {rows, steps}, device_), &h, &c);
+    std::vector<at::Tensor> parts;
+    for (int layer = 0; layer < shape.layers; ++layer) {
+      parts.push_back(h[static_cast<size_t>(layer)]);
+      parts.push_back(c[static_cast<size_t>(layer)]);
+    }
+    ToHost(at::cat(parts, 1).reshape({-1}), states);
+  }
+
+  /// Sorted quantiles [rows, horizon, levels].
+  at::Tensor Decode(const at::Tensor& parameters, const at::Tensor& hidden, const at::Tensor& statics,
+                    const at::Tensor& ids, const at::Tensor& known, const at::Tensor& base) const {
+    const int64_t rows = hidden.size(0);
+    const int64_t levels = static_cast<int64_t>(kLevelCount);
+    const at::Tensor embedded = at::embedding(View(parameters, layout_.embedding), ids);
+    const at::Tensor context =
+        at::matmul(at::cat({hidden, embedded, statics}, 1), View(parameters, layout_.context)).unsqueeze(1);
+    const at::Tensor code = code_.unsqueeze(0).expand({rows, -1, -1});
+    const at::Tensor features = at::cat({known, code, base.sign() * at::log1p(base.abs())}, 2);
+    const at::Tensor before = context + View(parameters, layout_.horizon_bias).unsqueeze(0) +
+                              at::matmul(features, View(parameters, layout_.step));
+    const at::Tensor raw = at::matmul(before * at::sigmoid(before), View(parameters, layout_.output)) +
+                           View(parameters, layout_.output_bias);
+    const at::Tensor scale = at::tanh(raw.narrow(2, 0, levels) / kScaleLimit) * kScaleLimit;
+    const at::Tensor shift = raw.narrow(2, kLevelsPadded, levels);
+    return std::get<0>(at::sort(base * at::exp(scale) + shift, /*stable=*/true, /*dim=*/2, /*descending=*/false));
+  }
+
+  at::Tensor Pinball(const at::Tensor& quantiles, const at::Tensor& target) const {
+    const at::Tensor above = target.unsqueeze(2) - quantiles;
+    return (levels_ * at::relu(above) + (1 - levels_) * at::relu(-above)).mean(2);
+  }
+
+  BatchLoss Loss(const at::Tensor& parameters, const NetBatch& batch, at::Tensor* loss) const {
+    const NetShape& shape = layout_.shape;
+    std::vector<size_t> active;
+    BatchLoss out;
+    out.labels = CountLabels(batch, static_cast<size_t>(shape.horizon), &active);
+    if (out.labels == 0.0) return out;
+    const int64_t rows = static_cast<int64_t>(active.size());
+    const int64_t horizon = shape.horizon;
+    const auto gather = [&](const std::vector<float>& from, int64_t width) {
+      std::vector<float> values(active.size() * static_cast<size_t>(width));
+      for (size_t i = 0; i < active.size(); ++i) {
+        std::copy_n(from.data() + active[i] * static_cast<size_t>(width), width,
+                    values.data() + i * static_cast<size_t>(width));
+      }
+      return values;
+    };
+    std::vector<uint32_t> ids;
+    for (const size_t row : active) ids.push_back(batch.ids[row]);
+    const auto tensor = [&](const std::vector<float>& from, std::vector<int64_t> sizes) {
+      int64_t width = 1;
+      for (size_t i = 1; i < sizes.size(); ++i) width *= sizes[i];
+      return FromHost(gather(from, width).data(), sizes, device_);
+    };
+    const at::Tensor mask = tensor(batch.mask, {rows, horizon});
+    const at::Tensor labelled = mask != 0;
+    const at::Tensor zero = at::zeros({1}, mask.options());
+    const at::Tensor target = at::where(labelled, tensor(batch.target, {rows, horizon}), zero);
+    const at::Tensor known = at::where(labelled.unsqueeze(2), tensor(batch.known, {rows, horizon, shape.known}), zero);
+    const at::Tensor base =
+        at::where(labelled.unsqueeze(2), tensor(batch.base, {rows, horizon, static_cast<int64_t>(kLevelCount)}), zero);
+    const at::Tensor weight = mask * tensor(batch.weight, {rows, 1}) / out.labels;
+
+    const at::Tensor still = at::zeros({rows, shape.hidden}, mask.options());
+    std::vector<at::Tensor> h(static_cast<size_t>(shape.layers), still);
+    std::vector<at::Tensor> c(static_cast<size_t>(shape.layers), still);
+    Recur(parameters, tensor(batch.inputs, {rows, shape.window, shape.inputs}),
+          tensor(batch.input_mask, {rows, shape.window}), &h, &c);
+    const at::Tensor quantiles =
+        Decode(parameters, h.back(), tensor(batch.statics, {rows, shape.statics}), Ids(ids), known, base);
+    *loss = (Pinball(quantiles, target) * weight).sum();
+    out.loss = loss->item<float>();
+    out.base_loss = (Pinball(base, target) * weight).sum().item<float>();
+    return out;
+  }
+
+  const NetLayout& layout_;
+  const at::Device device_;
+  at::Tensor code_;    // [horizon, kHorizonCode]
+  at::Tensor levels_;  // [kLevelCount]
+  at::Tensor serving_;
+};
+
+}  // namespace
+
+bool CudaIsAvailable() {
+  try {
+    return at::globalContext().hasCUDA();
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+void LimitThreads() {
+  at::set_num_threads(1);
+#ifdef TIDECAST_OPENBLAS
+  openblas_set_num_threads(1);
+#endif
+}
+
+Result<std::unique_ptr<NetBackend>> MakeExpressionBackend(const NetLayout& layout, const std::string& device) {
+  try {
+    return std::unique_ptr<NetBackend>(std::make_unique<ExpressionBackend>(layout, at::Device(device)));
+  } catch (const std::exception& error) {
+    return Status(Code::kInvalidArgument, fmt::format("the net's device cannot be used: {}: {}", device, error.what()),
+                  Domain::kExternal)
+        .WithRemedy("set the device to auto or cpu");
+  }
+}
+
+}  // namespace tidecast::net

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "engine/core/forecast.h"
+#include "engine/core/status.h"
+#include "models/net.h"
+
+namespace tidecast::net {
+
+inline constexpr int kDecoderWidth = 64;            ///< units of the decoder's hidden layer
+inline constexpr int kLevelsPadded = 16;            ///< kLevelCount rounded up to whole vectors
+inline constexpr int kOutputs = 2 * kLevelsPadded;  ///< columns of the last layer: a in 0..13, b in 16..29, rest unused
+inline constexpr int kHorizonCode = 2;              ///< {step / horizon, 1 / step}
+inline constexpr float kScaleLimit = 3.0F;          ///< |a| stays below it: a = limit * tanh(raw / limit)
+
+/// A matrix within the flat parameter vector, row-major [rows][columns]; weights stand as [in][out].
+struct Segment {
+  size_t offset = 0;
+  int rows = 0;
+  int columns = 0;
+  size_t size() const { return static_cast<size_t>(rows) * static_cast<size_t>(columns); }
+};
+
+/// Matrices of one recurrent layer. Gates stand in the order input, forget, cell, output.
+struct LayerSegments {
+  Segment input;      ///< [inputs or hidden][4 hidden]
+  Segment recurrent;  ///< [hidden][4 hidden]
+  Segment bias;       ///< [1][4 hidden]
+};
+
+/// Where each parameter lies in the flat vector that weights, averages, moments and gradients share.
+/// Thread: immutable after construction.
+struct NetLayout {
+  static constexpr int kMaxLayers = 2;
+
+  explicit NetLayout(const NetShape& shape);
+
+  int context_width() const { return shape.hidden + shape.id_width + shape.statics; }
+  int step_width() const { return shape.known + kHorizonCode + static_cast<int>(kLevelCount); }
+  int layer_inputs(int layer) const { return layer == 0 ? shape.inputs : shape.hidden; }
+  size_t state_floats() const { return static_cast<size_t>(2 * shape.layers * shape.hidden); }
+
+  NetShape shape;
+  LayerSegments layers[kMaxLayers];
+  Segment embedding;     ///< [id_buckets][id_width]
+  Segment context;       ///< [hidden + id_width + statics][decoder]
+  Segment step;          ///< [known + horizon code + levels][decoder]
+  Segment horizon_bias;  ///< [horizon][decoder]
+  Segment output;        ///< [decoder][kOutputs], zero at birth
+  Segment output_bias;   ///< [1][kOutputs], zero at birth
+  size_t size = 0;       ///< floats in all
+};
+
+/// Errors: kInvalidArgument with the member that is out of its range.
+Status CheckShape(const NetShape& shape);
+/// "horizon 14, window 42, ..." for messages.
+std::string DescribeShape(const NetShape& shape);
+bool SameShape(const NetShape& left, const NetShape& right);
+
+}  // namespace tidecast::net

@@ -1,0 +1,145 @@
+#include <thread>
+
+#include "tests/unit/torch/net_fixture.h"
+
+namespace tidecast {
+namespace {
+
+using Fixture = NetFixture;
+
+/// A net that has learnt a little, so that every weight matters.
+std::unique_ptr<ResidualNet> Learnt(const NetOptions& options) {
+  auto net = Fixture::Make(options);
+  for (uint64_t step = 0; step < 20; ++step) net->Learn(Fixture::MakeBatch(options.shape, 32, step), 10);
+  return net;
+}
+
+template <typename T>
+std::span<const T> Row(const std::vector<T>& values, size_t row, size_t width) {
+  return std::span(values).subspan(row * width, width);
+}
+
+class NetServingTest : public testing::TestWithParam<int> {
+ protected:
+  NetOptions Options() const {
+    NetOptions options = Fixture::SmallOptions();
+    options.shape.layers = GetParam();
+    return options;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Layers, NetServingTest, testing::Values(1, 2));
+
+TEST_P(NetServingTest, AdvanceStepByStepEqualsRerun) {
+  const NetOptions options = Options();
+  const auto net = Learnt(options);
+  const size_t rows = 101;
+  const NetBatch batch = Fixture::MakeBatch(options.shape, static_cast<int>(rows), 3);
+  std::vector<float> rerun(rows * net->state_floats(), 7);
+  net->Rerun(static_cast<int>(rows), batch.inputs, batch.input_mask, rerun);
+  std::vector<float> carried(rows * net->state_floats(), 0);
+  for (size_t step = 0; step < 9; ++step) {
+    std::vector<float> inputs;
+    std::vector<float> mask;
+    for (size_t row = 0; row < rows; ++row) {
+      const auto x = Row(batch.inputs, row * 9 + step, 7);
+      inputs.insert(inputs.end(), x.begin(), x.end());
+      mask.push_back(batch.input_mask[row * 9 + step]);
+    }
+    net->Advance(static_cast<int>(rows), inputs, mask, carried);
+  }
+  EXPECT_EQ(carried, rerun);
+}
+
+TEST_P(NetServingTest, ARowDoesNotDependOnItsBatch) {
+  const NetOptions options = Options();
+  const auto net = Learnt(options);
+  const size_t rows = 101;
+  const size_t width = net->state_floats();
+  const NetBatch batch = Fixture::MakeBatch(options.shape, static_cast<int>(rows), 3);
+  std::vector<float> states = Fixture::Uniform(5, rows * width, -1, 1);
+  std::vector<float> alone = states;
+  std::vector<float> out(batch.base.size());
+  const std::vector<float> inputs = Fixture::Uniform(6, rows * 7, -1, 1);
+  const std::vector<float> mask(rows, 1);
+  net->Advance(static_cast<int>(rows), inputs, mask, states);
+  net->Correct(static_cast<int>(rows), states, batch.statics, batch.ids, batch.known, batch.base, out);
+  for (size_t row = 0; row < rows; ++row) {
+    const std::span<float> state = std::span(alone).subspan(row * width, width);
+    net->Advance(1, Row(inputs, row, 7), Row(mask, row, 1), state);
+    std::vector<float> own(5 * kLevelCount);
+    net->Correct(1, state, Row(batch.statics, row, 2), Row(batch.ids, row, 1), Row(batch.known, row, 15),
+                 Row(batch.base, row, own.size()), own);
+    ASSERT_EQ(own, std::vector<float>(out.begin() + static_cast<ptrdiff_t>(row * own.size()),
+                                      out.begin() + static_cast<ptrdiff_t>((row + 1) * own.size())));
+  }
+  EXPECT_EQ(alone, states);
+}
+
+TEST_P(NetServingTest, AMaskedStepLeavesTheState) {
+  const NetOptions options = Options();
+  const auto net = Learnt(options);
+  const std::vector<float> before = Fixture::Uniform(5, 3 * net->state_floats(), -1, 1);
+  std::vector<float> states = before;
+  const std::vector<float> inputs(21, std::nanf(""));
+  net->Advance(3, inputs, std::vector<float>(3, 0), states);
+  EXPECT_EQ(states, before);
+}
+
+TEST_P(NetServingTest, EveryInputMatters) {
+  const NetOptions options = Options();
+  const auto net = Learnt(options);
+  const NetBatch batch = Fixture::MakeBatch(options.shape, 1, 3);
+  const std::vector<float> forecast = Fixture::Forecast(*net, batch);
+  const auto differs = [&](auto&& change) {
+    NetBatch other = batch;
+    change(other);
+    EXPECT_NE(Fixture::Forecast(*net, other), forecast);
+  };
+  for (size_t i = 0; i < 7; ++i) differs([&](NetBatch& other) { other.inputs[i] += 1; });
+  for (size_t i = 0; i < 2; ++i) differs([&](NetBatch& other) { other.statics[i] += 1; });
+  for (size_t i = 0; i < 3; ++i) differs([&](NetBatch& other) { other.known[i] += 1; });
+  differs([&](NetBatch& other) { other.ids[0] = (other.ids[0] + 1) % 32; });
+  differs([&](NetBatch& other) { other.input_mask[0] = 0; });
+}
+
+TEST_P(NetServingTest, TwoThreadsOnDifferentRowsAgreeWithOne) {
+  const NetOptions options = Options();
+  const auto net = Learnt(options);
+  const size_t rows = 400;
+  const size_t width = net->state_floats();
+  const NetBatch batch = Fixture::MakeBatch(options.shape, static_cast<int>(rows), 3);
+  const std::vector<float> inputs = Fixture::Uniform(6, rows * 7, -1, 1);
+  const std::vector<float> mask(rows, 1);
+  const auto serve = [&](std::vector<float>& states, std::vector<float>& out, size_t first, size_t count) {
+    for (int round = 0; round < 20; ++round) {
+      const std::span<float> state = std::span(states).subspan(first * width, count * width);
+      net->Advance(static_cast<int>(count), std::span(inputs).subspan(first * 7, count * 7),
+                   std::span(mask).subspan(first, count), state);
+      net->Correct(static_cast<int>(count), state, std::span(batch.statics).subspan(first * 2, count * 2),
+                   std::span(batch.ids).subspan(first, count), std::span(batch.known).subspan(first * 15, count * 15),
+                   std::span(batch.base).subspan(first * 70, count * 70),
+                   std::span(out).subspan(first * 70, count * 70));
+    }
+  };
+  std::vector<float> states(rows * width);
+  std::vector<float> out(rows * 70);
+  serve(states, out, 0, rows);
+  std::vector<float> shared_states(rows * width);
+  std::vector<float> shared_out(rows * 70);
+  std::thread other([&] { serve(shared_states, shared_out, 0, 150); });
+  serve(shared_states, shared_out, 150, 250);
+  other.join();
+  EXPECT_EQ(shared_states, states);
+  EXPECT_EQ(shared_out, out);
+}
+
+TEST_P(NetServingTest, NoRowsIsNoWork) {
+  const auto net = Fixture::Make(Options());
+  net->Advance(0, {}, {}, {});
+  net->Rerun(0, {}, {}, {});
+  net->Correct(0, {}, {}, {}, {}, {}, {});
+  EXPECT_TRUE(net->Learn(NetBatch{}, 1).accepted);
+}
+
+}  // namespace
+}  // namespace tidecast
