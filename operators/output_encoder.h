@@ -16,28 +16,44 @@ namespace tidecast {
 
 /// Makes the records of the output topics (DESIGN.md 7, config/schemas/*.json): JSON values, text keys, CloudEvents and
 /// content-id headers. A pure function of its arguments, so that a redo gives the same bytes.
+/// The calendar handed in with a view must always be the one of that view's options: labels are kept by view and start.
 /// Thread: immutable.
 class OutputEncoder {
  public:
+  /// REQUIRES: feature names are none of unique_id, view, window, ds, end, revision.
   OutputEncoder(std::string name_space, std::vector<ViewOptions> views);
+  ~OutputEncoder();
 
   /// <ns>.forecasts, key = series (view/key when there are several views). `ahead`: the horizon's steps.
-  OutputRecord Forecast(uint16_t view, const SeriesForecast& forecast, const BucketCalendar& calendar, const BucketContext& context,
-                        int64_t model_version, uint32_t revision) const;
+  OutputRecord Forecast(uint16_t view, const SeriesForecast& forecast, const BucketCalendar& calendar,
+                        const BucketContext& context, int64_t model_version, uint32_t revision) const;
   /// <ns>.features
   OutputRecord Features(const ClosedBucket& bucket, const BucketCalendar& calendar) const;
   /// <ns>.features.<window>
   OutputRecord Window(const ClosedBucket& window, uint16_t window_index) const;
-  /// <ns>.alerts and, compacted by fingerprint, <ns>.alerts.state
+  /// <ns>.alerts, and <ns>.alerts.state, compacted by fingerprint: the same value while firing, a tombstone once
+  /// resolved.
   std::vector<OutputRecord> AlertRecords(const Alert& alert, const BucketCalendar& calendar) const;
-  /// <ns>.late: original bytes, position in the headers.
-  OutputRecord Late(const std::string& topic, int32_t partition, const InputRecord& record, EventTime event_time, EventTime watermark) const;
+  /// <ns>.late: original bytes and headers, then position and reason as in Dead, event time and watermark.
+  OutputRecord Late(const std::string& topic, int32_t partition, const InputRecord& record, EventTime event_time,
+                    EventTime watermark) const;
   /// <ns>.dlq, with Connect's __connect.errors.* headers.
   OutputRecord Dead(const DeadLetter& letter) const;
 
  private:
+  struct ViewText;
+  std::string SeriesId(uint16_t view, std::string_view series) const;
+  std::string_view Label(uint16_t view, EventTime start, const BucketCalendar& calendar) const;
+  void AddHeaders(std::string_view type, std::string content_id, std::string_view content_type, EventTime time,
+                  OutputRecord* record) const;
+  OutputRecord Row(const ClosedBucket& row, const ViewText& text, std::string_view window, std::string_view ds,
+                   std::string_view end) const;
+
   std::string name_space_;
   std::vector<ViewOptions> views_;
+  std::string source_;           ///< ce_source
+  std::vector<ViewText> texts_;  ///< what is the same in every record of a view, ready made
+  uint64_t number_;              ///< of this encoder in the process: tells the kept labels of several apart
 };
 
 }  // namespace tidecast
