@@ -198,14 +198,14 @@ void LstmCell(int rows, int hidden, const float* mask, ptrdiff_t mask_row, float
     const float* before = c_before + state;
     float* after = c + state;
     float* out = h + state;
+    float* squashed = tanh_c != nullptr ? tanh_c + row * hidden : out;
+    // Each loop reads and writes the same index only, so that states may be stepped in place.
 #pragma GCC ivdep
-    for (int j = 0; j < hidden; ++j) {
-      const float cell = Fma(gate[hidden + j], before[j], gate[j] * gate[2 * hidden + j]);
-      after[j] = cell;
-      const float squashed = Tanh(cell);
-      out[j] = gate[3 * hidden + j] * squashed;
-      if (tanh_c != nullptr) tanh_c[row * hidden + j] = squashed;
-    }
+    for (int j = 0; j < hidden; ++j) after[j] = Fma(gate[hidden + j], before[j], gate[j] * gate[2 * hidden + j]);
+#pragma GCC ivdep
+    for (int j = 0; j < hidden; ++j) squashed[j] = Tanh(after[j]);
+#pragma GCC ivdep
+    for (int j = 0; j < hidden; ++j) out[j] = gate[3 * hidden + j] * squashed[j];
   }
 }
 
@@ -221,6 +221,7 @@ void LstmCellBackward(int rows, int hidden, const float* mask, ptrdiff_t mask_ro
     const float* __restrict squashed = tanh_c + row * hidden;
     float* __restrict from_h = dh + row * hidden;
     float* __restrict from_c = dc + row * hidden;
+#pragma GCC ivdep
     for (int j = 0; j < hidden; ++j) {
       const float in = gate[j];
       const float forget = gate[hidden + j];
