@@ -20,9 +20,9 @@ void ActivityTable::ReportForeign(uint16_t view, EventTime bucket_start) {
   if (view < active_.size()) active_[view].insert(bucket_start);
 }
 
-ActivityBoard::Answer ActivityTable::Ask(uint16_t view, EventTime bucket_start) const {
+ActivityBoard::Answer ActivityTable::Ask(uint16_t view, EventTime bucket_start, EventTime bucket_end) const {
   if (active_[view].contains(bucket_start)) return Answer::kActive;
-  return passed_ >= calendars_[view]->BucketOf(bucket_start).end ? Answer::kQuiet : Answer::kUnknown;
+  return passed_ >= bucket_end ? Answer::kQuiet : Answer::kUnknown;
 }
 
 void ActivityTable::Save(Epoch, DeltaSink& out) {

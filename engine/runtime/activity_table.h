@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "engine/core/stateful.h"
-#include "operators/bucket_calendar.h"
 #include "operators/window_aggregator.h"
 
 namespace tidecast {
@@ -19,7 +18,7 @@ class ActivityTable final : public ActivityBoard, public Stateful {
   /// A task that is further behind than this many active buckets (a partition taken over late) can no longer ask.
   static constexpr size_t kBucketsKept = 4096;
 
-  explicit ActivityTable(std::vector<const BucketCalendar*> calendars) : calendars_(std::move(calendars)), active_(calendars_.size()) {}
+  explicit ActivityTable(size_t views) : active_(views) {}
 
   /// From a task of this instance: is state.
   void Report(uint16_t view, EventTime bucket_start);
@@ -28,7 +27,7 @@ class ActivityTable final : public ActivityBoard, public Stateful {
   const std::set<EventTime>& active(uint16_t view) const { return active_[view]; }
   /// The least watermark of the instance's tasks; moves on between steps.
   void SetPassed(EventTime passed) { passed_ = passed; }
-  Answer Ask(uint16_t view, EventTime bucket_start) const override;
+  Answer Ask(uint16_t view, EventTime bucket_start, EventTime bucket_end) const override;
 
   void Save(Epoch epoch, DeltaSink& out) override;
   void OnCommitted(Epoch) override {}
@@ -36,7 +35,6 @@ class ActivityTable final : public ActivityBoard, public Stateful {
   bool dirty() const { return !changed_.empty(); }
 
  private:
-  std::vector<const BucketCalendar*> calendars_;   ///< by view; outlive the table
   std::vector<std::set<EventTime>> active_;        ///< by view; the newest kBucketsKept
   EventTime passed_ = EventTime::Min();
   std::map<std::pair<uint16_t, EventTime>, bool> changed_;  ///< true: to be put, false: to be deleted

@@ -28,9 +28,7 @@ Status Instance::Start() {
   TC_RETURN_IF_ERROR(PrepareTopics());
   const size_t memory = plan_->options.memory_limit_bytes;
   TC_ASSIGN_OR_RETURN(model_, ModelTask::Make(*plan_, parts_.store, memory == 0 ? 256ULL << 20 : memory / 4));
-  std::vector<const BucketCalendar*> calendars;
-  for (const TaskPlan::View& view : plan_->views) calendars.push_back(view.calendar.get());
-  activity_ = std::make_unique<ActivityTable>(std::move(calendars));
+  activity_ = std::make_unique<ActivityTable>(plan_->views.size());
   committer_ = std::make_unique<EpochCommitter>(parts_.transport, parts_.store, layout_, plan_->options.instance, parts_.faults);
   restorer_ = std::make_unique<ChangelogRestorer>(parts_.transport, parts_.store, layout_, plan_->options.instance);
   std::vector<std::string> topics;

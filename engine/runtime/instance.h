@@ -58,6 +58,8 @@ class Instance {
 
   /// Everything polled is used up and the model has nothing to do: the feeder may go on.
   bool drained() const;
+  /// Tasks are restored and read.
+  bool running() const { return state_ == State::kRunning; }
   LiveStatus Look() const;
   const std::vector<std::unique_ptr<SeriesTask>>& tasks() const { return tasks_; }
   const ModelTask& model() const { return *model_; }

@@ -1,0 +1,110 @@
+#include "engine/app/wiring.h"
+
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "config/config_loader.h"
+#include "config/config_printer.h"
+#include "engine/io/kafka_transport.h"
+
+namespace tidecast {
+namespace {
+
+constexpr size_t kMemoryLeast = 64ULL << 20;
+
+std::vector<std::string> Environment() {
+  std::vector<std::string> variables;
+  for (char** at = environ; at != nullptr && *at != nullptr; ++at) variables.emplace_back(*at);
+  return variables;
+}
+
+size_t CgroupLimit() {
+  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    std::ifstream file(path);
+    size_t bytes = 0;
+    if (file >> bytes && bytes < (1ULL << 50)) return bytes;
+  }
+  return 0;
+}
+
+KafkaTransportOptions KafkaOptions(const EngineOptions& options, const std::string& instance) {
+  KafkaTransportOptions kafka;
+  kafka.properties = options.kafka;
+  kafka.name_space = options.name_space;
+  kafka.instance = instance;
+  kafka.send_queue_bytes_max = std::max(kMemoryLeast, options.epoch_bytes_max * 2);
+  return kafka;
+}
+
+StateStoreOptions StoreOptions(const EngineOptions& options, bool read_only) {
+  StateStoreOptions store;
+  store.directory = options.state_directory;
+  store.memory_bytes_max = std::max(kMemoryLeast, MemoryLimit(options) / 4);
+  store.read_only = read_only;
+  return store;
+}
+
+}  // namespace
+
+size_t MemoryLimit(const EngineOptions& options) {
+  if (options.memory_limit_bytes > 0) return options.memory_limit_bytes;
+  if (const size_t cgroup = CgroupLimit(); cgroup > 0) return cgroup / 2;
+  struct sysinfo info {};
+  return sysinfo(&info) == 0 ? static_cast<size_t>(info.totalram) * info.mem_unit / 2 : 1ULL << 30;
+}
+
+Result<EngineOptions> LoadOptions(const std::string& config_path) {
+  TC_ASSIGN_OR_RETURN(ConfigReport report, CheckConfig(config_path, OverridesFromEnvironment(Environment())));
+  if (report.ok()) return std::move(report.options);
+  fmt::print(stderr, "{}", PrintProblems(report));
+  return Status(Code::kConfig, fmt::format("the config has {} problem{}: {}", report.problems.size(), report.problems.size() == 1 ? "" : "s", config_path),
+                Domain::kInput);
+}
+
+Result<std::unique_ptr<WiredEngine>> WiredEngine::Make(EngineOptions options, const Wishes& wishes, const Clock& clock, MetricRegistry& metrics) {
+  auto engine = std::make_unique<WiredEngine>();
+  options.memory_limit_bytes = MemoryLimit(options);
+  engine->options_ = options;
+  FaultPoints::ArmFromEnvironment(engine->faults_);
+  engine->executor_ = MakeExecutor(static_cast<size_t>(std::max(1, options.threads)));
+  TC_ASSIGN_OR_RETURN(engine->store_, OpenRocksStore(StoreOptions(options, false)));
+  if (options.transport == TransportKind::kEmbedded) {
+    EmbeddedLogOptions log;
+    log.partitions = options.partitions;
+    log.retention_bytes = wishes.embedded_retention_bytes;
+    auto embedded = std::make_unique<EmbeddedTransport>(*engine->store_, clock, log);
+    engine->embedded_ = embedded.get();
+    engine->transport_ = std::move(embedded);
+  } else {
+    TC_ASSIGN_OR_RETURN(engine->transport_, MakeKafkaTransport(KafkaOptions(options, options.instance)));
+  }
+  TC_ASSIGN_OR_RETURN(auto plan, TaskPlan::Make(std::move(options), wishes.publish, wishes.sink != nullptr));
+  engine->instance_ = std::make_unique<Instance>(
+      std::move(plan), Instance::Parts{*engine->transport_, *engine->store_, *engine->executor_, clock, metrics, engine->faults_, wishes.observer, wishes.sink});
+  return engine;
+}
+
+Result<std::unique_ptr<ReadOnlyLog>> OpenReadOnlyLog(const EngineOptions& options) {
+  static const SystemClock clock;
+  auto log = std::make_unique<ReadOnlyLog>();
+  if (options.transport == TransportKind::kEmbedded) {
+    if (!std::filesystem::exists(options.state_directory)) {
+      return Status(Code::kNoInput, fmt::format("there is no state directory: {}", options.state_directory), Domain::kInput)
+          .WithRemedy("run `tidecast run` or `tidecast demo` with this config first, or correct state.directory");
+    }
+    TC_ASSIGN_OR_RETURN(log->store_, OpenRocksStore(StoreOptions(options, true)));
+    log->transport_ = std::make_unique<EmbeddedTransport>(*log->store_, clock);
+  } else {
+    // A transactional id of its own: the running engine's must not be fenced.
+    TC_ASSIGN_OR_RETURN(log->transport_, MakeKafkaTransport(KafkaOptions(options, fmt::format("reader-{}", getpid()))));
+  }
+  TC_RETURN_IF_ERROR(log->transport_->Open());
+  return log;
+}
+
+}  // namespace tidecast
