@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/core/stateful.h"
@@ -29,6 +30,11 @@ class StateBatch {
   void Put(Family family, std::string_view key, std::string_view value) {
     bytes_ += key.size() + value.size() + 16;
     rows_.push_back({family, false, std::string(key), std::string(value)});
+  }
+  /// Put for strings that the caller gives away: no copy.
+  void PutOwned(Family family, std::string key, std::string value) {
+    bytes_ += key.size() + value.size() + 16;
+    rows_.push_back({family, false, std::move(key), std::move(value)});
   }
   void Delete(Family family, std::string_view key) {
     bytes_ += key.size() + 16;
