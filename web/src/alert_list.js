@@ -1,0 +1,40 @@
+import { html } from 'htm/preact';
+import { moment, quantity, secondsOf } from './format.js';
+import { alerts, select, selected } from './store.js';
+
+const kShown = 40;
+
+function band(expected) {
+  const low = expected?.quantiles?.['0.1'];
+  const high = expected?.quantiles?.['0.9'];
+  return low == null || high == null ? '' : ` (80 %: ${quantity(low)} to ${quantity(high)})`;
+}
+
+function Row({ alert }) {
+  const up = alert.labels?.direction ? !/low|down|below/i.test(alert.labels.direction) : alert.observed >= (alert.expected?.mean ?? 0);
+  const firing = alert.status !== 'resolved';
+  const ratio = alert.effect?.ratio;
+  return html`
+    <li class=${firing ? 'firing' : 'resolved'}>
+      <button type="button" onClick=${() => select(alert.series)} aria-pressed=${alert.series === selected.value}>
+        <span class="sign ${up ? 'up' : 'down'}" aria-hidden="true">${up ? '▲' : '▼'}</span>
+        <span class="what"><strong>${alert.series}</strong> ${up ? 'above' : 'below'} its forecast</span>
+        <span class="numbers">observed <b>${quantity(alert.observed)}</b>, expected <b>${quantity(alert.expected?.mean)}</b>${band(alert.expected)}</span>
+        <span class="ratio">${Number.isFinite(ratio) ? `× ${ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(1)}` : ''}</span>
+        <span class="when">${moment(secondsOf(alert.startsAt ?? ''))}</span>
+        <span class="status">${firing ? alert.labels?.severity ?? 'firing' : 'resolved'}</span>
+      </button>
+    </li>`;
+}
+
+/** Alerts, newest first; a click shows the series. */
+export function AlertList() {
+  const rows = alerts.value.slice(0, kShown);
+  return html`
+    <section class="card alerts" aria-label="Alerts">
+      <h2>Alerts</h2>
+      ${rows.length
+        ? html`<ul id="alerts">${rows.map((alert) => html`<${Row} key=${alert.id} alert=${alert} />`)}</ul>`
+        : html`<p class="empty">No alerts. One fires when a closed bucket is far outside its forecast, by likelihood and by size; <code>alerts:</code> in the config sets how far.</p>`}
+    </section>`;
+}
