@@ -1,5 +1,7 @@
 #include "engine/io/input_fields.h"
 
+#include <fmt/format.h>
+
 #include <array>
 
 namespace tidecast {
@@ -115,7 +117,7 @@ std::vector<std::string> FieldNames(InputKind kind) {
 std::string PointerOf(const InputOptions& options, std::string_view field) {
   const auto found = options.fields.find(std::string(field));
   if (found != options.fields.end()) return found->second;
-  return "/" + std::string(field);
+  return fmt::format("/{}", field);
 }
 
 bool IsRequired(const InputOptions& options, const InputField& field) {
