@@ -32,6 +32,9 @@ struct ForecasterOptions {
   std::string net_module;               ///< path of the torch module; empty: beside the binary
   uint64_t seed = 7;
   size_t block_series = 256;            ///< rows of a block; part of the result's identity
+  std::vector<std::string> experts;     ///< names (models/expert.h); empty: all that fit the domain
+  bool calibrate = true;                ///< false: quantiles as mixed, for comparisons
+  std::string state_prefix;             ///< of the shared rows' keys, where several views share one store
 };
 
 /// What a series brings to a round. Views are valid during the call.

@@ -1,0 +1,63 @@
+#include "models/calibrator.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tidecast {
+namespace {
+
+constexpr double kPooledRateMin = .03;
+constexpr float kSeriesRate = .02F;
+constexpr float kSeriesForget = .995F;  ///< own shifts fall back to the pool's
+constexpr double kShiftMax = 3;
+
+}  // namespace
+
+void Calibrator::Apply(size_t demand_class, size_t group, float scale, std::span<const float> state,
+                       std::span<const double> pooled, std::span<float> quantiles) const {
+  const double* shared = pooled.data() + (demand_class * kHorizonGroups + group) * kLevelCount;
+  const float* own = state.data() + group * kLevelCount;
+  for (size_t l = 0; l < kLevelCount; ++l) {
+    quantiles[l] += scale * (static_cast<float>(shared[l]) + own[l]);
+    if (domain_ != ValueDomain::kReal) quantiles[l] = std::max(quantiles[l], 0.0F);
+  }
+  std::sort(quantiles.begin(), quantiles.end());
+}
+
+void Calibrator::Learn(size_t demand_class, size_t group, float actual, float scale, float zero_probability,
+                       double chance, uint32_t resolved, std::span<const float> quantiles,
+                       std::span<const double> pooled, std::span<float> state, std::span<double> sums) const {
+  const double* shared = pooled.data() + (demand_class * kHorizonGroups + group) * kLevelCount;
+  float* own = state.data() + group * kLevelCount;
+  double* sum = sums.data() + (demand_class * kHorizonGroups + group) * (kLevelCount + 1);
+  const bool bounded = domain_ != ValueDomain::kReal;
+  const float rate = kSeriesRate * 2 / (1 + std::sqrt(static_cast<float>(resolved) / 50));
+  for (size_t l = 0; l < kLevelCount; ++l) {
+    const float shifted = quantiles[l] + scale * (static_cast<float>(shared[l]) + own[l]);
+    bool below = actual <= shifted;
+    if (bounded && actual <= 0 && shifted <= 0.5F) below = chance * std::max(zero_probability, 1e-3F) < kLevels[l];
+    const float slope = kLevels[l] - (below ? 1.0F : 0.0F);
+    const bool clipped = bounded && shifted <= 0;
+    own[l] *= kSeriesForget;
+    if (clipped && slope < 0) continue;
+    sum[l] += slope;
+    own[l] = std::clamp(own[l] + rate * slope, static_cast<float>(-kShiftMax), static_cast<float>(kShiftMax));
+  }
+  sum[kLevelCount] += 1;
+}
+
+void Calibrator::Fold(std::span<const double> sums, std::span<double> pooled) const {
+  double& rounds = pooled[kDemandClasses * kShifts];
+  rounds += 1;
+  const double rate = std::max(kPooledRateMin, .3 / std::sqrt(rounds));
+  for (size_t cell = 0; cell < kDemandClasses * kHorizonGroups; ++cell) {
+    const double* sum = sums.data() + cell * (kLevelCount + 1);
+    if (sum[kLevelCount] <= 0) continue;
+    double* shift = pooled.data() + cell * kLevelCount;
+    for (size_t l = 0; l < kLevelCount; ++l) {
+      shift[l] = std::clamp(shift[l] + rate * sum[l] / (sum[kLevelCount] + 10), -kShiftMax, kShiftMax);
+    }
+  }
+}
+
+}  // namespace tidecast

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/core/forecast.h"
+
+namespace tidecast {
+
+/// Newest values that a series keeps: slot = bucket index mod kHistory.
+inline constexpr int64_t kHistory = 192;
+/// Demand classes by how often and how evenly a series sells (cuts ADI 1.32, CV^2 .49): smooth, erratic, intermittent, lumpy.
+inline constexpr size_t kDemandClasses = 4;
+/// Horizons are learned about in groups: near, middle, far.
+inline constexpr size_t kHorizonGroups = 3;
+
+inline size_t HistorySlot(int64_t index) { return static_cast<size_t>(((index % kHistory) + kHistory) % kHistory); }
+
+/// Columns over the series of a block, as they stand after the bucket `index` was seen. Row-major; views.
+struct ExpertBlock {
+  size_t series = 0;
+  int64_t index = 0;                       ///< newest bucket
+  std::span<const float> actual;           ///< [series] of the newest bucket; NaN = missing
+  std::span<const float> history;          ///< [series, kHistory] by slot; NaN = missing or before birth
+  std::span<const float> scale;            ///< [series] causal scale, > 0
+  std::span<const uint8_t> demand_class;   ///< [series]
+  std::span<const uint32_t> observed;      ///< [series] values seen so far
+  std::span<const float> inverse_factor;   ///< [kHistory] by slot: 1 / pooled seasonal factor of that bucket
+  std::span<const float> age;              ///< [kHistory] by slot: buckets since, 0 = newest
+  double prior_mean = 1;                   ///< typical mean of a series of the pool
+};
+
+/// A bucket to be forecast from an origin.
+struct ForecastTarget {
+  int64_t origin = 0;      ///< index of the newest bucket that the origin knew
+  int horizon = 1;
+  size_t group = 0;        ///< horizon group
+  float factor = 1;        ///< pooled seasonal factor of the target bucket
+};
+
+/// What an expert says of one target. Sized by the caller.
+struct ExpertOutput {
+  std::span<float> quantiles;         ///< [series, kLevelCount], non-decreasing along the level
+  std::span<float> mean;              ///< [series]
+  std::span<float> zero_probability;  ///< [series]
+  std::span<uint8_t> awake;           ///< [series] 0: has nothing to say, its numbers are not to be used
+};
+
+/// One forecaster of the pool. It owns no state: a series's own numbers, the summary kept for each pending origin, and
+/// what the pool shares are handed in, so that they can lie in one blob and one commit.
+///   Step       takes the newest value in
+///   Summarise  writes the few numbers from which all forecasts of this origin follow, in units of the scale
+///   Expand     turns a summary (of this origin or of an older one) into a forecast of one target
+///   Gather     compares an old origin's forecast with what came: sums for the pool
+///   Fold       moves the pooled numbers by the sums of all series, once a round
+/// A missing or non-finite value never changes state. Same calls, same bits; a series never sees its neighbours.
+/// Thread: immutable.
+class Expert {
+ public:
+  virtual ~Expert() = default;
+  virtual std::string_view name() const = 0;
+  /// Cost of a forecast in units of persistence.
+  virtual double cost() const = 0;
+  virtual size_t state_floats() const { return 0; }
+  virtual size_t summary_floats() const = 0;
+  virtual size_t pooled_size() const { return 0; }
+  virtual size_t sums_size() const { return 0; }
+
+  virtual void StartPooled(std::span<double> /*pooled*/) const {}
+  virtual void Step(const ExpertBlock& /*block*/, std::span<float> /*states*/, std::span<const double> /*pooled*/) const {}
+  /// summaries [series, summary_floats()].
+  virtual void Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double> pooled,
+                         std::span<float> summaries) const = 0;
+  /// `scale` [series]: the scale at the origin, which the summaries are in units of. `rows`: 0 leaves a series out.
+  virtual void Expand(const ExpertBlock& block, const ForecastTarget& target, std::span<const float> scale,
+                      std::span<const uint8_t> rows, std::span<const float> summaries, std::span<const double> pooled,
+                      const ExpertOutput& out) const = 0;
+  /// `actual` of the target; called for rows with one.
+  virtual void Gather(const ExpertBlock& /*block*/, const ForecastTarget& /*target*/, std::span<const float> /*scale*/,
+                      std::span<const uint8_t> /*rows*/, std::span<const float> /*summaries*/,
+                      std::span<const double> /*pooled*/, std::span<double> /*sums*/) const {}
+  virtual void Fold(std::span<const double> /*sums*/, std::span<double> /*pooled*/) const {}
+};
+
+/// The pool for a domain. `names` empty: all that fit the domain; else those, in the pool's order.
+/// Names: persistence, seasonal_naive_<season>, smoothing_5, smoothing_20, empirical_960, empirical_985, negative_binomial_900,
+/// negative_binomial_970.
+std::vector<std::unique_ptr<Expert>> MakeExperts(ValueDomain domain, const std::vector<int>& season_lengths,
+                                                 const std::vector<std::string>& names);
+
+}  // namespace tidecast

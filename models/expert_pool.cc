@@ -1,0 +1,32 @@
+#include <algorithm>
+
+#include "models/empirical_expert.h"
+#include "models/expert.h"
+#include "models/negative_binomial_expert.h"
+#include "models/point_expert.h"
+
+namespace tidecast {
+
+std::vector<std::unique_ptr<Expert>> MakeExperts(ValueDomain domain, const std::vector<int>& season_lengths,
+                                                 const std::vector<std::string>& names) {
+  std::vector<std::unique_ptr<Expert>> all;
+  all.push_back(std::make_unique<PersistenceExpert>(domain));
+  for (const int season : season_lengths) {
+    if (season > 1 && season < kHistory) all.push_back(std::make_unique<SeasonalNaiveExpert>(domain, season));
+  }
+  all.push_back(std::make_unique<SmoothingExpert>("smoothing_5", domain, .05F));
+  all.push_back(std::make_unique<SmoothingExpert>("smoothing_20", domain, .2F));
+  all.push_back(std::make_unique<EmpiricalExpert>("empirical_960", domain, .96F));
+  all.push_back(std::make_unique<EmpiricalExpert>("empirical_985", domain, .985F));
+  if (domain != ValueDomain::kReal) {
+    all.push_back(std::make_unique<NegativeBinomialExpert>("negative_binomial_900", .9F));
+    all.push_back(std::make_unique<NegativeBinomialExpert>("negative_binomial_970", .97F));
+  }
+  if (names.empty()) return all;
+  std::erase_if(all, [&](const std::unique_ptr<Expert>& expert) {
+    return std::find(names.begin(), names.end(), expert->name()) == names.end();
+  });
+  return all;
+}
+
+}  // namespace tidecast

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include "models/expert.h"
+
+namespace tidecast {
+
+/// Which horizons stand for which: near, middle and far thirds, and the representatives at which mixer, calibrator and
+/// experts learn (all of a short horizon; at most eight, denser near).
+/// Thread: immutable.
+class HorizonPlan {
+ public:
+  explicit HorizonPlan(int horizon) : horizon_(horizon) {
+    for (int h = 1; h <= horizon; h = horizon <= 8 ? h + 1 : std::max(h + 1, h * 3 / 2)) learned_.push_back(h);
+    if (learned_.back() != horizon) learned_.push_back(horizon);
+  }
+  size_t GroupOf(int h) const {
+    return std::min(kHorizonGroups - 1, static_cast<size_t>(h - 1) * kHorizonGroups / static_cast<size_t>(std::max(horizon_, 3)));
+  }
+  const std::vector<int>& learned() const { return learned_; }
+
+ private:
+  int horizon_;
+  std::vector<int> learned_;
+};
+
+}  // namespace tidecast

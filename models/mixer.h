@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "models/expert.h"
+#include "models/ml_poly.h"
+
+namespace tidecast {
+
+/// Weighs the experts of a pool. Pooled ML-Poly weights per (demand class, horizon group, level), and one set for the mean
+/// under square loss, with a fixed share for everyone; a series's own weights (three bands of levels) come in as it grows:
+/// weight = (1 - n/(n+200)) pooled + n/(n+200) own. Losses are linearised at the mixture (the gradient trick), so that the
+/// mixture can beat its best member. Sleeping experts hand their weight to those awake.
+/// Learning is about the present weights on a forecast of an old origin whose label has now come: nothing but summaries
+/// has to be kept.
+/// Thread: immutable but for Refresh.
+class Mixer {
+ public:
+  static constexpr size_t kBands = 3;
+  explicit Mixer(size_t experts) : experts_(experts), weights_(Cells() * experts, 1.0F / static_cast<float>(experts)) {}
+
+  size_t pooled_size() const { return Cells() * MlPoly<double>::Size(experts_); }
+  size_t sums_size() const { return Cells() * (experts_ + 1); }
+  size_t state_floats() const { return kBands * MlPoly<float>::Size(experts_); }
+
+  /// Weights of one series for a (class, group): [kLevelCount + 1, experts], the last row for the mean.
+  void WeightsOf(size_t demand_class, size_t group, std::span<const float> state, uint32_t resolved,
+                 std::span<const uint8_t> awake, std::span<float> weights) const;
+
+  /// quantiles [experts, kLevelCount], means [experts]; what Mix returns is sorted along the level.
+  static void Mix(size_t experts, std::span<const float> weights, std::span<const float> quantiles,
+                  std::span<const float> means, std::span<float> mixed, float* mean);
+
+  /// Compares a mixture and its members with the actual. `sums`: the pool's; `regrets` [kBands, experts]: added to.
+  void Gather(size_t demand_class, size_t group, float actual, float scale, std::span<const uint8_t> awake,
+              std::span<const float> quantiles, std::span<const float> means, std::span<const float> mixed, float mean,
+              std::span<double> sums, std::span<float> regrets) const;
+  /// A series's own learning from its regrets of one bucket.
+  void LearnSeries(std::span<const float> regrets, std::span<float> state) const;
+
+  void Fold(std::span<const double> sums, std::span<double> pooled) const;
+  /// Takes the weights of the pooled numbers.
+  void Refresh(std::span<const double> pooled);
+  /// Pooled mean weight of each expert over all cells.
+  std::vector<double> MeanWeights() const;
+
+ private:
+  static constexpr size_t kRows = kLevelCount + 1;
+  static constexpr size_t Cells() { return kDemandClasses * kHorizonGroups * kRows; }
+  static size_t Cell(size_t demand_class, size_t group, size_t row) {
+    return (demand_class * kHorizonGroups + group) * kRows + row;
+  }
+  size_t experts_;
+  std::vector<float> weights_;  ///< [cells, experts]
+};
+
+}  // namespace tidecast

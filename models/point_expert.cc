@@ -1,0 +1,133 @@
+#include "models/point_expert.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "models/negative_binomial.h"
+
+namespace tidecast {
+namespace {
+
+constexpr float kPriorBuckets = 1;  ///< weight of the pool's typical mean in a young level
+
+}  // namespace
+
+void PointExpert::StartPooled(std::span<double> pooled) const {
+  for (size_t shape = 0; shape < kShapes; ++shape) {
+    for (size_t l = 0; l < kLevelCount; ++l) {
+      const double normal = NormalQuantile(kLevels[l]);
+      pooled[shape * kLevelCount + l] = domain_ == ValueDomain::kReal ? normal : std::max(-1.0, normal);
+    }
+  }
+  pooled[kShapes * kLevelCount] = 0;  // rounds seen
+}
+
+void PointExpert::Expand(const ExpertBlock& block, const ForecastTarget& target, std::span<const float> scale,
+                         std::span<const uint8_t> rows, std::span<const float> summaries,
+                         std::span<const double> pooled, const ExpertOutput& out) const {
+  const float floor = domain_ == ValueDomain::kReal ? -3e38F : 0.0F;
+  for (size_t i = 0; i < block.series; ++i) {
+    out.awake[i] = 0;
+    if (rows[i] == 0) continue;
+    const Point point = PointOf(block, i, target, scale[i], summaries.data() + i * summary_floats());
+    if (!point.awake) continue;
+    out.awake[i] = 1;
+    const double* shape = pooled.data() + (block.demand_class[i] * kHorizonGroups + target.group) * kLevelCount;
+    float* q = out.quantiles.data() + i * kLevelCount;
+    float zero = 0;
+    for (size_t l = 0; l < kLevelCount; ++l) {
+      q[l] = std::max(floor, point.value + point.spread * static_cast<float>(shape[l]));
+      if (q[l] <= 0) zero = kLevels[l];
+    }
+    out.mean[i] = point.value;
+    out.zero_probability[i] = domain_ == ValueDomain::kReal ? 0 : zero;
+  }
+}
+
+void PointExpert::Gather(const ExpertBlock& block, const ForecastTarget& target, std::span<const float> scale,
+                         std::span<const uint8_t> rows, std::span<const float> summaries,
+                         std::span<const double> pooled, std::span<double> sums) const {
+  for (size_t i = 0; i < block.series; ++i) {
+    if (rows[i] == 0) continue;
+    const Point point = PointOf(block, i, target, scale[i], summaries.data() + i * summary_floats());
+    if (!point.awake) continue;
+    const size_t shape = block.demand_class[i] * kHorizonGroups + target.group;
+    const double* theta = pooled.data() + shape * kLevelCount;
+    double* sum = sums.data() + shape * (kLevelCount + 1);
+    const double z = (static_cast<double>(block.actual[i]) - point.value) / point.spread;
+    for (size_t l = 0; l < kLevelCount; ++l) sum[l] += kLevels[l] - (z <= theta[l] ? 1.0 : 0.0);
+    sum[kLevelCount] += 1;
+  }
+}
+
+void PointExpert::Fold(std::span<const double> sums, std::span<double> pooled) const {
+  double& rounds = pooled[kShapes * kLevelCount];
+  rounds += 1;
+  const double rate = std::max(0.1, 2 / std::sqrt(rounds));
+  for (size_t shape = 0; shape < kShapes; ++shape) {
+    const double* sum = sums.data() + shape * (kLevelCount + 1);
+    if (sum[kLevelCount] <= 0) continue;
+    double* theta = pooled.data() + shape * kLevelCount;
+    // A few series move the shape less than many do.
+    const double weight = rate / (sum[kLevelCount] + 10);
+    for (size_t l = 0; l < kLevelCount; ++l) {
+      theta[l] += weight * sum[l] / std::max(0.05, static_cast<double>(std::min(kLevels[l], 1 - kLevels[l])) * 2);
+      if (domain_ != ValueDomain::kReal) theta[l] = std::max(theta[l], -20.0);
+      if (l > 0) theta[l] = std::max(theta[l], theta[l - 1]);
+    }
+  }
+}
+
+void PersistenceExpert::Step(const ExpertBlock& block, std::span<float> states, std::span<const double>) const {
+  for (size_t i = 0; i < block.series; ++i) {
+    if (std::isfinite(block.actual[i])) states[i] = block.actual[i];
+  }
+}
+
+void PersistenceExpert::Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double>,
+                                  std::span<float> summaries) const {
+  for (size_t i = 0; i < block.series; ++i) summaries[i] = states[i] / block.scale[i];
+}
+
+PointExpert::Point PersistenceExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget&,
+                                              float scale, const float* summary) const {
+  return {summary[0] * scale, scale, block.observed[series] > 0};
+}
+
+PointExpert::Point SeasonalNaiveExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target,
+                                                float scale, const float*) const {
+  const int64_t seasons = (target.horizon + season_ - 1) / season_;
+  const int64_t index = target.origin + target.horizon - seasons * season_;
+  if (block.index - index >= kHistory) return {};
+  const float value = block.history[series * kHistory + HistorySlot(index)];
+  return {value, scale, std::isfinite(value)};
+}
+
+void SmoothingExpert::Step(const ExpertBlock& block, std::span<float> states, std::span<const double>) const {
+  const float inverse = block.inverse_factor[HistorySlot(block.index)];
+  for (size_t i = 0; i < block.series; ++i) {
+    if (!std::isfinite(block.actual[i])) continue;
+    float* state = states.data() + 2 * i;
+    state[0] += alpha_ * (block.actual[i] * inverse - state[0]);
+    state[1] += alpha_ * (1 - state[1]);
+  }
+}
+
+void SmoothingExpert::Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double>,
+                                std::span<float> summaries) const {
+  const float prior = domain() == ValueDomain::kReal ? 0 : alpha_ * kPriorBuckets;
+  for (size_t i = 0; i < block.series; ++i) {
+    const float sum = states[2 * i] + prior * static_cast<float>(block.prior_mean) * (1 - states[2 * i + 1]);
+    const float weight = states[2 * i + 1] + prior * (1 - states[2 * i + 1]);
+    summaries[i] = weight > 0 ? sum / weight / block.scale[i] : 0;
+  }
+}
+
+PointExpert::Point SmoothingExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target,
+                                            float scale, const float* summary) const {
+  const float value = summary[0] * scale * target.factor;
+  if (domain() == ValueDomain::kReal) return {value, scale, block.observed[series] > 0};
+  return {value, std::max(value, 0.05F * scale), true};
+}
+
+}  // namespace tidecast

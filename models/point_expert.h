@@ -1,0 +1,94 @@
+#pragma once
+
+#include <array>
+#include <string>
+
+#include "models/expert.h"
+
+namespace tidecast {
+
+/// An expert that names one value a target; its quantiles are that value plus `spread` times a shape that the pool
+/// learns per (demand class, horizon group, level), by tracking the quantiles of (actual - point) / spread.
+class PointExpert : public Expert {
+ public:
+  PointExpert(std::string name, ValueDomain domain) : name_(std::move(name)), domain_(domain) {}
+  std::string_view name() const override { return name_; }
+  double cost() const override { return 1; }
+  size_t pooled_size() const override { return kShapes * kLevelCount + 1; }
+  size_t sums_size() const override { return kShapes * (kLevelCount + 1); }
+  void StartPooled(std::span<double> pooled) const override;
+  void Expand(const ExpertBlock& block, const ForecastTarget& target, std::span<const float> scale,
+              std::span<const uint8_t> rows, std::span<const float> summaries, std::span<const double> pooled,
+              const ExpertOutput& out) const override;
+  void Gather(const ExpertBlock& block, const ForecastTarget& target, std::span<const float> scale,
+              std::span<const uint8_t> rows, std::span<const float> summaries, std::span<const double> pooled,
+              std::span<double> sums) const override;
+  void Fold(std::span<const double> sums, std::span<double> pooled) const override;
+
+ protected:
+  static constexpr size_t kShapes = kDemandClasses * kHorizonGroups;
+  struct Point {
+    float value = 0;
+    float spread = 1;
+    bool awake = false;
+  };
+  virtual Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
+                        const float* summary) const = 0;
+  ValueDomain domain() const { return domain_; }
+
+ private:
+  std::string name_;
+  ValueDomain domain_;
+};
+
+/// The newest value, for every horizon.
+class PersistenceExpert final : public PointExpert {
+ public:
+  explicit PersistenceExpert(ValueDomain domain) : PointExpert("persistence", domain) {}
+  size_t summary_floats() const override { return 1; }
+  size_t state_floats() const override { return 1; }
+  void Step(const ExpertBlock& block, std::span<float> states, std::span<const double> pooled) const override;
+  void Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double> pooled,
+                 std::span<float> summaries) const override;
+
+ protected:
+  Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
+                const float* summary) const override;
+};
+
+/// The value one season before the target, read from the history. Asleep until there is one.
+class SeasonalNaiveExpert final : public PointExpert {
+ public:
+  SeasonalNaiveExpert(ValueDomain domain, int season)
+      : PointExpert("seasonal_naive_" + std::to_string(season), domain), season_(season) {}
+  size_t summary_floats() const override { return 0; }
+  void Summarise(const ExpertBlock&, std::span<const float>, std::span<const double>, std::span<float>) const override {}
+
+ protected:
+  Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
+                const float* summary) const override;
+
+ private:
+  int season_;
+};
+
+/// Exponential smoothing of value / seasonal factor, times the target's factor. State: sum and weight (the weight
+/// corrects the start: the first level is the first value).
+class SmoothingExpert final : public PointExpert {
+ public:
+  SmoothingExpert(std::string name, ValueDomain domain, float alpha) : PointExpert(std::move(name), domain), alpha_(alpha) {}
+  size_t summary_floats() const override { return 1; }
+  size_t state_floats() const override { return 2; }
+  void Step(const ExpertBlock& block, std::span<float> states, std::span<const double> pooled) const override;
+  void Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double> pooled,
+                 std::span<float> summaries) const override;
+
+ protected:
+  Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
+                const float* summary) const override;
+
+ private:
+  float alpha_;
+};
+
+}  // namespace tidecast

@@ -1,0 +1,470 @@
+// A bucket of a block, in ScoreAndLearnBlock:
+//   1. score     the one-step forecast stored in the state against the actual
+//   2. resolve   for each learned horizon h: the origin h buckets back is expanded again from its summaries and compared
+//                with the actual; mixer, calibrator and experts learn from that, the pool by sums
+//   3. take      the actual goes into history, scale, class and the experts' states
+// and in ForecastBlock:
+//   4. summarise every expert, keep the summaries as a waiting origin
+//   5. expand, mix, calibrate each horizon; the one-step forecast is kept for the next score
+#include "models/stream_forecaster.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "engine/core/hash.h"
+#include "models/predictive_distribution.h"
+#include "models/series_statistics.h"
+
+namespace tidecast {
+namespace {
+
+constexpr uint64_t kTiePurpose = 0x7469;
+constexpr uint32_t kRoundFormat = 1;
+struct RoundHead {
+  uint32_t format;
+  uint32_t sums;
+  uint64_t next;
+};
+
+bool Usable(float value) { return std::isfinite(value) && std::fabs(value) < 1e30F; }
+
+}  // namespace
+
+struct StreamForecaster::Work {
+  Work(const SeriesShape& shape, size_t series, size_t experts)
+      : columns(shape, series),
+        actual(series),
+        scale(series),
+        demand_class(series),
+        observed(series),
+        rows(series),
+        quantiles(experts, std::vector<float>(series * kLevelCount)),
+        mean(experts, std::vector<float>(series)),
+        zero(experts, std::vector<float>(series)),
+        awake(experts, std::vector<uint8_t>(series)),
+        summaries(experts),
+        regrets(series * Mixer::kBands * experts),
+        origin_scale(series),
+        resolved(series) {
+    for (size_t k = 0; k < experts; ++k) summaries[k].resize(series * shape.summary_floats[k]);
+  }
+  ExpertOutput Output(size_t expert) { return {quantiles[expert], mean[expert], zero[expert], awake[expert]}; }
+
+  SeriesColumns columns;
+  ExpertBlock block;
+  std::vector<float> actual, scale;
+  std::vector<uint8_t> demand_class;
+  std::vector<uint32_t> observed;
+  std::vector<uint8_t> rows;
+  std::vector<std::vector<float>> quantiles, mean, zero;
+  std::vector<std::vector<uint8_t>> awake;
+  std::vector<std::vector<float>> summaries;
+  std::vector<float> regrets;
+  std::vector<float> origin_scale;
+  std::vector<uint8_t> resolved;
+};
+
+StreamForecaster::StreamForecaster(const ForecasterOptions& options)
+    : options_(options),
+      experts_(MakeExperts(options.domain, options.season_lengths, options.experts)),
+      plan_(options.horizon),
+      mixer_(experts_.size()),
+      calibrator_(options.domain),
+      profile_(options.domain, options.season_lengths.empty() ? 1 : options.season_lengths[0]),
+      inverse_factor_(kHistory, 1.0F),
+      age_(kHistory, 0.0F) {
+  shape_.horizon = options.horizon;
+  for (const auto& expert : experts_) {
+    shape_.state_floats.push_back(expert->state_floats());
+    shape_.summary_floats.push_back(expert->summary_floats());
+    expert_part_.push_back(pool_.Claim(expert->pooled_size(), expert->sums_size()));
+  }
+  shape_.mixer_floats = mixer_.state_floats();
+  shape_.calibrator_floats = Calibrator::state_floats();
+  mixer_part_ = pool_.Claim(mixer_.pooled_size(), mixer_.sums_size());
+  calibrator_part_ = pool_.Claim(Calibrator::pooled_size(), Calibrator::sums_size());
+  profile_part_ = pool_.Claim(profile_.pooled_size(), profile_.sums_size());
+  StartParts();
+}
+
+void StreamForecaster::StartParts() {
+  pool_.Clear();
+  for (size_t k = 0; k < experts_.size(); ++k) experts_[k]->StartPooled(pool_.pooled(expert_part_[k]));
+  profile_.StartPooled(pool_.pooled(profile_part_));
+  mixer_.Refresh(std::as_const(pool_).pooled(mixer_part_));
+}
+
+uint64_t StreamForecaster::Fingerprint() const {
+  uint64_t hash = Mix64(shape_.Fingerprint() ^ (static_cast<uint64_t>(options_.domain) << 40));
+  for (const auto& expert : experts_) hash = Hash64(expert->name(), hash);
+  for (const int season : options_.season_lengths) hash = Mix64(hash ^ static_cast<uint64_t>(season));
+  return hash;
+}
+
+float StreamForecaster::FactorOf(int32_t phase) const {
+  return profile_.Factor(std::as_const(pool_).pooled(profile_part_), phase);
+}
+
+void StreamForecaster::TakeContext(const BucketContext& context) {
+  TC_CHECK_EQ(context.ahead.size(), static_cast<size_t>(options_.horizon));
+  context_ = context;
+  std::vector<float> factor(static_cast<size_t>(profile_.season()));
+  for (size_t p = 0; p < factor.size(); ++p) factor[p] = FactorOf(static_cast<int32_t>(p));
+  for (int64_t age = 0; age < kHistory; ++age) {
+    const size_t slot = HistorySlot(context.now.index - age);
+    age_[slot] = static_cast<float>(age);
+    inverse_factor_[slot] = 1 / factor[pool_.PhaseOf(context.now.index - age) % factor.size()];
+  }
+  prior_mean_ = profile_.PriorMean(std::as_const(pool_).pooled(profile_part_));
+}
+
+void StreamForecaster::BeginRound(const BucketContext& context, size_t blocks) {
+  TC_CHECK(!gathering_, "a round begins before the last one has learned");
+  pool_.SetPhase(context.now.index, static_cast<uint16_t>(PhaseOf(context.now)));
+  pool_dirty_ = true;
+  TakeContext(context);
+  sums_.Begin(pool_.sums_size(), blocks);
+  gathering_ = true;
+  round_dirty_ = true;
+}
+
+void StreamForecaster::ResumeRound(const BucketContext& context, size_t blocks) {
+  TakeContext(context);
+  gathering_ = stored_gathering_;
+  if (gathering_) sums_.Resume(blocks, stored_next_, std::move(stored_total_));
+  stored_gathering_ = false;
+}
+
+void StreamForecaster::Load(Work& work, std::span<const SeriesRow> rows, std::span<const std::string> states) const {
+  for (size_t i = 0; i < rows.size(); ++i) work.columns.Load(i, states[i]);
+  ExpertBlock& block = work.block;
+  block.series = rows.size();
+  block.index = context_.now.index;
+  block.actual = work.actual;
+  block.history = work.columns.history;
+  block.scale = work.scale;
+  block.demand_class = work.demand_class;
+  block.observed = work.observed;
+  block.inverse_factor = inverse_factor_;
+  block.age = age_;
+  block.prior_mean = prior_mean_;
+}
+
+void StreamForecaster::Describe(Work& work) const {
+  for (size_t i = 0; i < work.block.series; ++i) {
+    const SeriesCore& core = work.columns.core[i];
+    work.scale[i] = ScaleOf(options_.domain, core, prior_mean_);
+    work.demand_class[i] = DemandClassOf(options_.domain, core);
+    work.observed[i] = core.observed;
+  }
+}
+
+void StreamForecaster::Score(Work& work, std::span<BucketScore> scores) const {
+  for (size_t i = 0; i < work.block.series; ++i) {
+    const SeriesCore& core = work.columns.core[i];
+    BucketScore& score = scores[i];
+    score = {};
+    score.actual = work.actual[i];
+    score.has_forecast = core.has_published != 0 && core.published_index == context_.now.index && core.observed > 0;
+    if (!score.has_forecast) {
+      score.expected = std::numeric_limits<float>::quiet_NaN();
+      score.quantiles.fill(std::numeric_limits<float>::quiet_NaN());
+      continue;
+    }
+    score.expected = core.published_mean;
+    std::copy_n(core.published, kLevelCount, score.quantiles.begin());
+    if (!std::isfinite(work.actual[i])) continue;
+    const PredictiveDistribution law(options_.domain, core.published_mean, core.published_zero, core.published);
+    const double low = std::clamp(law.MidProbability(work.actual[i]), 1e-12, 1.0);
+    // Far out the upper tail is a small number of its own: 1 - low would lose it.
+    score.tail_low = static_cast<float>(low);
+    score.tail_high = static_cast<float>(std::max(1e-12, 1 - law.MidProbability(work.actual[i])));
+  }
+}
+
+void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const SeriesRow> rows,
+                                      std::span<double> sums) const {
+  const size_t count = work.block.series;
+  const size_t experts = experts_.size();
+  const ForecastTarget target{context_.now.index - horizon, horizon, plan_.GroupOf(horizon), FactorOf(PhaseOf(context_.now))};
+  bool any = false;
+  for (size_t i = 0; i < count; ++i) {
+    const OriginHead* origin = work.columns.Origin(i, target.origin);
+    work.rows[i] = origin != nullptr && std::isfinite(work.actual[i]) && work.columns.core[i].observed > 0 ? 1 : 0;
+    work.origin_scale[i] = origin != nullptr ? origin->scale : 1;
+    any = any || work.rows[i] != 0;
+  }
+  if (!any) return;
+  for (size_t k = 0; k < experts; ++k) {
+    const size_t width = shape_.summary_floats[k];
+    for (size_t i = 0; i < count; ++i) {
+      if (work.rows[i] != 0) {
+        work.columns.ReadSummaries(i, target.origin, k, std::span(work.summaries[k]).subspan(i * width, width));
+      }
+    }
+    const auto pooled = pool_.pooled(expert_part_[k]);
+    experts_[k]->Expand(work.block, target, work.origin_scale, work.rows, work.summaries[k], pooled, work.Output(k));
+    experts_[k]->Gather(work.block, target, work.origin_scale, work.rows, work.summaries[k], pooled,
+                        pool_.Sums(expert_part_[k], sums));
+  }
+  std::vector<uint8_t> awake(experts);
+  std::vector<float> weights((kLevelCount + 1) * experts), quantiles(experts * kLevelCount), means(experts);
+  std::array<float, kLevelCount> mixed;
+  const size_t bands = Mixer::kBands * experts;
+  for (size_t i = 0; i < count; ++i) {
+    if (work.rows[i] == 0) continue;
+    bool anyone = false;
+    float zero = 0;
+    for (size_t k = 0; k < experts; ++k) {
+      awake[k] = work.awake[k][i];
+      anyone = anyone || awake[k] != 0;
+      means[k] = work.mean[k][i];
+      std::copy_n(work.quantiles[k].begin() + static_cast<ptrdiff_t>(i * kLevelCount), kLevelCount,
+                  quantiles.begin() + static_cast<ptrdiff_t>(k * kLevelCount));
+    }
+    if (!anyone) continue;
+    const SeriesCore& core = work.columns.core[i];
+    const auto state = std::span<const float>(work.columns.mixer).subspan(i * shape_.mixer_floats, shape_.mixer_floats);
+    mixer_.WeightsOf(work.demand_class[i], target.group, state, core.resolved, awake, weights);
+    float mean = 0;
+    Mixer::Mix(experts, weights, quantiles, means, mixed, &mean);
+    for (size_t k = 0; k < experts; ++k) {
+      if (awake[k] != 0) zero += weights[kMedian * experts + k] * work.zero[k][i];
+    }
+    mixer_.Gather(work.demand_class[i], target.group, work.actual[i], work.origin_scale[i], awake, quantiles, means, mixed,
+                  mean, pool_.Sums(mixer_part_, sums), std::span(work.regrets).subspan(i * bands, bands));
+    work.resolved[i] = 1;
+    const double chance = UniformAt(options_.seed, rows[i].key_hash, context_.now.index * 1024 + horizon, kTiePurpose);
+    calibrator_.Learn(work.demand_class[i], target.group, work.actual[i], work.origin_scale[i],
+                      PredictiveDistribution::ConsistentZeroProbability(options_.domain, zero, mixed), chance, core.resolved,
+                      mixed, pool_.pooled(calibrator_part_),
+                      std::span(work.columns.calibrator).subspan(i * shape_.calibrator_floats, shape_.calibrator_floats),
+                      pool_.Sums(calibrator_part_, sums));
+  }
+}
+
+void StreamForecaster::Resolve(Work& work, std::span<const SeriesRow> rows, std::span<double> sums) const {
+  for (const int horizon : plan_.learned()) ResolveHorizon(work, horizon, rows, sums);
+  const size_t bands = Mixer::kBands * experts_.size();
+  for (size_t i = 0; i < work.block.series; ++i) {
+    if (work.resolved[i] == 0) continue;
+    mixer_.LearnSeries(std::span<const float>(work.regrets).subspan(i * bands, bands),
+                       std::span(work.columns.mixer).subspan(i * shape_.mixer_floats, shape_.mixer_floats));
+    ++work.columns.core[i].resolved;
+  }
+}
+
+void StreamForecaster::TakeActuals(Work& work, std::span<double> sums) const {
+  const float missing = std::numeric_limits<float>::quiet_NaN();
+  for (size_t i = 0; i < work.block.series; ++i) {
+    SeriesCore& core = work.columns.core[i];
+    float* history = work.columns.history.data() + i * kHistory;
+    if (core.age > 0) {
+      // Buckets that the series was not brought for count as missing.
+      const int64_t from = std::max(core.last_index + 1, context_.now.index - kHistory + 1);
+      for (int64_t index = from; index < context_.now.index; ++index) history[HistorySlot(index)] = missing;
+    }
+    history[HistorySlot(context_.now.index)] = work.actual[i];
+    core.last_index = context_.now.index;
+    ++core.age;
+    if (!std::isfinite(work.actual[i])) continue;
+    const float mean = core.scale_weight > 0 && core.observed >= 6 ? core.scale_sum / core.scale_weight : missing;
+    profile_.Gather(work.actual[i], work.scale[i], mean, core.observed, pool_.Sums(profile_part_, sums));
+    LearnStatistics(options_.domain, work.actual[i], &core);
+  }
+}
+
+void StreamForecaster::ScoreAndLearnBlock(size_t block, std::span<const SeriesRow> rows, std::span<std::string> states,
+                                          std::span<BucketScore> scores) {
+  TC_CHECK(rows.size() == states.size() && rows.size() == scores.size());
+  Work work(shape_, rows.size(), experts_.size());
+  Load(work, rows, states);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const float actual = Usable(rows[i].actual) ? rows[i].actual : std::numeric_limits<float>::quiet_NaN();
+    work.actual[i] = options_.domain == ValueDomain::kReal || !(actual < 0) ? actual : 0;
+  }
+  Describe(work);
+  std::vector<double> sums(pool_.sums_size(), 0.0);
+  Score(work, scores);
+  Resolve(work, rows, sums);
+  TakeActuals(work, sums);
+  Describe(work);
+  for (size_t k = 0; k < experts_.size(); ++k) {
+    experts_[k]->Step(work.block, work.columns.states[k], std::as_const(pool_).pooled(expert_part_[k]));
+  }
+  for (size_t i = 0; i < rows.size(); ++i) work.columns.Store(i, &states[i]);
+  sums_.Add(block, std::move(sums));
+  round_dirty_ = true;
+}
+
+Status StreamForecaster::LearnShared() {
+  TC_CHECK(gathering_ && sums_.complete(), "the round's blocks are not all there");
+  const std::span<const double> all = sums_.total();
+  for (size_t k = 0; k < experts_.size(); ++k) {
+    experts_[k]->Fold(std::as_const(pool_).Sums(expert_part_[k], all), pool_.pooled(expert_part_[k]));
+  }
+  mixer_.Fold(std::as_const(pool_).Sums(mixer_part_, all), pool_.pooled(mixer_part_));
+  calibrator_.Fold(std::as_const(pool_).Sums(calibrator_part_, all), pool_.pooled(calibrator_part_));
+  profile_.Fold(PhaseOf(context_.now), std::as_const(pool_).Sums(profile_part_, all), pool_.pooled(profile_part_));
+  mixer_.Refresh(std::as_const(pool_).pooled(mixer_part_));
+  ++pool_.rounds;
+  gathering_ = false;
+  pool_dirty_ = true;
+  round_dirty_ = true;
+  TakeContext(context_);
+  return Status::Ok();
+}
+
+void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, std::span<std::string> states,
+                                     struct ForecastBlock& out) {
+  const size_t count = rows.size();
+  const size_t experts = experts_.size();
+  const size_t horizon = static_cast<size_t>(options_.horizon);
+  Work work(shape_, count, experts);
+  Load(work, rows, states);
+  for (size_t i = 0; i < count; ++i) {
+    work.actual[i] = work.columns.history[i * kHistory + HistorySlot(context_.now.index)];
+    work.rows[i] = 1;
+  }
+  Describe(work);
+  for (size_t i = 0; i < count; ++i) {
+    OriginHead& head = work.columns.origins[i * horizon + work.columns.OriginSlot(context_.now.index)];
+    head.index = context_.now.index;
+    head.scale = work.scale[i];
+  }
+  for (size_t k = 0; k < experts; ++k) {
+    const auto pooled = std::as_const(pool_).pooled(expert_part_[k]);
+    experts_[k]->Summarise(work.block, work.columns.states[k], pooled, work.summaries[k]);
+    const size_t width = shape_.summary_floats[k];
+    for (size_t i = 0; i < count; ++i) {
+      work.columns.WriteSummaries(i, context_.now.index, k, std::span<const float>(work.summaries[k]).subspan(i * width, width));
+    }
+  }
+  std::vector<uint8_t> awake(experts);
+  std::vector<float> weights((kLevelCount + 1) * experts), quantiles(experts * kLevelCount), means(experts);
+  for (size_t h = 0; h < horizon; ++h) {
+    const int steps = static_cast<int>(h) + 1;
+    const ForecastTarget target{context_.now.index, steps, plan_.GroupOf(steps), FactorOf(PhaseOf(context_.ahead[h]))};
+    for (size_t k = 0; k < experts; ++k) {
+      experts_[k]->Expand(work.block, target, work.scale, work.rows, work.summaries[k],
+                          std::as_const(pool_).pooled(expert_part_[k]), work.Output(k));
+    }
+    for (size_t i = 0; i < count; ++i) {
+      SeriesCore& core = work.columns.core[i];
+      float zero = 0;
+      for (size_t k = 0; k < experts; ++k) {
+        awake[k] = work.awake[k][i];
+        means[k] = work.mean[k][i];
+        std::copy_n(work.quantiles[k].begin() + static_cast<ptrdiff_t>(i * kLevelCount), kLevelCount,
+                    quantiles.begin() + static_cast<ptrdiff_t>(k * kLevelCount));
+      }
+      mixer_.WeightsOf(work.demand_class[i], target.group,
+                       std::span<const float>(work.columns.mixer).subspan(i * shape_.mixer_floats, shape_.mixer_floats),
+                       core.resolved, awake, weights);
+      const std::span<float> q(out.quantiles.data() + (i * horizon + h) * kLevelCount, kLevelCount);
+      float mean = 0;
+      Mixer::Mix(experts, weights, quantiles, means, q, &mean);
+      for (size_t k = 0; k < experts; ++k) {
+        if (awake[k] != 0) zero += weights[kMedian * experts + k] * work.zero[k][i];
+      }
+      if (options_.calibrate) {
+        calibrator_.Apply(work.demand_class[i], target.group, work.scale[i],
+                          std::span<const float>(work.columns.calibrator).subspan(i * shape_.calibrator_floats, shape_.calibrator_floats),
+                          std::as_const(pool_).pooled(calibrator_part_), q);
+      }
+      const float zero_probability = PredictiveDistribution::ConsistentZeroProbability(options_.domain, zero, q);
+      out.mean[i * horizon + h] = mean;
+      out.zero_probability[i * horizon + h] = zero_probability;
+      if (h == 0) {
+        core.has_published = 1;
+        core.published_index = context_.ahead[0].index;
+        core.published_mean = mean;
+        core.published_zero = zero_probability;
+        core.published_scale = work.scale[i];
+        std::copy_n(q.begin(), kLevelCount, core.published);
+      }
+    }
+  }
+  for (size_t i = 0; i < count; ++i) {
+    out.age_buckets[i] = work.columns.core[i].age;
+    work.columns.Store(i, &states[i]);
+  }
+}
+
+void StreamForecaster::SaveShared(Epoch, DeltaSink& out) {
+  std::string value;
+  if (pool_dirty_) {
+    pool_.Encode(Fingerprint(), &value);
+    out.Put(Family::kModels, options_.state_prefix + "pool", value);
+    pool_dirty_ = false;
+  }
+  if (!round_dirty_) return;
+  const std::string key = options_.state_prefix + "round";
+  if (gathering_) {
+    TC_CHECK(!sums_.has_gap(), "saved while blocks are at work");
+    const RoundHead head{kRoundFormat, static_cast<uint32_t>(sums_.total().size()), sums_.next()};
+    value.assign(reinterpret_cast<const char*>(&head), sizeof head);
+    value.append(reinterpret_cast<const char*>(sums_.total().data()), sums_.total().size() * sizeof(double));
+    out.Put(Family::kModels, key, value);
+    has_stored_round_ = true;
+  } else if (has_stored_round_) {
+    out.Delete(Family::kModels, key);
+    has_stored_round_ = false;
+  }
+  round_dirty_ = false;
+}
+
+void StreamForecaster::OnCommitted(Epoch) {}
+
+Status StreamForecaster::ReloadShared(const StateReader& store) {
+  StartParts();
+  gathering_ = stored_gathering_ = has_stored_round_ = false;
+  pool_dirty_ = round_dirty_ = false;
+  std::string value;
+  TC_ASSIGN_OR_RETURN(const bool found, store.Get(Family::kModels, options_.state_prefix + "pool", &value));
+  if (!found) return Status::Ok();
+  TC_RETURN_IF_ERROR(pool_.Decode(Fingerprint(), value));
+  mixer_.Refresh(std::as_const(pool_).pooled(mixer_part_));
+  TC_ASSIGN_OR_RETURN(has_stored_round_, store.Get(Family::kModels, options_.state_prefix + "round", &value));
+  if (!has_stored_round_) return Status::Ok();
+  RoundHead head;
+  if (value.size() < sizeof head) return Status(Code::kCorruption, "the model's stored round is cut short");
+  std::memcpy(&head, value.data(), sizeof head);
+  if (head.format != kRoundFormat) {
+    return Status(Code::kVersion, fmt::format("the model's stored round has format {}, this build reads {}", head.format, kRoundFormat));
+  }
+  if (head.sums != pool_.sums_size() || value.size() != sizeof head + head.sums * sizeof(double)) {
+    return Status(Code::kCorruption, "the model's stored round has a wrong length");
+  }
+  stored_total_.resize(head.sums);
+  std::memcpy(stored_total_.data(), value.data() + sizeof head, head.sums * sizeof(double));
+  stored_next_ = head.next;
+  stored_gathering_ = true;
+  return Status::Ok();
+}
+
+ForecasterStats StreamForecaster::Stats() const {
+  ForecasterStats stats;
+  stats.rounds = pool_.rounds;
+  stats.device = "none: the net is off";
+  const std::vector<double> weights = mixer_.MeanWeights();
+  for (size_t k = 0; k < experts_.size(); ++k) stats.expert_weights.emplace_back(std::string(experts_[k]->name()), weights[k]);
+  return stats;
+}
+
+Result<std::unique_ptr<Forecaster>> MakeForecaster(const ForecasterOptions& options) {
+  if (options.horizon < 1 || options.horizon > 1000) {
+    return Status(Code::kInvalidArgument, fmt::format("a horizon must lie between 1 and 1000: {}", options.horizon));
+  }
+  auto forecaster = std::make_unique<StreamForecaster>(options);
+  if (forecaster->shape().state_floats.empty()) {
+    return Status(Code::kInvalidArgument, "no expert of the pool has one of the names given");
+  }
+  return std::unique_ptr<Forecaster>(std::move(forecaster));
+}
+
+}  // namespace tidecast
