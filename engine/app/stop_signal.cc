@@ -25,6 +25,7 @@ void InstallStopSignal() {
 }
 
 bool StopWasAsked() { return asked.load() > 0; }
+void PauseBriefly() { usleep(100'000); }
 void AskToStop() { asked.fetch_add(1); }
 
 }  // namespace tidecast

@@ -6,6 +6,8 @@ namespace tidecast {
 /// Thread: safe.
 void InstallStopSignal();
 bool StopWasAsked();
+/// Waits for a signal or a tenth of a second, whichever comes first.
+void PauseBriefly();
 /// For tests and for verbs that end by themselves.
 void AskToStop();
 

@@ -1,0 +1,25 @@
+#include "engine/app/flags.h"
+
+#include "engine/io/event_time_parser.h"
+
+namespace tidecast {
+
+Status ApplyModelFlag(const std::string& model, EngineOptions* options) {
+  if (model.empty()) return Status::Ok();
+  if (model != "lstm" && model != "experts" && model != "none") {
+    return Status(Code::kUsage, fmt::format("not a model: {}", model), Domain::kInput).WithRemedy("use lstm, experts or none");
+  }
+  options->model_enabled = model != "none";
+  options->model.net = model == "lstm" ? NetKind::kLstm : NetKind::kNone;
+  return Status::Ok();
+}
+
+Result<EventTime> ParseUntilFlag(const std::string& date, const EngineOptions& options) {
+  const std::string zone = options.views.empty() ? "UTC" : options.views.front().calendar.zone;
+  TC_ASSIGN_OR_RETURN(EventTimeParser parser, EventTimeParser::Make(TimeFormat::kRfc3339, zone));
+  const std::optional<EventTime> time = parser.Parse(date);
+  if (!time) return Status(Code::kUsage, fmt::format("not a date: {}", date), Domain::kInput).WithRemedy("write it like 2011-03-01");
+  return *time - Duration(1);
+}
+
+}  // namespace tidecast

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "engine/runtime/engine_options.h"
+
+namespace tidecast {
+
+/// Lays `--model lstm | experts | none` over the config; empty changes nothing. Errors: kUsage.
+Status ApplyModelFlag(const std::string& model, EngineOptions* options);
+
+/// Start of a local day in the zone of the first view, as an exclusive end for events. Errors: kUsage.
+Result<EventTime> ParseUntilFlag(const std::string& date, const EngineOptions& options);
+
+}  // namespace tidecast
