@@ -29,12 +29,14 @@ void CpuBackend::Pass::Gather(const NetBatch& batch, std::span<const int> rows) 
   base_.assign(count * horizon * kLevelCount, 0.0F);
   target_.assign(count * horizon, 0.0F);
   label_weight_.assign(count * horizon, 0.0F);
+  first_step_ = shape.window;
   for (size_t i = 0; i < count; ++i) {
     const size_t row = static_cast<size_t>(rows[i]);
     for (size_t step = 0; step < window; ++step) {
       const float mask = batch.input_mask[row * window + step];
       input_mask_[step * count + i] = mask;
       if (mask == 0.0F) continue;
+      first_step_ = std::min(first_step_, static_cast<int>(step));
       std::copy_n(batch.inputs.data() + (row * window + step) * inputs, inputs,
                   inputs_.data() + (step * count + i) * inputs);
     }
@@ -70,9 +72,9 @@ void CpuBackend::Pass::ForwardLayer(const CpuWeights& weights, int layer) {
   trace.h.resize((window + 1) * static_cast<size_t>(state));
   trace.c.resize((window + 1) * static_cast<size_t>(state));
   trace.tanh_c.resize(window * static_cast<size_t>(state));
-  std::fill_n(trace.h.begin(), state, 0.0F);
-  std::fill_n(trace.c.begin(), state, 0.0F);
-  for (int step = 0; step < layout_.shape.window; ++step) {
+  std::fill_n(trace.h.begin() + first_step_ * state, state, 0.0F);
+  std::fill_n(trace.c.begin() + first_step_ * state, state, 0.0F);
+  for (int step = first_step_; step < layout_.shape.window; ++step) {
     float* gates = trace.gates.data() + step * rows_ * gates_row;
     for (int row = 0; row < rows_; ++row) std::copy(own.bias.begin(), own.bias.end(), gates + row * gates_row);
     kernels_.multiply_add(rows_, 4 * hidden, width, layer_input(layer, step), width, 1, own.input.data(), own.input.row,
@@ -96,7 +98,7 @@ void CpuBackend::Pass::BackwardLayer(const CpuWeights& weights, int layer, float
   LayerTrace& trace = traces_[layer];
   if (!top) dh_.assign(static_cast<size_t>(state), 0.0F);
   dc_.assign(static_cast<size_t>(state), 0.0F);
-  for (int step = layout_.shape.window - 1; step >= 0; --step) {
+  for (int step = layout_.shape.window - 1; step >= first_step_; --step) {
     if (!top) {
       const float* from = d_from_above_.data() + step * state;
       for (ptrdiff_t i = 0; i < state; ++i) dh_[static_cast<size_t>(i)] += from[i];
@@ -108,7 +110,7 @@ void CpuBackend::Pass::BackwardLayer(const CpuWeights& weights, int layer, float
     kernels_.add_columns(rows_, 4 * hidden, gates, gates_row, gradient + segments.bias.offset);
     kernels_.multiply_add(width, 4 * hidden, rows_, layer_input(layer, step), 1, width, gates, gates_row,
                           gradient + segments.input.offset, 4 * hidden);
-    if (step > 0) {
+    if (step > first_step_) {
       kernels_.multiply_add(hidden, 4 * hidden, rows_, trace.h.data() + step * state, 1, hidden, gates, gates_row,
                             gradient + segments.recurrent.offset, 4 * hidden);
       const PaddedMatrix& back = weights.layers[layer].recurrent_transposed;

@@ -9,7 +9,8 @@ namespace tidecast::net {
 
 /// Forward over windows, loss, and backward through time.
 ///   1. rows without any label are left out; the rest go in chunks that fit the cache, in order;
-///   2. forward layer by layer, keeping activations; masked steps read zeros and keep the state;
+///   2. forward layer by layer, keeping activations; masked steps read zeros and keep the state, and
+///      those before the first live one of the chunk are skipped;
 ///   3. decoder, pinball of the sorted values, gradient back through the sort;
 ///   4. backward through time, weight gradients added step by step.
 /// Thread: confined; keeps its scratch between calls.
@@ -37,6 +38,7 @@ class CpuBackend::Pass {
   const NetLayout& layout_;
   const CpuKernels& kernels_;
   CpuDecoder decoder_;
+  int first_step_ = 0;             // steps before it are masked in all rows of the chunk
   int rows_ = 0;                   // of the chunk
   std::vector<float> inputs_;      // [window, rows, inputs]
   std::vector<float> input_mask_;  // [window, rows]
