@@ -76,7 +76,8 @@ struct TopicInfo {
 class LogReader {
  public:
   virtual ~LogReader() = default;
-  /// Reads what is there; waits at most `wait_ms`. at_end once the high watermark that was taken at opening is reached.
+  /// Reads what is there; waits at most `wait_ms`. at_end once the high watermark that was taken at opening is reached;
+  /// called again after that it goes on with what has come since (at_end stays true).
   virtual Result<PollResult> Read(RecordBatch& out, size_t records_max, int wait_ms) = 0;
   virtual std::unique_ptr<RecordBatch> MakeBatch() = 0;
   /// First and one-past-last offsets at opening (read_uncommitted).

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "engine/core/status.h"
+#include "engine/io/kafka_config.h"
+#include "engine/io/log_transport.h"
+
+namespace tidecast {
+
+/// First and one-past-last offsets of a partition.
+struct KafkaBounds {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
+/// Looks at topics and makes them, on a read_uncommitted client of its own.
+/// Thread: safe. Each call waits, at most the options' request time.
+class KafkaAdmin {
+ public:
+  /// Errors: kUnavailable (brokers named) when none answers within the options' open time; kConfig.
+  static Result<std::unique_ptr<KafkaAdmin>> Open(const KafkaTransportOptions& options, std::shared_ptr<KafkaLog> log,
+                                                  std::function<void(rd_kafka_resp_err_t, std::string_view)> on_error);
+
+  Result<TopicInfo> DescribeTopic(const std::string& topic);
+  Result<std::vector<TopicInfo>> ListTopics();
+  Status CreateTopic(const TopicSpec& spec);
+  /// From memory when the topic was seen before: partition counts are chosen once.
+  Result<int32_t> PartitionCount(const std::string& topic);
+  /// The log's begin and its high watermark, aborted and open transactions included.
+  Result<KafkaBounds> Bounds(const TopicPartition& source);
+
+  /// Serves the client's callbacks.
+  void Poll() { rd_kafka_poll(client_.get(), 0); }
+  /// Asks the brokers for a sign of life, without waiting; TakeProbe tells whether one came.
+  void StartProbe();
+  enum class Probe : uint8_t { kNone, kWaiting, kAnswered, kSilent };
+  Probe TakeProbe();
+
+ private:
+  KafkaAdmin(const KafkaTransportOptions& options, std::shared_ptr<KafkaLog> log) : options_(options), log_(std::move(log)) {}
+  Result<KafkaMetadata> Metadata(const std::string* topic, int timeout_ms);
+  Status CheckExisting(const TopicSpec& spec, const TopicInfo& found);
+  Status AwaitTopic(const std::string& topic);
+  int request_ms() const { return static_cast<int>(options_.request_timeout.count()); }
+
+  const KafkaTransportOptions options_;
+  std::shared_ptr<KafkaLog> log_;  // shared with the callbacks of clients that may outlive us
+  KafkaClient client_;
+  KafkaQueue probe_;
+  bool probing_ = false;
+  std::mutex mutex_;
+  std::map<std::string, int32_t> partition_counts_;  // under mutex_
+};
+
+}  // namespace tidecast

@@ -1,0 +1,193 @@
+#include "engine/io/kafka_config.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace tidecast {
+namespace {
+
+using Setting = std::pair<std::string_view, std::string_view>;
+
+// What exactly-once stands on (engine/io/README.md says why); a user's value would break it in silence.
+constexpr std::array<std::string_view, 15> kOurs = {
+    "enable.auto.commit", "auto.commit.enable",  "enable.auto.offset.store", "isolation.level",    "enable.partition.eof",
+    "group.id",           "group.instance.id",   "transactional.id",         "enable.idempotence", "auto.offset.reset",
+    "acks",               "request.required.acks", "partition.assignment.strategy", "partitioner", "enable.gapless.guarantee"};
+
+constexpr std::array<Setting, 14> kJavaNames = {{
+    {"sasl.jaas.config", "sasl.username and sasl.password"},
+    {"ssl.truststore.location", "ssl.ca.location (PEM)"},
+    {"ssl.truststore.password", "nothing: ssl.ca.location is PEM"},
+    {"ssl.keystore.type", "ssl.certificate.location and ssl.key.location (PEM)"},
+    {"buffer.memory", "queue.buffering.max.kbytes"},
+    {"max.block.ms", "nothing: a full queue is backpressure"},
+    {"max.request.size", "message.max.bytes"},
+    {"max.poll.records", "nothing: batches are bounded in bytes"},
+    {"request.timeout.ms", "socket.timeout.ms"},
+    {"key.serializer", "nothing: records are bytes"},
+    {"value.serializer", "nothing: records are bytes"},
+    {"key.deserializer", "nothing: records are bytes"},
+    {"value.deserializer", "nothing: records are bytes"},
+    {"interceptor.classes", "nothing: there are none"},
+}};
+
+Status SetProperty(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
+  std::array<char, 512> why{};
+  switch (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), why.data(), why.size())) {
+    case RD_KAFKA_CONF_OK: return Status::Ok();
+    case RD_KAFKA_CONF_UNKNOWN: {
+      Status status(Code::kConfig, fmt::format("librdkafka knows no such property: kafka.{}", name), Domain::kInput);
+      const auto* java = std::find_if(kJavaNames.begin(), kJavaNames.end(), [&](const Setting& s) { return s.first == name; });
+      if (java == kJavaNames.end()) {
+        return std::move(status).WithRemedy("use librdkafka's own names (its CONFIGURATION.md lists them)");
+      }
+      return std::move(status).WithRemedy(fmt::format("this is the Java client's name; write here: {}", java->second));
+    }
+    case RD_KAFKA_CONF_INVALID: break;
+  }
+  // librdkafka's reason repeats the value, which may be a secret.
+  const bool secret = name.find("password") != std::string::npos || name.find("secret") != std::string::npos ||
+                      name.find("key") != std::string::npos;
+  return Status(Code::kConfig,
+                secret ? fmt::format("librdkafka refuses the value of kafka.{}", name)
+                       : fmt::format("librdkafka refuses the value of kafka.{}: {}", name, why.data()),
+                Domain::kInput);
+}
+
+Status SetAll(rd_kafka_conf_t* conf, std::initializer_list<std::pair<const char*, std::string>> settings) {
+  for (const auto& [name, value] : settings) TC_RETURN_IF_ERROR(SetProperty(conf, name, value));
+  return Status::Ok();
+}
+
+Status SetDefaults(rd_kafka_conf_t* conf, const KafkaTransportOptions& options, KafkaRole role) {
+  TC_RETURN_IF_ERROR(SetAll(conf, {{"client.id", options.name_space + "." + options.instance},
+                                   {"log.configuration.warnings", "false"},
+                                   {"reconnect.backoff.ms", "50"},
+                                   {"reconnect.backoff.max.ms", "1000"},
+                                   {"topic.metadata.refresh.fast.interval.ms", "100"},
+                                   {"socket.keepalive.enable", "true"}}));
+  if (role == KafkaRole::kProducer) {
+    return SetAll(conf, {{"retry.backoff.ms", "10"},
+                         {"transaction.timeout.ms", "15000"},
+                         {"linger.ms", "5"},
+                         {"compression.type", "lz4"},
+                         {"queue.buffering.max.kbytes", std::to_string(std::max<size_t>(1, options.send_queue_bytes_max >> 10))},
+                         {"queue.buffering.max.messages", std::to_string(options.send_queue_records_max)}});
+  }
+  return SetAll(conf, {{"check.crcs", "true"},
+                       {"session.timeout.ms", "45000"},
+                       {"heartbeat.interval.ms", "1000"},
+                       {"fetch.wait.max.ms", role == KafkaRole::kReader ? "20" : "100"},
+                       {"queued.max.messages.kbytes", std::to_string(std::max<size_t>(1, options.fetch_queue_bytes_max >> 10))},
+                       {"queued.min.messages", "1000000"}});
+}
+
+Status SetFixed(rd_kafka_conf_t* conf, const KafkaTransportOptions& options, KafkaRole role, bool read_committed) {
+  if (role == KafkaRole::kProducer) {
+    return SetAll(conf, {{"transactional.id", KafkaTransactionalId(options)}, {"partitioner", "murmur2_random"}});
+  }
+  TC_RETURN_IF_ERROR(SetAll(conf, {{"enable.auto.commit", "false"},
+                                   {"enable.auto.offset.store", "false"},
+                                   {"enable.partition.eof", "true"},
+                                   {"auto.offset.reset", "error"},
+                                   {"isolation.level", read_committed && role != KafkaRole::kObserver ? "read_committed"
+                                                                                                     : "read_uncommitted"}}));
+  if (role != KafkaRole::kMember) return Status::Ok();
+  return SetAll(conf, {{"group.id", KafkaGroup(options)},
+                       {"group.instance.id", options.instance},
+                       {"partition.assignment.strategy", "range"}});
+}
+
+KafkaCallbacks* CallbacksOf(const rd_kafka_t* client) { return static_cast<KafkaCallbacks*>(rd_kafka_opaque(client)); }
+
+void OnLog(const rd_kafka_t* client, int level, const char* facility, const char* text) {
+  KafkaLog& log = *CallbacksOf(client)->log;
+  const std::string_view kind = facility;
+  if (kind == "FAIL" || kind == "ERROR") log.RememberTrouble(text);
+  const KafkaLogLevel words = level <= 3   ? KafkaLogLevel::kError
+                              : level == 4 ? KafkaLogLevel::kWarning
+                              : level <= 6 ? KafkaLogLevel::kInfo
+                                           : KafkaLogLevel::kDebug;
+  log.Write(words, facility, text);
+}
+
+void OnError(rd_kafka_t*, int error, const char* reason, void* opaque) {
+  const auto* callbacks = static_cast<KafkaCallbacks*>(opaque);
+  const auto code = static_cast<rd_kafka_resp_err_t>(error);
+  if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) callbacks->log->RememberTrouble(reason);
+  if (callbacks->on_error) callbacks->on_error(code, reason);
+}
+
+void OnRebalance(rd_kafka_t*, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* partitions, void* opaque) {
+  static_cast<KafkaCallbacks*>(opaque)->on_rebalance(error, partitions);
+}
+
+}  // namespace
+
+std::string KafkaGroup(const KafkaTransportOptions& options) {
+  return options.group.empty() ? "tidecast." + options.name_space : options.group;
+}
+
+std::string KafkaTransactionalId(const KafkaTransportOptions& options) {
+  return options.name_space + "." + options.instance;
+}
+
+std::string KafkaBrokers(const KafkaTransportOptions& options) {
+  for (const char* name : {"bootstrap.servers", "metadata.broker.list"}) {
+    if (const auto found = options.properties.find(name); found != options.properties.end()) return found->second;
+  }
+  return {};
+}
+
+Status CheckKafkaOptions(const KafkaTransportOptions& options) {
+  if (KafkaBrokers(options).empty()) {
+    return Status(Code::kConfig, "no Kafka brokers are named", Domain::kInput)
+        .WithRemedy("write kafka.bootstrap.servers: host:port[,host:port]");
+  }
+  if (options.name_space.empty() || options.instance.empty()) {
+    return Status(Code::kConfig, "a Kafka client needs a namespace and an instance id", Domain::kInput)
+        .WithRemedy("give each process of a namespace its own instance id");
+  }
+  for (const auto& [name, value] : options.properties) {
+    if (std::find(kOurs.begin(), kOurs.end(), name) != kOurs.end()) {
+      return Status(Code::kConfig, fmt::format("this property is set by Tidecast, because exactly-once stands on it: kafka.{}", name),
+                    Domain::kInput)
+          .WithRemedy("remove it");
+    }
+  }
+  for (const KafkaRole role : {KafkaRole::kMember, KafkaRole::kProducer}) {
+    TC_RETURN_IF_ERROR(MakeKafkaConf(options, role).status());
+  }
+  return Status::Ok();
+}
+
+Result<KafkaConf> MakeKafkaConf(const KafkaTransportOptions& options, KafkaRole role, bool read_committed) {
+  KafkaConf conf(rd_kafka_conf_new());
+  TC_RETURN_IF_ERROR(SetDefaults(conf.get(), options, role));
+  for (const auto& [name, value] : options.properties) TC_RETURN_IF_ERROR(SetProperty(conf.get(), name, value));
+  TC_RETURN_IF_ERROR(SetFixed(conf.get(), options, role, read_committed));
+  return conf;
+}
+
+Result<KafkaClient> MakeKafkaClient(KafkaConf conf, KafkaRole role, KafkaCallbacks callbacks) {
+  auto owned = std::make_unique<KafkaCallbacks>(std::move(callbacks));
+  rd_kafka_conf_set_opaque(conf.get(), owned.get());
+  rd_kafka_conf_set_log_cb(conf.get(), OnLog);
+  rd_kafka_conf_set_error_cb(conf.get(), OnError);
+  if (role == KafkaRole::kMember) rd_kafka_conf_set_rebalance_cb(conf.get(), OnRebalance);
+  std::array<char, 512> why{};
+  const rd_kafka_type_t type = role == KafkaRole::kProducer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER;
+  rd_kafka_t* client = rd_kafka_new(type, conf.get(), why.data(), why.size());
+  if (client == nullptr) {
+    return Status(Code::kConfig, fmt::format("librdkafka refuses the configuration: {}", why.data()), Domain::kInput);
+  }
+  [[maybe_unused]] rd_kafka_conf_t* const taken_over = conf.release();
+  // Ended without librdkafka's close of the consumer, which can hang on lost partitions: a static member tells the group
+  // nothing when it goes, so that nothing is missed.
+  return KafkaClient(client, [kept = std::shared_ptr<KafkaCallbacks>(std::move(owned))](rd_kafka_t* ended) {
+    rd_kafka_destroy_flags(ended, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  });
+}
+
+}  // namespace tidecast

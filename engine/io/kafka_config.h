@@ -1,0 +1,46 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "engine/core/status.h"
+#include "engine/io/kafka_handles.h"
+#include "engine/io/kafka_log.h"
+#include "engine/io/kafka_transport.h"
+
+namespace tidecast {
+
+/// The clients that a transport makes.
+enum class KafkaRole : uint8_t {
+  kMember,    ///< static group member, read_committed
+  kProducer,  ///< transactional
+  kObserver,  ///< read_uncommitted, no group: metadata, topics, high watermarks
+  kReader,    ///< one partition apart from the group
+};
+
+std::string KafkaGroup(const KafkaTransportOptions& options);
+std::string KafkaTransactionalId(const KafkaTransportOptions& options);
+/// Of the options' properties; empty when missing.
+std::string KafkaBrokers(const KafkaTransportOptions& options);
+
+/// Refuses what cannot work: no brokers, unknown properties, properties that exactly-once stands on.
+/// Errors: kConfig, each with the name and what to write instead.
+Status CheckKafkaOptions(const KafkaTransportOptions& options);
+
+/// Our defaults, then the user's properties, then what may not differ.
+Result<KafkaConf> MakeKafkaConf(const KafkaTransportOptions& options, KafkaRole role, bool read_committed = true);
+
+/// What a client calls back. The functions run inside the poll calls of whoever polls the client; log lines come from
+/// any thread.
+struct KafkaCallbacks {
+  std::shared_ptr<KafkaLog> log;  // shared: a client may outlive the transport by its last batch
+  std::function<void(rd_kafka_resp_err_t error, std::string_view reason)> on_error;
+  std::function<void(rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* partitions)> on_rebalance;
+};
+
+/// Makes a client that owns its callbacks.  Errors: kConfig.
+Result<KafkaClient> MakeKafkaClient(KafkaConf conf, KafkaRole role, KafkaCallbacks callbacks);
+
+}  // namespace tidecast

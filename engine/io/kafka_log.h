@@ -1,0 +1,40 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+namespace tidecast {
+
+enum class KafkaLogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
+
+/// Takes one line of words. Thread: called from any thread, one call at a time.
+using KafkaLogSink = std::function<void(KafkaLogLevel level, std::string_view text)>;
+
+/// Hands librdkafka's lines on, at most one of a kind (its facility) every few seconds; those left out are counted and
+/// told with the next one. Secrets never come here: librdkafka does not log them and we log no property's value.
+/// Thread: safe.
+class KafkaLog {
+ public:
+  explicit KafkaLog(KafkaLogSink sink) : sink_(std::move(sink)) {}
+
+  void Write(KafkaLogLevel level, const std::string& kind, std::string_view text);
+  /// The newest trouble with a connection, for an error that has no cause of its own.
+  void RememberTrouble(std::string_view text);
+  std::string last_trouble() const;
+
+ private:
+  struct Kind {
+    std::chrono::steady_clock::time_point told;
+    int64_t left_out = 0;
+  };
+  mutable std::mutex mutex_;
+  KafkaLogSink sink_;                 // under mutex_, as all below
+  std::map<std::string, Kind> kinds_;
+  std::string last_trouble_;
+};
+
+}  // namespace tidecast

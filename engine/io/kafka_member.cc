@@ -1,0 +1,260 @@
+#include "engine/io/kafka_member.h"
+
+#include <algorithm>
+#include <array>
+
+#include "engine/io/kafka_errors.h"
+
+namespace tidecast {
+namespace {
+
+constexpr int64_t kBeginning = RD_KAFKA_OFFSET_BEGINNING;  // -2, as in the contract
+constexpr size_t kTakeAtOnce = 256;
+
+std::vector<TopicPartition> ListOf(const rd_kafka_topic_partition_list_t& partitions) {
+  std::vector<TopicPartition> list;
+  for (int i = 0; i < partitions.cnt; ++i) list.push_back({partitions.elems[i].topic, partitions.elems[i].partition});
+  return list;
+}
+
+bool EndsReading(Code code) {
+  return code == Code::kNotFound || code == Code::kPermission || code == Code::kCorruption;
+}
+
+}  // namespace
+
+Status KafkaMember::Join(const std::vector<std::string>& topics) {
+  TC_CHECK(state_ == State::kOut, "joined already");
+  TC_CHECK(!topics.empty());
+  std::string first;
+  int32_t first_count = 0;
+  for (const std::string& topic : topics) {
+    Result<TopicInfo> info = admin_.DescribeTopic(topic);
+    if (!info.ok() && info.status().code() == Code::kNotFound) {
+      return Status(Code::kNoInput, fmt::format("an input topic is not there: {}", topic), Domain::kExternal)
+          .WithRemedy("create it, or correct its name under `inputs`");
+    }
+    if (!info.ok()) return std::move(info).status();
+    if (first.empty()) {
+      first = topic;
+      first_count = info->partitions;
+    } else if (info->partitions != first_count) {
+      return Status(Code::kConfig,
+                    fmt::format("input topics differ in their number of partitions: {} has {}, {} has {}", first, first_count,
+                                topic, info->partitions),
+                    Domain::kExternal)
+          .WithRemedy("one series' events must meet in one task: give the topics the same number and the same key");
+    }
+  }
+  TC_ASSIGN_OR_RETURN(KafkaConf conf, MakeKafkaConf(options_, KafkaRole::kMember));
+  TC_ASSIGN_OR_RETURN(client_, MakeKafkaClient(std::move(conf), KafkaRole::kMember,
+                                               {log_, on_error_, [this](rd_kafka_resp_err_t error, auto* partitions) {
+                                                  OnRebalance(error, *partitions);
+                                                }}));
+  rd_kafka_poll_set_consumer(client_.get());
+  group_queue_.reset(rd_kafka_queue_get_consumer(client_.get()));
+  wakeup_.Watch(group_queue_.get());
+  const KafkaPartitionList wanted(rd_kafka_topic_partition_list_new(static_cast<int>(topics.size())));
+  for (const std::string& topic : topics) {
+    rd_kafka_topic_partition_list_add(wanted.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+  }
+  if (const auto error = rd_kafka_subscribe(client_.get(), wanted.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return KafkaStatus(error, "the group cannot be joined");
+  }
+  state_ = State::kJoined;
+  return Status::Ok();
+}
+
+void KafkaMember::OnRebalance(rd_kafka_resp_err_t error, const rd_kafka_topic_partition_list_t& partitions) {
+  if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    assigned_ = ListOf(partitions);
+    rd_kafka_consumer_group_metadata_t* metadata = rd_kafka_consumer_group_metadata(client_.get());
+    assigned_membership_ = KafkaGroupMetadata(metadata, KafkaDelete());
+    state_ = State::kAssigned;
+    if (assigned_.empty()) rd_kafka_assign(client_.get(), &partitions);  // nothing to start, so nothing to wait for
+    events_.push_back({.kind = TransportEvent::Kind::kAssigned, .partitions = assigned_});
+    return;
+  }
+  const bool lost = rd_kafka_assignment_lost(client_.get()) != 0 || error != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS;
+  if (lost || assigned_.empty()) return Lose();
+  state_ = State::kRevoked;
+  events_.push_back({.kind = TransportEvent::Kind::kRevoked, .partitions = assigned_});
+}
+
+void KafkaMember::Lose() {
+  StopPartitions();
+  rd_kafka_assign(client_.get(), nullptr);
+  if (!assigned_.empty()) events_.push_back({.kind = TransportEvent::Kind::kLost, .partitions = assigned_});
+  assigned_.clear();
+  if (state_ != State::kFailed) state_ = State::kJoined;
+}
+
+void KafkaMember::StopPartitions() {
+  for (Partition& partition : partitions_) {
+    if (partition.queue) KafkaWakeup::Forget(partition.queue.get());
+  }
+  partitions_.clear();
+}
+
+Status KafkaMember::CheckStart(const Position& position, int64_t* first_offset) {
+  *first_offset = std::max<int64_t>(position.next_offset, 0);
+  const Result<KafkaBounds> bounds = admin_.Bounds(position.source);
+  // Without an answer the fetch itself will tell (auto.offset.reset=error).
+  if (!bounds.ok()) return bounds.status().code() == Code::kNotFound ? bounds.status() : Status::Ok();
+  if (position.next_offset == kBeginning) {
+    *first_offset = bounds->begin;
+    return Status::Ok();
+  }
+  if (position.next_offset >= bounds->begin && position.next_offset <= bounds->end) return Status::Ok();
+  const bool below = position.next_offset < bounds->begin;
+  return Status(Code::kNotFound,
+                fmt::format("an input position lies {} {}[{}]: {}, the log holds {} to {}",
+                            below ? "below the first record of" : "past the end of", position.source.topic,
+                            position.source.partition, position.next_offset, bounds->begin, bounds->end),
+                Domain::kExternal)
+      .WithRemedy(below ? "its retention was shorter than our absence; `tidecast state reset` starts from what is there"
+                        : "the topic was made anew or cut; `tidecast state reset` starts from what it holds now");
+}
+
+Status KafkaMember::StartAt(std::span<const Position> positions) {
+  if (state_ != State::kAssigned) {
+    return Status(Code::kNotReady, "no partitions are assigned that could be started", Domain::kExternal, Retry::kBackoff);
+  }
+  std::vector<int64_t> first_offsets(positions.size());
+  for (size_t i = 0; i < positions.size(); ++i) {
+    TC_CHECK(std::find(assigned_.begin(), assigned_.end(), positions[i].source) != assigned_.end(), "{}[{}] is not ours",
+             positions[i].source.topic, positions[i].source.partition);
+    TC_RETURN_IF_ERROR(CheckStart(positions[i], &first_offsets[i]));
+  }
+  StopPartitions();
+  const KafkaPartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(positions.size())));
+  for (size_t i = 0; i < positions.size(); ++i) {
+    const TopicPartition& source = positions[i].source;
+    rd_kafka_topic_partition_list_add(list.get(), source.topic.c_str(), source.partition)->offset = first_offsets[i];
+    Partition partition{.source = source, .next_offset = first_offsets[i]};
+    partition.queue.reset(rd_kafka_queue_get_partition(client_.get(), source.topic.c_str(), source.partition));
+    TC_CHECK(partition.queue != nullptr);
+    // Apart from the group's queue, before anything is fetched into it.
+    rd_kafka_queue_forward(partition.queue.get(), nullptr);
+    wakeup_.Watch(partition.queue.get());
+    partitions_.push_back(std::move(partition));
+  }
+  // Returns after the old fetches were called off: what they still bring is told apart by librdkafka and dropped.
+  if (const auto error = rd_kafka_assign(client_.get(), list.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return KafkaStatus(error, "the assigned partitions cannot be started");
+  }
+  started_membership_ = assigned_membership_;
+  return Status::Ok();
+}
+
+void KafkaMember::ReleaseRevoked() {
+  if (state_ != State::kRevoked) return;
+  StopPartitions();
+  assigned_.clear();
+  state_ = State::kJoined;
+  rd_kafka_assign(client_.get(), nullptr);
+}
+
+void KafkaMember::Leave() {
+  if (!client_) return;
+  StopPartitions();
+  if (group_queue_) KafkaWakeup::Forget(group_queue_.get());
+  group_queue_.reset();
+  client_.reset();
+  assigned_.clear();
+  events_.clear();
+  state_ = State::kOut;
+}
+
+bool KafkaMember::TakeNext(Partition& partition, size_t records_max, size_t bytes_max, size_t* bytes, KafkaRecordBatch& out,
+                           Status* failure) {
+  if (partition.waiting.empty()) {
+    const size_t count = std::min(kTakeAtOnce, records_max - out.size());
+    for (KafkaMessage& message : TakeKafkaMessages(partition.queue.get(), count, 0)) partition.waiting.push_back(std::move(message));
+    if (partition.waiting.empty()) return false;
+  }
+  const rd_kafka_message_t& next = *partition.waiting.front();
+  if (next.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (next.offset < partition.next_offset) {
+      ++repeated_records_;
+    } else {
+      const size_t size = KafkaMessageBytes(next);
+      if (out.size() > 0 && *bytes + size > bytes_max) return false;
+      *bytes += size;
+      partition.next_offset = next.offset + 1;
+      partition.end_seen = -1;
+      out.Add(std::move(partition.waiting.front()));
+    }
+  } else if (next.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    // Its offset is past the markers, too.
+    partition.next_offset = std::max(partition.next_offset, next.offset);
+    partition.end_seen = partition.next_offset;
+  } else {
+    Status status = KafkaStatus(next.err, fmt::format("{}[{}] cannot be read ({})", partition.source.topic,
+                                                      partition.source.partition, rd_kafka_message_errstr(&next)));
+    if (EndsReading(status.code())) {
+      if (out.size() == 0) {
+        *failure = std::move(status);
+        partition.waiting.pop_front();
+      }
+      return false;  // told by the next poll, after the records before it
+    }
+    log_->Write(KafkaLogLevel::kWarning, "POLL", status.message());
+  }
+  partition.waiting.pop_front();
+  return true;
+}
+
+bool KafkaMember::HidesRecords(const Partition& partition) const {
+  int64_t low = 0;
+  int64_t high = 0;
+  // From memory, as the last fetch told it: the high watermark, whatever the isolation level.
+  const auto error = rd_kafka_get_watermark_offsets(client_.get(), partition.source.topic.c_str(), partition.source.partition,
+                                                    &low, &high);
+  return error == RD_KAFKA_RESP_ERR_NO_ERROR && high > partition.next_offset;
+}
+
+Result<PollResult> KafkaMember::Poll(uint32_t handle, size_t records_max, size_t bytes_max, RecordBatch& out) {
+  TC_CHECK_LT(handle, partitions_.size(), "no such started partition");
+  auto& batch = static_cast<KafkaRecordBatch&>(out);
+  batch.Reset(client_);
+  Partition& partition = partitions_[handle];
+  size_t bytes = 0;
+  Status failure;
+  while (batch.size() < records_max && TakeNext(partition, records_max, bytes_max, &bytes, batch, &failure)) {
+  }
+  if (!failure.ok()) return failure;
+  PollResult result{.next_offset = partition.next_offset};
+  if (partition.waiting.empty() && partition.end_seen == partition.next_offset) {
+    result.blocked = HidesRecords(partition);
+    result.at_end = !result.blocked;
+  }
+  return result;
+}
+
+void KafkaMember::Drain(std::vector<TransportEvent>* events) {
+  if (!client_) return;
+  while (const KafkaMessage message{rd_kafka_consumer_poll(client_.get(), 0)}) {
+    // Partitions have queues of their own: here come the group's errors alone.
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+      log_->Write(KafkaLogLevel::kWarning, "GROUP", rd_kafka_message_errstr(message.get()));
+    }
+  }
+  if (state_ == State::kRevoked && rd_kafka_assignment_lost(client_.get()) != 0) Lose();
+  std::array<char, 256> why{};
+  const auto fatal = rd_kafka_fatal_error(client_.get(), why.data(), why.size());
+  if (fatal != RD_KAFKA_RESP_ERR_NO_ERROR && state_ != State::kFailed) {
+    state_ = State::kFailed;
+    Status status(Code::kFatal, fmt::format("the group membership is over: {}", why.data()), Domain::kExternal);
+    if (fatal == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
+      status = Status(Code::kFenced, fmt::format("another process has joined the group as our instance: {}", options_.instance),
+                      Domain::kExternal)
+                   .WithRemedy("give each process its own instance id, and end the other one");
+    }
+    events_.push_back({.kind = TransportEvent::Kind::kFailed, .partitions = assigned_, .status = std::move(status)});
+  }
+  for (TransportEvent& event : events_) events->push_back(std::move(event));
+  events_.clear();
+}
+
+}  // namespace tidecast

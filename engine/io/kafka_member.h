@@ -1,0 +1,83 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/core/status.h"
+#include "engine/io/kafka_admin.h"
+#include "engine/io/kafka_config.h"
+#include "engine/io/kafka_record_batch.h"
+#include "engine/io/kafka_wakeup.h"
+#include "engine/io/log_transport.h"
+
+namespace tidecast {
+
+/// The static member of the group: assignment, and the partitions' own queues. Nothing is paused, resumed or sought:
+/// a new place is a new assignment with explicit offsets, and a partition that nobody polls fills its queue and rests.
+///
+///   joined -> assigned -> (StartAt) started -> revoked -> (ReleaseRevoked) joined -> ...
+///
+/// librdkafka's own assignment is answered only by StartAt or ReleaseRevoked; until then no rebalance goes on without us.
+/// Thread: confined.
+class KafkaMember {
+ public:
+  KafkaMember(const KafkaTransportOptions& options, std::shared_ptr<KafkaLog> log, KafkaAdmin& admin, KafkaWakeup& wakeup,
+              std::function<void(rd_kafka_resp_err_t, std::string_view)> on_error)
+      : options_(options), log_(std::move(log)), admin_(admin), wakeup_(wakeup), on_error_(std::move(on_error)) {}
+  ~KafkaMember() { Leave(); }
+  KafkaMember(const KafkaMember&) = delete;
+  KafkaMember& operator=(const KafkaMember&) = delete;
+
+  /// Errors: kNoInput (a topic is not there), kConfig (the topics' partition counts differ: both are named).
+  Status Join(const std::vector<std::string>& topics);
+  Status StartAt(std::span<const Position> positions);
+  void ReleaseRevoked();
+  void Leave();
+
+  std::unique_ptr<RecordBatch> MakeBatch() { return std::make_unique<KafkaRecordBatch>(); }
+  Result<PollResult> Poll(uint32_t handle, size_t records_max, size_t bytes_max, RecordBatch& out);
+  /// Serves the group; appends what happened.
+  void Drain(std::vector<TransportEvent>* events);
+
+  /// Under which the present assignment was taken; null before the first StartAt.
+  const KafkaGroupMetadata& membership() const { return started_membership_; }
+  const KafkaClient& client() const { return client_; }
+  int64_t repeated_records() const { return repeated_records_; }
+
+ private:
+  enum class State : uint8_t { kOut, kJoined, kAssigned, kRevoked, kFailed };
+  struct Partition {
+    TopicPartition source;
+    KafkaQueue queue;
+    std::deque<KafkaMessage> waiting;  ///< taken from the queue and not handed out yet
+    int64_t next_offset = 0;
+    int64_t end_seen = -1;             ///< where PARTITION_EOF was met last
+  };
+
+  void OnRebalance(rd_kafka_resp_err_t error, const rd_kafka_topic_partition_list_t& partitions);
+  void Lose();
+  void StopPartitions();
+  Status CheckStart(const Position& position, int64_t* first_offset);
+  bool TakeNext(Partition& partition, size_t records_max, size_t bytes_max, size_t* bytes, KafkaRecordBatch& out, Status* failure);
+  bool HidesRecords(const Partition& partition) const;
+
+  const KafkaTransportOptions options_;
+  const std::shared_ptr<KafkaLog> log_;  // shared with the callbacks of clients that may outlive us
+  KafkaAdmin& admin_;
+  KafkaWakeup& wakeup_;
+  const std::function<void(rd_kafka_resp_err_t, std::string_view)> on_error_;
+
+  KafkaClient client_;
+  KafkaQueue group_queue_;
+  State state_ = State::kOut;
+  std::vector<TopicPartition> assigned_;
+  KafkaGroupMetadata assigned_membership_;
+  KafkaGroupMetadata started_membership_;
+  std::vector<Partition> partitions_;
+  std::vector<TransportEvent> events_;
+  int64_t repeated_records_ = 0;
+};
+
+}  // namespace tidecast

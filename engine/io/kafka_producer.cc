@@ -1,0 +1,315 @@
+#include "engine/io/kafka_producer.h"
+
+#include <algorithm>
+#include <array>
+
+#include "engine/core/hash.h"
+
+namespace tidecast {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+// librdkafka's calls can be resumed: pieces of this length keep an end of the process from waiting longer.
+constexpr int kCallMs = 5000;
+constexpr std::chrono::milliseconds kPause{20};
+// After so long without an answer a transaction's outcome is called unknown.
+constexpr std::chrono::minutes kPatience{5};
+// Two heartbeats (heartbeat.interval.ms is 1000) and some.
+constexpr std::chrono::milliseconds kFenceWait{2500};
+constexpr int kMetadataMs = 1000;
+
+std::string_view Words(TransactionStep step) {
+  switch (step) {
+    case TransactionStep::kInit: return "the transactional producer cannot start";
+    case TransactionStep::kBegin: return "a transaction cannot begin";
+    case TransactionStep::kProduce: return "a record cannot be produced";
+    case TransactionStep::kSendOffsets: return "input positions cannot be put into the transaction";
+    case TransactionStep::kCommit: return "the transaction was not committed";
+    case TransactionStep::kAbort: return "the transaction was not aborted";
+  }
+  return "";
+}
+
+Result<KafkaHeaders> MakeHeaders(const std::vector<Header>& headers) {
+  KafkaHeaders made(rd_kafka_headers_new(headers.size()));
+  for (const Header& header : headers) {
+    const auto error = rd_kafka_header_add(made.get(), header.name.data(), static_cast<ssize_t>(header.name.size()),
+                                           header.value.data(), static_cast<ssize_t>(header.value.size()));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return KafkaStatus(error, fmt::format("header {} is refused", header.name));
+  }
+  return made;
+}
+
+}  // namespace
+
+KafkaProducer::KafkaProducer(const KafkaTransportOptions& options, std::shared_ptr<KafkaLog> log, std::function<void()> wake,
+                             std::function<void(rd_kafka_resp_err_t, std::string_view)> on_error)
+    : options_(options), log_(std::move(log)), wake_(std::move(wake)), on_error_(std::move(on_error)) {
+  worker_ = std::thread([this] { RunJobs(); });
+}
+
+KafkaProducer::~KafkaProducer() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  worker_.join();
+  topics_.clear();
+  if (client_) rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+}
+
+Status KafkaProducer::Open() {
+  if (!client_) {
+    TC_ASSIGN_OR_RETURN(KafkaConf conf, MakeKafkaConf(options_, KafkaRole::kProducer));
+    TC_ASSIGN_OR_RETURN(client_, MakeKafkaClient(std::move(conf), KafkaRole::kProducer, {log_, on_error_, {}}));
+  }
+  return initialised_ ? Status::Ok() : Init();
+}
+
+Status KafkaProducer::Init() {
+  const auto end = SteadyClock::now() + options_.open_timeout;
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - SteadyClock::now()).count();
+    const KafkaError error(rd_kafka_init_transactions(client_.get(), static_cast<int>(std::max<int64_t>(left, 1))));
+    if (!error) {
+      initialised_ = true;
+      state_ = State::kIdle;
+      return Status::Ok();
+    }
+    if (!rd_kafka_error_is_retriable(error.get())) {
+      Status status = KafkaStatus(*error, Words(TransactionStep::kInit));
+      client_.reset();  // the next try takes a new one
+      return status;
+    }
+    if (SteadyClock::now() >= end) return UnreachableStatus(KafkaBrokers(options_), rd_kafka_error_string(error.get()));
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+Status KafkaProducer::Renew() {
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return jobs_.empty() && !busy_; });
+    ended_.clear();
+  }
+  if (client_ && initialised_) {
+    topics_.clear();
+    rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+    client_.reset();
+  }
+  initialised_ = false;
+  state_ = State::kDead;
+  offsets_outcome_ = Outcome::kOk;
+  return Open();
+}
+
+Status KafkaProducer::Begin() {
+  TC_CHECK(state_ != State::kOpen && state_ != State::kEnding, "a transaction is open already");
+  if (state_ == State::kDead) return Status(Code::kFatal, "the producer is dead and must be renewed", Domain::kExternal);
+  const KafkaError error(rd_kafka_begin_transaction(client_.get()));
+  if (error) {
+    if (rd_kafka_error_is_fatal(error.get())) state_ = State::kDead;
+    return KafkaStatus(*error, Words(TransactionStep::kBegin));
+  }
+  state_ = State::kOpen;
+  offsets_outcome_ = Outcome::kOk;
+  offsets_status_ = Status::Ok();
+  return Status::Ok();
+}
+
+Result<KafkaProducer::Topic*> KafkaProducer::TopicOf(const std::string& name) {
+  if (const auto found = topics_.find(name); found != topics_.end()) return &found->second;
+  Topic topic{KafkaTopic(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr)), 0};
+  if (!topic.handle) return KafkaStatus(rd_kafka_last_error(), "a topic name is refused");
+  // Asked on the producer itself: so it has the metadata, and its first record need not wait for it.
+  const rd_kafka_metadata_t* raw = nullptr;
+  const auto error = rd_kafka_metadata(client_.get(), 0, topic.handle.get(), &raw, kMetadataMs);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return Status(Code::kWouldBlock, fmt::format("the brokers do not describe topic {} yet", name), Domain::kExternal, Retry::kBackoff);
+  }
+  const KafkaMetadata metadata(raw);
+  if (metadata->topic_cnt == 1) topic.partitions = metadata->topics[0].partition_cnt;
+  if (topic.partitions == 0) {
+    return Status(Code::kNotFound, fmt::format("there is no such topic to produce to: {}", name), Domain::kExternal);
+  }
+  return &topics_.emplace(name, std::move(topic)).first->second;
+}
+
+Status KafkaProducer::Produce(const OutputRecord& record) {
+  TC_CHECK(state_ == State::kOpen, "records belong into an open transaction");
+  TC_ASSIGN_OR_RETURN(Topic * const topic, TopicOf(record.topic));
+  const int32_t partition = record.partition == -1 ? PartitionOf(record.key, topic->partitions) : record.partition;
+  if (partition < 0 || partition >= topic->partitions) {
+    return Status(Code::kNotFound, fmt::format("there is no such partition to produce to: {}[{}], the topic has {}", record.topic,
+                                               partition, topic->partitions),
+                  Domain::kInternal);
+  }
+  KafkaHeaders headers;
+  if (!record.headers.empty()) {
+    TC_ASSIGN_OR_RETURN(headers, MakeHeaders(record.headers));
+  }
+  std::array<rd_kafka_vu_t, 7> parts{};
+  size_t count = 0;
+  const auto add = [&](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {
+    parts[count].vtype = type;
+    return parts[count++];
+  };
+  add(RD_KAFKA_VTYPE_RKT).u.rkt = topic->handle.get();
+  add(RD_KAFKA_VTYPE_PARTITION).u.i32 = partition;
+  add(RD_KAFKA_VTYPE_MSGFLAGS).u.i = RD_KAFKA_MSG_F_COPY;
+  if (record.value) {
+    // An empty value is not a tombstone: librdkafka tells them by the pointer.
+    add(RD_KAFKA_VTYPE_VALUE).u.mem = {const_cast<char*>(record.value->data()), record.value->size()};
+  }
+  if (!record.key.empty()) add(RD_KAFKA_VTYPE_KEY).u.mem = {const_cast<char*>(record.key.data()), record.key.size()};
+  if (record.record_time.IsFinite()) add(RD_KAFKA_VTYPE_TIMESTAMP).u.i64 = record.record_time.us / 1000;
+  if (headers) add(RD_KAFKA_VTYPE_HEADERS).u.headers = headers.get();
+  const KafkaError error(rd_kafka_produceva(client_.get(), parts.data(), count));
+  if (!error) {
+    [[maybe_unused]] rd_kafka_headers_t* const taken_over = headers.release();
+    return Status::Ok();
+  }
+  // In an abortable or fatal state librdkafka says _STATE or _FATAL here; the reason comes with the abort or commit.
+  return KafkaStatus(*error, Words(TransactionStep::kProduce));
+}
+
+void KafkaProducer::SendOffsets(KafkaPartitionList offsets, KafkaGroupMetadata membership) {
+  TC_CHECK(state_ == State::kOpen, "positions belong into an open transaction");
+  Enqueue({TransactionStep::kSendOffsets, std::move(offsets), std::move(membership)});
+}
+
+void KafkaProducer::Commit() {
+  TC_CHECK(state_ == State::kOpen, "there is no open transaction to commit");
+  state_ = State::kEnding;
+  Enqueue({TransactionStep::kCommit, {}, {}});
+}
+
+void KafkaProducer::Abort() {
+  TC_CHECK(state_ != State::kEnding, "the transaction is being ended already");
+  if (state_ != State::kOpen) {  // Begin had failed
+    const std::lock_guard lock(mutex_);
+    TransportEvent event{.kind = TransportEvent::Kind::kTransaction};
+    if (state_ == State::kDead) {
+      event.outcome = Outcome::kFatal;
+      event.status = Status(Code::kFatal, "the producer is dead and must be renewed", Domain::kExternal);
+    }
+    ended_.push_back(std::move(event));
+    return;
+  }
+  state_ = State::kEnding;
+  Enqueue({TransactionStep::kAbort, {}, {}});
+}
+
+void KafkaProducer::SetMember(KafkaClient member) {
+  const std::lock_guard lock(mutex_);
+  member_ = std::move(member);
+}
+
+void KafkaProducer::Drain(std::vector<TransportEvent>* events) {
+  if (client_) rd_kafka_poll(client_.get(), 0);
+  const std::lock_guard lock(mutex_);
+  for (TransportEvent& event : ended_) {
+    if (state_ == State::kEnding) {
+      const bool open = event.outcome == Outcome::kAbortable;
+      state_ = event.outcome == Outcome::kOk ? State::kIdle : open ? State::kOpen : State::kDead;
+    }
+    events->push_back(std::move(event));
+  }
+  ended_.clear();
+}
+
+// --- the own thread
+
+void KafkaProducer::Enqueue(Job job) {
+  {
+    const std::lock_guard lock(mutex_);
+    jobs_.push_back(std::move(job));
+  }
+  changed_.notify_all();
+}
+
+void KafkaProducer::RunJobs() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
+    if (stopping_) return;
+    const Job job = std::move(jobs_.front());
+    jobs_.pop_front();
+    busy_ = true;
+    lock.unlock();
+    Run(job);
+    lock.lock();
+    busy_ = false;
+    changed_.notify_all();
+  }
+}
+
+KafkaError KafkaProducer::Call(const Job& job) {
+  switch (job.step) {
+    case TransactionStep::kSendOffsets:
+      return KafkaError(rd_kafka_send_offsets_to_transaction(client_.get(), job.offsets.get(), job.membership.get(), kCallMs));
+    case TransactionStep::kCommit: return KafkaError(rd_kafka_commit_transaction(client_.get(), kCallMs));
+    default: return KafkaError(rd_kafka_abort_transaction(client_.get(), kCallMs));
+  }
+}
+
+void KafkaProducer::Run(const Job& job) {
+  if (job.step == TransactionStep::kCommit && offsets_outcome_ != Outcome::kOk) {
+    return Finish(offsets_outcome_, std::move(offsets_status_));
+  }
+  const auto end = SteadyClock::now() + kPatience;
+  Outcome outcome = Outcome::kOk;
+  Status status;
+  for (;;) {
+    const KafkaError error = Call(job);
+    if (!error) break;
+    const TransactionVerdict verdict = JudgeTransactionError(*error, job.step);
+    outcome = verdict.outcome;
+    status = KafkaStatus(*error, Words(job.step));
+    if (verdict.is_fence) {
+      outcome = JudgeFence(verdict.outcome);
+      if (outcome == Outcome::kFenced) status = FencedStatus();
+    }
+    if (!verdict.again) break;
+    std::unique_lock lock(mutex_);
+    if (SteadyClock::now() > end || changed_.wait_for(lock, kPause, [&] { return stopping_; })) break;
+    outcome = Outcome::kOk;
+    status = Status::Ok();
+  }
+  if (job.step != TransactionStep::kSendOffsets) return Finish(outcome, std::move(status));
+  if (outcome == Outcome::kUnknown) outcome = Outcome::kAbortable;  // nothing was committed yet
+  offsets_outcome_ = outcome;
+  offsets_status_ = std::move(status);
+}
+
+Outcome KafkaProducer::JudgeFence(Outcome if_ours) {
+  const auto end = SteadyClock::now() + kFenceWait;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (!member_) return Outcome::kFenced;
+    std::array<char, 128> why{};
+    if (rd_kafka_fatal_error(member_.get(), why.data(), why.size()) != RD_KAFKA_RESP_ERR_NO_ERROR) return Outcome::kFenced;
+    if (SteadyClock::now() >= end || stopping_) return if_ours;
+    changed_.wait_for(lock, std::chrono::milliseconds(50));
+  }
+}
+
+Status KafkaProducer::FencedStatus() const {
+  return Status(Code::kFenced, fmt::format("another process has our identity: instance {}", options_.instance), Domain::kExternal)
+      .WithRemedy("give each process its own instance id, and end the other one");
+}
+
+void KafkaProducer::Finish(Outcome outcome, Status status) {
+  {
+    const std::lock_guard lock(mutex_);
+    TransportEvent event{.kind = TransportEvent::Kind::kTransaction};
+    event.outcome = outcome;
+    event.status = std::move(status);
+    ended_.push_back(std::move(event));
+  }
+  wake_();
+}
+
+}  // namespace tidecast

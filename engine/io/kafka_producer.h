@@ -1,0 +1,105 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/core/status.h"
+#include "engine/io/kafka_config.h"
+#include "engine/io/kafka_errors.h"
+#include "engine/io/log_transport.h"
+
+namespace tidecast {
+
+/// The transactional producer: one transaction at a time. What blocks in librdkafka (offsets, commit, abort) runs on one
+/// thread of its own, in order; an ended transaction is told by Drain.
+///
+/// A fenced producer alone does not tell whether another process has our identity or the broker gave our transaction up
+/// in an outage. So two heartbeats are waited for: if the membership is fenced too, the outcome is kFenced, else ours to
+/// renew (kUnknown, kFatal).
+///
+/// Thread: confined to the instance's thread, but for the wake function, which the own thread calls.
+class KafkaProducer {
+ public:
+  KafkaProducer(const KafkaTransportOptions& options, std::shared_ptr<KafkaLog> log, std::function<void()> wake,
+                std::function<void(rd_kafka_resp_err_t, std::string_view)> on_error);
+  ~KafkaProducer();
+  KafkaProducer(const KafkaProducer&) = delete;
+  KafkaProducer& operator=(const KafkaProducer&) = delete;
+
+  /// Makes the client and takes over the identity: what a dead self left open is aborted. Waits, at most the open time.
+  /// Errors: kUnavailable, kFenced, kPermission.
+  Status Open();
+  /// Destroys the client, with what it still holds, and makes a new one with the same identity. Waits for a transactional
+  /// call that is under way.
+  Status Renew();
+
+  Status Begin();
+  /// Errors: kWouldBlock (queue full, or the topic's metadata is not there yet), kNotFound, kInvalidArgument, kAborted,
+  /// kFatal.
+  Status Produce(const OutputRecord& record);
+  void SendOffsets(KafkaPartitionList offsets, KafkaGroupMetadata membership);
+  void Commit();
+  void Abort();
+
+  /// The consumer whose membership says who we are; null when there is none.
+  void SetMember(KafkaClient member);
+  /// Serves callbacks; appends the ends of transactions.
+  void Drain(std::vector<TransportEvent>* events);
+
+  bool is_open() const { return state_ == State::kOpen; }
+  rd_kafka_t* client() const { return client_.get(); }
+
+ private:
+  enum class State : uint8_t { kIdle, kOpen, kEnding, kDead };
+  struct Job {
+    TransactionStep step = TransactionStep::kCommit;
+    KafkaPartitionList offsets;
+    KafkaGroupMetadata membership;
+  };
+  struct Topic {
+    KafkaTopic handle;
+    int32_t partitions = 0;
+  };
+
+  Status Init();
+  Result<Topic*> TopicOf(const std::string& name);
+  void Enqueue(Job job);
+  void RunJobs();
+  void Run(const Job& job);
+  KafkaError Call(const Job& job);
+  Outcome JudgeFence(Outcome if_ours);
+  void Finish(Outcome outcome, Status status);
+  Status FencedStatus() const;
+
+  const KafkaTransportOptions options_;
+  const std::shared_ptr<KafkaLog> log_;  // shared with the callbacks of clients that may outlive us
+  const std::function<void()> wake_;
+  const std::function<void(rd_kafka_resp_err_t, std::string_view)> on_error_;
+
+  KafkaClient client_;
+  std::map<std::string, Topic, std::less<>> topics_;
+  State state_ = State::kIdle;
+  bool initialised_ = false;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // Under mutex_:
+  std::deque<Job> jobs_;
+  bool busy_ = false;
+  bool stopping_ = false;
+  KafkaClient member_;
+  std::vector<TransportEvent> ended_;
+  // Of the own thread, while a transaction is open: the first failure, told when the transaction is to be committed.
+  Outcome offsets_outcome_ = Outcome::kOk;
+  Status offsets_status_;
+  std::thread worker_;
+};
+
+}  // namespace tidecast

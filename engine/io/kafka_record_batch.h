@@ -1,0 +1,37 @@
+#pragma once
+
+#include <vector>
+
+#include "engine/io/kafka_handles.h"
+#include "engine/io/log_transport.h"
+
+namespace tidecast {
+
+/// Messages of one partition as librdkafka holds them: nothing is copied.
+/// Thread: confined.
+class KafkaRecordBatch final : public RecordBatch {
+ public:
+  std::span<const InputRecord> records() const override;
+  void Clear() override;
+
+  /// Empties it for messages of this client, which it keeps alive as long as it holds them.
+  void Reset(const KafkaClient& client);
+  void Add(KafkaMessage message);
+  size_t size() const { return messages_.size(); }
+
+ private:
+  KafkaClient client_;  // shared: messages point into it, and a batch may outlive its transport
+  std::vector<KafkaMessage> messages_;
+  // Built on demand, once: headers move while they are collected.
+  mutable std::vector<InputRecord> records_;
+  mutable std::vector<HeaderView> headers_;
+};
+
+/// Bytes of key and value.
+inline size_t KafkaMessageBytes(const rd_kafka_message_t& message) { return message.len + message.key_len; }
+
+/// Takes up to `count_max` messages that are there, errors and ends of partition among them; waits at most `wait_ms` for a
+/// first one. REQUIRES: `queue` is a partition's own.
+std::vector<KafkaMessage> TakeKafkaMessages(rd_kafka_queue_t* queue, size_t count_max, int wait_ms);
+
+}  // namespace tidecast
