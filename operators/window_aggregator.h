@@ -31,6 +31,7 @@ enum class Verdict : uint8_t {
   kLate,        ///< its bucket had closed by its own partition's watermark, but within allowed lateness: it counts (revises)
   kTooLate,     ///< beyond allowed lateness in every view: not counted, goes to the late topic
   kDuplicate,   ///< its id was seen before
+  kOverflow,    ///< a sum would pass the range of int64: counted nowhere, a dead letter
 };
 
 /// Which buckets had input in any task of any instance (calendar `learned`). Filled by the runtime between steps.
@@ -38,7 +39,7 @@ class ActivityBoard {
  public:
   virtual ~ActivityBoard() = default;
   enum class Answer : uint8_t { kActive, kQuiet, kUnknown };
-  virtual Answer Ask(uint16_t view, EventTime bucket_start) const = 0;
+  virtual Answer Ask(uint16_t view, EventTime bucket_start, EventTime bucket_end) const = 0;
 };
 
 /// The keyed windows of one task, all views: panes by (series, bucket), closed in order of (end, series name).

@@ -1,0 +1,115 @@
+#include "operators/series_dictionary.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "operators/window_keys.h"
+
+namespace tidecast {
+namespace {
+
+constexpr uint8_t kVersion = 1;
+constexpr size_t kBlockBytes = 64 * 1024;
+
+}  // namespace
+
+uint32_t SeriesDictionary::Add(std::string_view name) {
+  TC_CHECK_LT(names_.size(), size_t{UINT32_MAX});
+  if (name.size() > block_left_) {
+    const size_t size = std::max(kBlockBytes, name.size());
+    blocks_.push_back(std::make_unique_for_overwrite<char[]>(size));
+    block_at_ = blocks_.back().get();
+    block_left_ = size;
+    name_bytes_ += size;
+  }
+  if (!name.empty()) std::memcpy(block_at_, name.data(), name.size());
+  const std::string_view kept(block_at_, name.size());
+  block_at_ += name.size();
+  block_left_ -= name.size();
+  const auto id = static_cast<uint32_t>(names_.size());
+  names_.push_back(kept);
+  ids_.emplace(kept, id);
+  for (std::vector<EventTime>& births : births_) births.push_back(EventTime::Max());
+  is_dirty_.push_back(false);
+  MarkDirty(id);
+  return id;
+}
+
+void SeriesDictionary::MarkDirty(uint32_t id) {
+  if (is_dirty_[id]) return;
+  is_dirty_[id] = true;
+  dirty_.push_back(id);
+}
+
+void SeriesDictionary::SetBirth(size_t view, uint32_t id, EventTime bucket_start) {
+  births_[view][id] = bucket_start;
+  MarkDirty(id);
+}
+
+size_t SeriesDictionary::born(size_t view) const {
+  return static_cast<size_t>(
+      std::count_if(births_[view].begin(), births_[view].end(), [](EventTime t) { return t != EventTime::Max(); }));
+}
+
+const std::vector<uint32_t>& SeriesDictionary::Order() {
+  const size_t known = order_.size();
+  if (known == names_.size()) return order_;
+  for (size_t id = known; id < names_.size(); ++id) order_.push_back(static_cast<uint32_t>(id));
+  const auto by_name = [this](uint32_t a, uint32_t b) { return names_[a] < names_[b]; };
+  const auto middle = order_.begin() + static_cast<ptrdiff_t>(known);
+  std::sort(middle, order_.end(), by_name);
+  std::inplace_merge(order_.begin(), middle, order_.end(), by_name);
+  ranks_.resize(order_.size());
+  for (size_t i = 0; i < order_.size(); ++i) ranks_[order_[i]] = static_cast<uint32_t>(i);
+  return order_;
+}
+
+void SeriesDictionary::Save(DeltaSink& out) {
+  ByteWriter value;
+  for (const uint32_t id : dirty_) {
+    value.Clear();
+    value.U8(kVersion).Bytes(names_[id]).Varint(births_.size());
+    for (const std::vector<EventTime>& births : births_) value.Time(births[id]);
+    out.Put(Family::kPanes, KeyWriter().U8(static_cast<uint8_t>(WindowTable::kSeries)).U32(id).view(), value.view());
+    is_dirty_[id] = false;
+  }
+  dirty_.clear();
+}
+
+Status SeriesDictionary::Reload(const StateReader& store) {
+  *this = SeriesDictionary(births_.size());
+  Status failed;
+  const std::string prefix = WindowTablePrefix(WindowTable::kSeries);
+  TC_RETURN_IF_ERROR(store.Scan(Family::kPanes, prefix, prefix, [&](std::string_view key, std::string_view bytes) {
+    KeyReader at(key.substr(1));
+    const uint32_t id = at.U32();
+    ByteReader value(bytes);
+    if (const uint8_t version = value.U8(); version != kVersion) {
+      failed = Status(Code::kVersion, fmt::format("a series name has format {}, this build reads {}", version, kVersion));
+      return false;
+    }
+    const std::string_view name = value.Bytes();
+    const size_t views = value.Count(sizeof(EventTime));
+    if (!at.AtEnd() || id != names_.size() || !value.ok() || views != births_.size() || Find(name)) {
+      failed = Status(Code::kCorruption, fmt::format("the dictionary of series is damaged: row {} of {}, views {} of {}", id,
+                                                     names_.size(), views, births_.size()))
+                   .WithRemedy("restore the task from its changelog, or reset its state after a change of views");
+      return false;
+    }
+    Add(name);
+    for (std::vector<EventTime>& births : births_) births[id] = value.Time();
+    failed = value.Finish("series name");
+    return failed.ok();
+  }));
+  TC_RETURN_IF_ERROR(failed);
+  for (const uint32_t id : dirty_) is_dirty_[id] = false;
+  dirty_.clear();
+  return Status::Ok();
+}
+
+size_t SeriesDictionary::memory_bytes() const {
+  return name_bytes_ + ids_.bucket_count() * (sizeof(std::string_view) + 12) + names_.capacity() * sizeof(std::string_view) +
+         births_.size() * names_.capacity() * sizeof(EventTime) + (order_.capacity() + ranks_.capacity()) * sizeof(uint32_t);
+}
+
+}  // namespace tidecast

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "engine/core/hash.h"
+#include "engine/core/stateful.h"
+#include "engine/core/time.h"
+
+namespace tidecast {
+
+/// Interns series names to dense ids (0, 1, 2 ...) of one task, keeps them in name order for closing, and remembers in
+/// which bucket a series was born in each view. Ids are never given back.
+/// Thread: confined.
+class SeriesDictionary {
+ public:
+  explicit SeriesDictionary(size_t views) : births_(views) {}
+
+  std::optional<uint32_t> Find(std::string_view name) const {
+    const auto at = ids_.find(name);
+    if (at == ids_.end()) return std::nullopt;
+    return at->second;
+  }
+  uint32_t Intern(std::string_view name) {
+    const auto at = ids_.find(name);
+    return at != ids_.end() ? at->second : Add(name);
+  }
+  size_t size() const { return names_.size(); }
+  std::string_view name(uint32_t id) const { return names_[id]; }
+
+  /// Start of the bucket of the first accepted event; Max() before there is one.
+  EventTime birth(size_t view, uint32_t id) const { return births_[view][id]; }
+  void SetBirth(size_t view, uint32_t id, EventTime bucket_start);
+  size_t born(size_t view) const;
+
+  /// Ids in the order of their names; merges new ones. Valid until the next Add.
+  const std::vector<uint32_t>& Order();
+  /// Place of `id` in Order(). REQUIRES: Order() was called since the last Add.
+  uint32_t rank(uint32_t id) const { return ranks_[id]; }
+
+  void Save(DeltaSink& out);
+  Status Reload(const StateReader& store);
+  size_t memory_bytes() const;
+
+ private:
+  struct NameHash {
+    using is_avalanching = void;
+    size_t operator()(std::string_view name) const { return Hash64(name); }
+  };
+  uint32_t Add(std::string_view name);
+  void MarkDirty(uint32_t id);
+
+  boost::unordered_flat_map<std::string_view, uint32_t, NameHash> ids_;
+  std::vector<std::string_view> names_;
+  std::vector<std::unique_ptr<char[]>> blocks_;   ///< hold the names
+  size_t block_left_ = 0;
+  char* block_at_ = nullptr;
+  size_t name_bytes_ = 0;
+  std::vector<std::vector<EventTime>> births_;    ///< [view][id]
+  std::vector<uint32_t> order_;
+  std::vector<uint32_t> ranks_;
+  std::vector<uint32_t> dirty_;
+  std::vector<bool> is_dirty_;
+};
+
+}  // namespace tidecast

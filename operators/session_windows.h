@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <queue>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/core/stateful.h"
+#include "operators/accumulator.h"
+#include "operators/series_dictionary.h"
+
+namespace tidecast {
+
+/// The sessions of one view's session window: per series, events less than `gap` apart belong together, also when they come
+/// out of order and tie two sessions into one. A session [first, last + gap) closes when the watermark reaches its end; it
+/// stays until a gap and the allowed lateness later, and a late event opens it again: it is then published with the next
+/// revision. One whose first event moved, or which was merged into another, is withdrawn: published once more under its old
+/// start with empty features.  Sums saturate.
+/// Thread: confined.
+class SessionWindows {
+ public:
+  SessionWindows(const Accumulator& layout, uint16_t view, uint16_t index, Duration gap, Duration lateness)
+      : layout_(&layout), view_(view), index_(index), gap_(gap), lateness_(lateness) {}
+
+  /// Ignores an event that comes after time + gap + lateness by `judged_by`.
+  void Add(uint32_t id, const Event& event, EventTime judged_by);
+
+  struct Due {
+    uint32_t id = 0;
+    EventTime start;
+    EventTime end;
+    uint32_t revision = 1;       ///< that it will have once published
+  };
+  /// Takes out what is due at this watermark, in the order of (end, name). Each must be published or put back.
+  std::vector<Due> TakeDue(EventTime watermark, SeriesDictionary& dictionary);
+  /// Marks it as published; `values` are its features.
+  void Publish(const Due& due, std::vector<double>* values);
+  void PutBack(const Due& due) { queue_.push({due.end, {due.id, due.start}}); }
+  /// Nothing is due below this watermark; Max() when nothing is open.
+  EventTime next_close() const { return queue_.empty() ? EventTime::Max() : queue_.top().first; }
+  void Prune(EventTime watermark);
+
+  void Save(DeltaSink& out);
+  Status LoadRow(uint32_t id, EventTime start, std::string_view value);
+  void Clear();
+  size_t size() const { return sessions_.size(); }
+  size_t memory_bytes() const;
+
+ private:
+  enum class Phase : uint8_t { kOpen = 0, kClosed = 1, kWithdrawn = 2 };
+  struct Session {
+    EventTime last;
+    Phase phase = Phase::kOpen;
+    uint32_t revision = 0;       ///< of the last publication, 0: none
+    std::vector<int64_t> slots;
+    std::vector<RowSketch> sketches;
+  };
+  using Place = std::pair<uint32_t, EventTime>;   ///< id, start
+  using Timed = std::pair<EventTime, Place>;
+  using TimeQueue = std::priority_queue<Timed, std::vector<Timed>, std::greater<>>;
+  using At = std::map<Place, Session>::iterator;
+
+  std::string Key(const Place& place) const;
+  EventTime EndOf(const Session& session) const { return session.last + gap_; }
+  EventTime ForgetAt(const Session& session) const { return EndOf(session) + gap_ + lateness_; }
+  At Create(const Place& place);
+  void Drop(At at);
+  void Erase(At at);
+
+  const Accumulator* layout_;
+  uint16_t view_;
+  uint16_t index_;
+  Duration gap_;
+  Duration lateness_;
+  std::map<Place, Session> sessions_;
+  TimeQueue queue_;                 ///< open and withdrawn ones, by an end that is never later than the true one
+  TimeQueue closed_;                ///< by the time at which they are forgotten
+  std::set<Place> changed_;         ///< since the last Save; those that are gone are deleted
+  std::set<Place> stored_;          ///< rows that the store has
+};
+
+}  // namespace tidecast

@@ -1,0 +1,246 @@
+#include "operators/window_aggregator.h"
+
+#include <algorithm>
+#include <array>
+
+#include "operators/dedupe_table.h"
+#include "operators/fact_table.h"
+#include "operators/series_dictionary.h"
+#include "operators/window_keys.h"
+#include "operators/window_view.h"
+
+namespace tidecast {
+namespace {
+
+constexpr size_t kViewsMax = 16;
+
+class KeyedWindows final : public WindowAggregator {
+ public:
+  static Result<std::unique_ptr<WindowAggregator>> Make(const Options& options) {
+    if (options.views.empty() || options.views.size() > kViewsMax) {
+      return Status(Code::kConfig, fmt::format("there must be 1 to {} views: {}", kViewsMax, options.views.size()), Domain::kInput)
+          .WithRemedy("name at least one view");
+    }
+    TC_CHECK_EQ(options.input_names.size(), options.input_kinds.size());
+    TC_CHECK_EQ(options.input_names.size(), options.dedupe_keep.size());
+    std::unique_ptr<KeyedWindows> windows(new KeyedWindows(options.views.size(), options.input_names.size()));
+    windows->views_of_input_.resize(options.input_names.size());
+    for (size_t v = 0; v < options.views.size(); ++v) {
+      TC_ASSIGN_OR_RETURN(auto view,
+                          WindowView::Make(static_cast<uint16_t>(v), options.views[v], options.input_names, options.input_kinds));
+      for (uint16_t i = 0; i < options.input_names.size(); ++i) {
+        if (view->layout().Takes(i)) windows->views_of_input_[i].push_back(view.get());
+      }
+      windows->views_.push_back(std::move(view));
+    }
+    for (uint16_t i = 0; i < options.input_names.size(); ++i) windows->dedupe_.emplace_back(i, options.dedupe_keep[i]);
+    return std::unique_ptr<WindowAggregator>(std::move(windows));
+  }
+
+  Verdict OnEvent(const Event& event, EventTime judged_by) override {
+    TC_CHECK(event.input < views_of_input_.size() && event.time.IsFinite());
+    DedupeTable& dedupe = dedupe_[event.input];
+    const bool has_id = event.dedupe != 0 && dedupe.enabled();
+    if (has_id && dedupe.Seen(event.dedupe, judged_by)) return Verdict::kDuplicate;
+    if (!IsClock(event.kind)) {
+      facts_.Add(dictionary_.Intern(event.key), event);
+      if (has_id) dedupe.Remember(event.dedupe, event.time);
+      return Verdict::kAccepted;
+    }
+    const std::vector<WindowView*>& views = views_of_input_[event.input];
+    std::array<bool, kViewsMax> counts;
+    bool counts_any = views.empty();
+    bool late = false;
+    for (size_t i = 0; i < views.size(); ++i) {
+      const EventTime end = views[i]->EndOf(event.time);
+      counts[i] = end + views[i]->allowed_lateness() > judged_by;
+      counts_any |= counts[i];
+      late |= counts[i] && end <= judged_by;
+      TC_CHECK(!counts[i] || end + views[i]->allowed_lateness() > watermark_, "a bucket that was let go: end {} watermark {} judged by {}",
+               end.us, watermark_.us, judged_by.us);
+    }
+    if (!counts_any) return Verdict::kTooLate;
+    const std::optional<uint32_t> known = dictionary_.Find(event.key);
+    for (size_t i = 0; i < views.size(); ++i) {
+      if (counts[i] && views[i]->layout().WouldOverflow(event, known ? views[i]->RowSoFar(*known) : nullptr)) return Verdict::kOverflow;
+    }
+    const uint32_t id = known ? *known : dictionary_.Intern(event.key);
+    for (size_t i = 0; i < views.size(); ++i) {
+      if (!counts[i]) continue;
+      views[i]->Add(id, event, judged_by, dictionary_);
+      next_close_ = std::min(next_close_, std::min(views[i]->next_end(), views[i]->next_session_close()));
+      has_revisions_ = has_revisions_ || views[i]->has_revisions();
+    }
+    if (has_id) dedupe.Remember(event.dedupe, event.time);
+    return late ? Verdict::kLate : Verdict::kAccepted;
+  }
+
+  bool OnWatermark(EventTime watermark, const ActivityBoard& activity, WindowSink& sink, size_t rows_max) override {
+    TC_CHECK_GT(rows_max, 0U);
+    const bool end_of_input = watermark == EventTime::Max();
+    if (!end_of_input) watermark_ = std::max(watermark_, watermark);
+    WindowView::Walk walk{watermark, activity, sink, dictionary_, facts_, rows_max};
+    const bool done = Work(walk);
+    has_revisions_ = std::any_of(views_.begin(), views_.end(), [](const auto& view) { return view->has_revisions(); });
+    if (done) {
+      for (const auto& view : views_) view->Prune(watermark);
+      for (DedupeTable& dedupe : dedupe_) dedupe.Expire(watermark);
+      facts_.Expire(watermark);
+    }
+    if (done && end_of_input) {
+      next_close_ = EventTime::Max();
+    } else {
+      UpdateNextClose();
+    }
+    return done;
+  }
+
+  void ActiveBuckets(uint16_t view, std::vector<EventTime>* starts) const override { views_[view]->ActiveBuckets(starts); }
+  double OpenValue(uint16_t view, std::string_view series, size_t feature) const override {
+    return views_[view]->OpenValue(dictionary_.Find(series), feature);
+  }
+  size_t series_count(uint16_t view) const override { return dictionary_.born(view); }
+  size_t memory_bytes() const override {
+    size_t bytes = dictionary_.memory_bytes() + facts_.memory_bytes();
+    for (const auto& view : views_) bytes += view->memory_bytes();
+    for (const DedupeTable& dedupe : dedupe_) bytes += dedupe.memory_bytes();
+    return bytes;
+  }
+
+  void Save(Epoch, DeltaSink& out) override {
+    dictionary_.Save(out);
+    for (const auto& view : views_) view->Save(out);
+    for (DedupeTable& dedupe : dedupe_) dedupe.Save(out);
+    facts_.Save(out);
+  }
+
+  // All that the task may still need is in memory; nothing is evicted, so a commit changes nothing here.
+  void OnCommitted(Epoch) override {}
+
+  Status Reload(const StateReader& store) override {
+    for (const auto& view : views_) view->Clear();
+    for (DedupeTable& dedupe : dedupe_) dedupe.Clear();
+    facts_.Clear();
+    watermark_ = EventTime::Min();
+    TC_RETURN_IF_ERROR(dictionary_.Reload(store));
+    // Buckets before panes, panes before their distinct counts.
+    for (const WindowTable table : {WindowTable::kCursor, WindowTable::kBucket, WindowTable::kPane, WindowTable::kDistinct,
+                                    WindowTable::kSession, WindowTable::kWindowRevision, WindowTable::kDedupe, WindowTable::kFact}) {
+      const std::string prefix = WindowTablePrefix(table);
+      Status failed;
+      TC_RETURN_IF_ERROR(store.Scan(Family::kPanes, prefix, prefix, [&](std::string_view key, std::string_view value) {
+        failed = LoadRow(table, key.substr(1), value);
+        return failed.ok();
+      }));
+      TC_RETURN_IF_ERROR(failed);
+    }
+    for (const auto& view : views_) view->FinishLoad();
+    has_revisions_ = std::any_of(views_.begin(), views_.end(), [](const auto& view) { return view->has_revisions(); });
+    UpdateNextClose();
+    return Status::Ok();
+  }
+
+ private:
+  KeyedWindows(size_t views, size_t inputs) : dictionary_(views), facts_(inputs) {}
+
+  bool Work(WindowView::Walk& walk) {
+    for (const auto& view : views_) {
+      if (view->EmitRevisions(walk) != WindowView::Outcome::kDone) return false;
+    }
+    for (;;) {
+      WindowView* first = nullptr;
+      for (const auto& view : views_) {
+        if (view->next_end() > walk.watermark || view->next_end() == EventTime::Max()) continue;
+        if (walk.watermark == EventTime::Max() && !view->HasOpenBucket()) continue;
+        if (first == nullptr || view->next_end() < first->next_end()) first = view.get();
+      }
+      if (first == nullptr) break;
+      // A view that waits holds the others back, so that the order of what comes out does not depend on timing.
+      if (first->CloseNext(walk) != WindowView::Outcome::kDone) return false;
+    }
+    for (const auto& view : views_) {
+      if (view->CloseSessions(walk) != WindowView::Outcome::kDone) return false;
+    }
+    return true;
+  }
+
+  void UpdateNextClose() {
+    next_close_ = EventTime::Max();
+    for (const auto& view : views_) next_close_ = std::min(next_close_, std::min(view->next_end(), view->next_session_close()));
+  }
+
+  Status LoadRow(WindowTable table, std::string_view key, std::string_view value) {
+    KeyReader at(key);
+    if (table == WindowTable::kFact) return facts_.Load(key, value);
+    const uint16_t owner = at.U16();
+    if (table == WindowTable::kDedupe) {
+      const EventTime time = at.Time();
+      const uint64_t id = at.U64();
+      TC_RETURN_IF_ERROR(at.Finish("de-duplication key"));
+      if (owner >= dedupe_.size()) return Status::Ok();
+      return dedupe_[owner].LoadRow(time, id);
+    }
+    if (owner >= views_.size()) {
+      return Status(Code::kConfig, fmt::format("the stored windows have a view that the config has not: {}", owner), Domain::kInput)
+          .WithRemedy("bring the view back, or start with a fresh state");
+    }
+    WindowView& view = *views_[owner];
+    Status status;
+    const auto known = [this](uint32_t id) {
+      return id < dictionary_.size() ? Status::Ok() : Status(Code::kCorruption, fmt::format("a stored row is of no series: {}", id));
+    };
+    switch (table) {
+      case WindowTable::kCursor:
+        status = view.LoadCursor(value);
+        break;
+      case WindowTable::kBucket:
+        status = view.LoadBucket(at.Time(), value);
+        break;
+      case WindowTable::kPane: {
+        const EventTime start = at.Time();
+        const uint32_t id = at.U32();
+        TC_RETURN_IF_ERROR(known(id));
+        status = view.LoadPane(start, id, value);
+        break;
+      }
+      case WindowTable::kDistinct: {
+        const EventTime start = at.Time();
+        const uint32_t id = at.U32();
+        status = view.LoadSketch(start, id, at.U16(), value);
+        break;
+      }
+      case WindowTable::kSession: {
+        const uint16_t window = at.U16();
+        const uint32_t id = at.U32();
+        TC_RETURN_IF_ERROR(known(id));
+        status = view.LoadSession(window, id, at.Time(), value);
+        break;
+      }
+      case WindowTable::kWindowRevision: {
+        const uint16_t window = at.U16();
+        const EventTime start = at.Time();
+        const uint32_t id = at.U32();
+        TC_RETURN_IF_ERROR(known(id));
+        status = view.LoadWindowRevision(window, start, id, value);
+        break;
+      }
+      default:
+        TC_CHECK(false, "table {}", static_cast<int>(table));
+    }
+    TC_RETURN_IF_ERROR(status);
+    return at.Finish("key of the windows");
+  }
+
+  std::vector<std::unique_ptr<WindowView>> views_;
+  std::vector<std::vector<WindowView*>> views_of_input_;
+  SeriesDictionary dictionary_;
+  std::vector<DedupeTable> dedupe_;
+  FactTable facts_;
+  EventTime watermark_;   ///< largest finite one so far
+};
+
+}  // namespace
+
+Result<std::unique_ptr<WindowAggregator>> WindowAggregator::Make(const Options& options) { return KeyedWindows::Make(options); }
+
+}  // namespace tidecast

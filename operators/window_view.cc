@@ -1,0 +1,228 @@
+#include "operators/window_view.h"
+
+#include <algorithm>
+
+
+// How an event comes in (Add):
+//   1. its bucket is found, or made; one that lies behind the closing is made as a closed one;
+//   2. its pane takes the event;
+//   3. a series that was not born by then is: buckets that have closed since get zero rows as revisions;
+//   4. when the bucket (or, in the walk under way, the series) is done, the row becomes a pending revision, and so do the
+//      hopping windows over it.
+// Closing is in window_walk.cc, state in window_view_state.cc.
+
+namespace tidecast {
+
+WindowView::~WindowView() = default;
+
+Result<std::unique_ptr<WindowView>> WindowView::Make(uint16_t index, const ViewOptions& options,
+                                                     const std::vector<std::string>& input_names,
+                                                     const std::vector<InputKind>& input_kinds) {
+  const auto config_error = [&options](std::string text, std::string remedy) {
+    return Status(Code::kConfig, fmt::format("{}: view {}", text, options.name), Domain::kInput).WithRemedy(std::move(remedy));
+  };
+  if (options.group_by != "key") {
+    return config_error(fmt::format("series are grouped by the key here, not by {}", options.group_by), "set group_by: key");
+  }
+  if (options.allowed_lateness.count() < 0) return config_error("the allowed lateness is negative", "set 0 or more");
+  std::unique_ptr<WindowView> view(new WindowView(index, options));
+  TC_ASSIGN_OR_RETURN(view->layout_, Accumulator::Make(options, input_names, input_kinds));
+  TC_ASSIGN_OR_RETURN(view->calendar_, BucketCalendar::Make(options.calendar));
+  view->has_known_ = options.forecast && std::any_of(input_kinds.begin(), input_kinds.end(), [](InputKind kind) {
+                       return kind == InputKind::kPromotions || kind == InputKind::kCatalog;
+                     });
+  view->has_facts_ = std::any_of(view->layout_.columns().begin(), view->layout_.columns().end(),
+                                 [](const Accumulator::Column& c) { return c.is_fact; });
+  for (uint16_t w = 0; w < options.windows.size(); ++w) {
+    const WindowOptions& window = options.windows[w];
+    if (window.kind == WindowKind::kHopping) {
+      if (window.size_buckets < 1) return config_error(fmt::format("a hopping window has no bucket: {}", window.name), "set size_buckets to 1 or more");
+      view->hopping_.emplace_back(view->layout_, index, w, static_cast<size_t>(window.size_buckets));
+      view->hopping_index_.push_back(w);
+      view->hopping_size_ = std::max(view->hopping_size_, static_cast<size_t>(window.size_buckets));
+    } else {
+      if (window.gap.count() <= 0) return config_error(fmt::format("a session window has no gap: {}", window.name), "set the gap, e.g. 30m");
+      view->sessions_.emplace_back(view->layout_, index, w, window.gap, options.allowed_lateness);
+      view->session_index_.push_back(w);
+    }
+  }
+  view->Clear();
+  return view;
+}
+
+void WindowView::Clear() {
+  buckets_.clear();
+  spare_panes_.clear();
+  span_ = {};
+  span_.start = span_.end = EventTime::Max();
+  bucket_ = nullptr;
+  begun_ = closed_any_ = walking_ = cursor_dirty_ = arranged_ = false;
+  next_ = {};
+  walked_to_.reset();
+  if (has_known_) open_buckets_ = OpenBuckets::Make(*calendar_, options_.calendar);
+  pending_.clear();
+  for (HoppingWindow& window : hopping_) window.Clear();
+  for (SessionWindows& sessions : sessions_) sessions.Clear();
+  tombstones_.clear();
+}
+
+void WindowView::Locate(EventTime time) {
+  bucket_ = nullptr;
+  auto at = buckets_.upper_bound(time);
+  if (at != buckets_.begin()) {
+    --at;
+    if (time < at->second.span.end) {
+      bucket_ = &at->second;
+      span_ = bucket_->span;
+      return;
+    }
+  }
+  span_ = calendar_->BucketOf(time);
+}
+
+const int64_t* WindowView::RowSoFar(uint32_t id) const {
+  if (bucket_ == nullptr || bucket_->pane == nullptr) return nullptr;
+  const uint32_t row = bucket_->pane->Find(id);
+  return row == PaneTable::kNoRow ? nullptr : bucket_->pane->slots(row);
+}
+
+WindowView::Bucket& WindowView::BucketAt(const BucketCalendar::Span& span) {
+  const auto [at, is_new] = buckets_.try_emplace(span.start);
+  Bucket& bucket = at->second;
+  if (is_new) bucket.span = span;
+  if (bucket.pane == nullptr) {
+    if (spare_panes_.empty()) spare_panes_.push_back(std::make_unique<PaneTable>(layout_));
+    bucket.pane = std::move(spare_panes_.back());
+    spare_panes_.pop_back();
+    if (bucket.closed) bucket.pane->Seal();
+  }
+  return bucket;
+}
+
+// A bucket before all that this task has closed: it and those up to the first known one count as closed, unpublished.
+void WindowView::CloseBackTo(EventTime start) {
+  EventTime known = next_.start;
+  if (!buckets_.empty()) known = std::min(known, buckets_.begin()->first);
+  for (BucketCalendar::Span span = calendar_->BucketOf(start); span.start < known; span = calendar_->BucketOf(span.end)) {
+    const auto [at, is_new] = buckets_.try_emplace(span.start);
+    if (!is_new) continue;
+    Bucket& bucket = at->second;
+    bucket.span = span;
+    bucket.closed = true;
+    const bool surely_open = options_.calendar.open != OpenRule::kLearned && calendar_->OpenByRule(span.start);
+    bucket.openness = surely_open ? Openness::kOpen : Openness::kTouched;
+  }
+}
+
+bool WindowView::IsPast(const Bucket& bucket, uint32_t id, const SeriesDictionary& dictionary) const {
+  if (bucket.closed) return true;
+  return walking_ && walked_to_ && bucket.span.start == next_.start && dictionary.name(id) <= dictionary.name(*walked_to_);
+}
+
+void WindowView::Add(uint32_t id, const Event& event, EventTime judged_by, SeriesDictionary& dictionary) {
+  if (bucket_ == nullptr || bucket_->pane == nullptr) [[unlikely]] {
+    if (!begun_) {
+      begun_ = true;
+      next_ = span_;
+      cursor_dirty_ = true;
+    } else if (span_.start < next_.start) {
+      if (closed_any_ || walking_) {
+        CloseBackTo(span_.start);
+      } else {
+        next_ = span_;
+        cursor_dirty_ = true;
+      }
+    }
+    bucket_ = &BucketAt(span_);
+    TC_CHECK(bucket_->closed || span_.start >= next_.start, "bucket {} was let go, closing is at {}", span_.start.us, next_.start.us);
+  }
+  Bucket& bucket = *bucket_;
+  const uint32_t row = bucket.pane->FindOrAdd(id);
+  bucket.pane->AddEvent(row, event);
+  if (event.input == layout_.target_input() && !bucket.target_active) {
+    bucket.target_active = bucket.meta_dirty = true;
+  }
+  if (bucket.span.start < dictionary.birth(index_, id)) [[unlikely]] GiveBirth(bucket, id, dictionary);
+  if (bucket.closed || walking_) [[unlikely]] {
+    arranged_ = false;
+    if (bucket.closed && bucket.openness == Openness::kShut && event.input == layout_.target_input()) {
+      bucket.openness = Openness::kTouched;
+      bucket.meta_dirty = true;
+    }
+    if (IsPast(bucket, id, dictionary)) {
+      Revise(bucket, id, row);
+      ReviseHopping(bucket.span.start, id);
+    }
+    for (HoppingWindow& window : hopping_) window.Invalidate(id);
+  }
+  for (SessionWindows& sessions : sessions_) sessions.Add(id, event, judged_by);
+}
+
+void WindowView::Revise(Bucket& bucket, uint32_t id, uint32_t row) {
+  const auto openness = bucket.closed ? bucket.openness : walk_openness_;
+  if (openness == Openness::kShut) return;
+  if (bucket.pane->MarkRevised(row)) pending_.emplace(bucket.span.start, id);
+}
+
+void WindowView::ReviseHopping(EventTime start, uint32_t id) {
+  for (HoppingWindow& window : hopping_) {
+    size_t reach = window.size();
+    for (auto at = buckets_.find(start); at != buckets_.end() && at->second.closed && reach > 0; ++at, --reach) {
+      window.MarkRevised(at->first, id);
+    }
+    // The bucket in the walk, when this series is done there.
+    if (reach > 0 && walking_ && walked_to_ && start <= next_.start) {
+      const auto at = buckets_.find(next_.start);
+      if (at != buckets_.end() && !at->second.closed) window.MarkRevised(next_.start, id);
+    }
+  }
+}
+
+void WindowView::GiveBirth(Bucket& bucket, uint32_t id, SeriesDictionary& dictionary) {
+  const EventTime old_birth = dictionary.birth(index_, id);
+  dictionary.SetBirth(index_, id, bucket.span.start);
+  if (!options_.emit_empty) return;
+  for (auto at = buckets_.upper_bound(bucket.span.start); at != buckets_.end() && at->first < old_birth; ++at) {
+    Bucket& later = at->second;
+    if (!IsPast(later, id, dictionary)) break;
+    const auto openness = later.closed ? later.openness : walk_openness_;
+    if (openness != Openness::kOpen) continue;
+    BucketAt(later.span);
+    Revise(later, id, later.pane->FindOrAdd(id));
+  }
+}
+
+bool WindowView::hopping_pending() const {
+  return std::any_of(hopping_.begin(), hopping_.end(), [](const HoppingWindow& window) { return window.has_pending(); });
+}
+
+EventTime WindowView::next_session_close() const {
+  EventTime next = EventTime::Max();
+  for (const SessionWindows& sessions : sessions_) next = std::min(next, sessions.next_close());
+  return next;
+}
+
+void WindowView::ActiveBuckets(std::vector<EventTime>* starts) const {
+  for (const auto& [start, bucket] : buckets_) {
+    if (!bucket.closed && bucket.target_active) starts->push_back(start);
+  }
+}
+
+double WindowView::OpenValue(std::optional<uint32_t> id, size_t feature) const {
+  if (!HasOpenBucket()) return std::numeric_limits<double>::quiet_NaN();
+  const Bucket& bucket = buckets_.rbegin()->second;
+  const uint32_t row = id && bucket.pane != nullptr ? bucket.pane->Find(*id) : PaneTable::kNoRow;
+  if (row == PaneTable::kNoRow) return layout_.Value(feature, layout_.zero_row(), 0);
+  return bucket.pane->Value(feature, row);
+}
+
+size_t WindowView::memory_bytes() const {
+  size_t bytes = (walk_ids_.capacity() * sizeof(uint32_t)) + pending_.size() * 64 + tombstones_.capacity() * sizeof(std::string);
+  for (const auto& [start, bucket] : buckets_) bytes += sizeof bucket + 48 + (bucket.pane ? bucket.pane->memory_bytes() : 0);
+  for (const auto& pane : spare_panes_) bytes += pane->memory_bytes();
+  for (const HoppingWindow& window : hopping_) bytes += window.memory_bytes();
+  for (const SessionWindows& sessions : sessions_) bytes += sessions.memory_bytes();
+  return bytes;
+}
+
+}  // namespace tidecast

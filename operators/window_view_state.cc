@@ -1,0 +1,122 @@
+#include "operators/window_keys.h"
+#include "operators/window_view.h"
+
+namespace tidecast {
+namespace {
+
+constexpr uint8_t kCursorVersion = 1;
+constexpr uint8_t kBucketVersion = 1;
+constexpr uint32_t kNobody = UINT32_MAX;
+
+}  // namespace
+
+void WindowView::Save(DeltaSink& out) {
+  for (const std::string& key : tombstones_) out.Delete(Family::kPanes, key);
+  tombstones_.clear();
+  for (auto& [start, bucket] : buckets_) {
+    if (bucket.pane != nullptr && bucket.pane->dirty()) bucket.pane->Save(index_, start, out);
+    if (!bucket.meta_dirty) continue;
+    out.Put(Family::kPanes, BucketKey(index_, start),
+            ByteWriter()
+                .U8(kBucketVersion)
+                .Time(bucket.span.end)
+                .Bool(bucket.closed)
+                .Bool(bucket.target_active)
+                .U8(static_cast<uint8_t>(bucket.openness))
+                .view());
+    bucket.meta_dirty = false;
+    bucket.meta_stored = true;
+  }
+  for (HoppingWindow& window : hopping_) window.Save(out);
+  for (SessionWindows& sessions : sessions_) sessions.Save(out);
+  if (!cursor_dirty_) return;
+  ByteWriter cursor;
+  cursor.U8(kCursorVersion).Bool(begun_).Bool(closed_any_).Time(next_.start).Time(next_.end).Bool(walking_);
+  cursor.U8(static_cast<uint8_t>(walk_openness_)).U32(walked_to_.value_or(kNobody));
+  std::string open_buckets;
+  if (open_buckets_ != nullptr) open_buckets_->Encode(&open_buckets);
+  cursor.Bytes(open_buckets);
+  out.Put(Family::kPanes, KeyWriter().U8(static_cast<uint8_t>(WindowTable::kCursor)).U16(index_).view(), cursor.view());
+  cursor_dirty_ = false;
+}
+
+Status WindowView::LoadCursor(std::string_view bytes) {
+  ByteReader value(bytes);
+  if (const uint8_t version = value.U8(); version != kCursorVersion) {
+    return Status(Code::kVersion, fmt::format("a closing cursor has format {}, this build reads {}", version, kCursorVersion));
+  }
+  begun_ = value.Bool();
+  closed_any_ = value.Bool();
+  next_.start = value.Time();
+  next_.end = value.Time();
+  walking_ = value.Bool();
+  walk_openness_ = static_cast<Openness>(value.U8());
+  const uint32_t walked_to = value.U32();
+  if (walked_to != kNobody) walked_to_ = walked_to;
+  const std::string_view open_buckets = value.Bytes();
+  TC_RETURN_IF_ERROR(value.Finish("closing cursor"));
+  if (open_buckets_ != nullptr && !open_buckets.empty()) return open_buckets_->Decode(open_buckets);
+  return Status::Ok();
+}
+
+Status WindowView::LoadBucket(EventTime start, std::string_view bytes) {
+  ByteReader value(bytes);
+  if (const uint8_t version = value.U8(); version != kBucketVersion) {
+    return Status(Code::kVersion, fmt::format("a bucket has format {}, this build reads {}", version, kBucketVersion));
+  }
+  Bucket& bucket = buckets_[start];
+  bucket.span.start = start;
+  bucket.span.end = value.Time();
+  bucket.closed = value.Bool();
+  bucket.target_active = value.Bool();
+  const uint8_t openness = value.U8();
+  bucket.openness = static_cast<Openness>(openness);
+  bucket.meta_dirty = false;
+  bucket.meta_stored = true;
+  TC_RETURN_IF_ERROR(value.Finish("bucket"));
+  if (openness > 2 || bucket.span.end <= start) {
+    return Status(Code::kCorruption, fmt::format("a stored bucket makes no sense: start {} end {} openness {}", start.us,
+                                                 bucket.span.end.us, openness));
+  }
+  return Status::Ok();
+}
+
+Status WindowView::LoadPane(EventTime start, uint32_t id, std::string_view value) {
+  auto at = buckets_.find(start);
+  if (at == buckets_.end()) return Status(Code::kCorruption, fmt::format("a stored pane has no bucket: start {}", start.us));
+  if (at->second.pane == nullptr) at->second.pane = std::make_unique<PaneTable>(layout_);
+  TC_RETURN_IF_ERROR(at->second.pane->LoadRow(id, value));
+  const uint32_t row = at->second.pane->Find(id);
+  if (at->second.pane->revised(row)) pending_.emplace(start, id);
+  return Status::Ok();
+}
+
+Status WindowView::LoadSketch(EventTime start, uint32_t id, uint16_t feature, std::string_view value) {
+  auto at = buckets_.find(start);
+  if (at == buckets_.end() || at->second.pane == nullptr) {
+    return Status(Code::kCorruption, fmt::format("a stored distinct count has no pane: start {} series {}", start.us, id));
+  }
+  return at->second.pane->LoadSketch(id, feature, value);
+}
+
+Status WindowView::LoadSession(uint16_t window, uint32_t id, EventTime start, std::string_view value) {
+  for (size_t i = 0; i < sessions_.size(); ++i) {
+    if (session_index_[i] == window) return sessions_[i].LoadRow(id, start, value);
+  }
+  return Status(Code::kCorruption, fmt::format("a stored session is of a window that is not there: {}", window));
+}
+
+Status WindowView::LoadWindowRevision(uint16_t window, EventTime start, uint32_t id, std::string_view value) {
+  for (size_t i = 0; i < hopping_.size(); ++i) {
+    if (hopping_index_[i] == window) return hopping_[i].LoadRevision(start, id, value);
+  }
+  return Status(Code::kCorruption, fmt::format("a stored revision is of a window that is not there: {}", window));
+}
+
+void WindowView::FinishLoad() {
+  for (auto& [start, bucket] : buckets_) {
+    if (bucket.closed && bucket.pane != nullptr && keeps_closed()) bucket.pane->Seal();
+  }
+}
+
+}  // namespace tidecast
