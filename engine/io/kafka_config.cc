@@ -62,7 +62,6 @@ Status SetAll(rd_kafka_conf_t* conf, std::initializer_list<std::pair<const char*
 
 Status SetDefaults(rd_kafka_conf_t* conf, const KafkaTransportOptions& options, KafkaRole role) {
   TC_RETURN_IF_ERROR(SetAll(conf, {{"client.id", options.name_space + "." + options.instance},
-                                   {"log.configuration.warnings", "false"},
                                    {"reconnect.backoff.ms", "50"},
                                    {"reconnect.backoff.max.ms", "1000"},
                                    {"topic.metadata.refresh.fast.interval.ms", "100"},
@@ -105,7 +104,9 @@ void OnLog(const rd_kafka_t* client, int level, const char* facility, const char
   KafkaLog& log = *CallbacksOf(client)->log;
   const std::string_view kind = facility;
   if (kind == "FAIL" || kind == "ERROR") log.RememberTrouble(text);
-  const KafkaLogLevel words = level <= 3   ? KafkaLogLevel::kError
+  // The user's properties go to consumers and producers alike: that some belong to one kind only is no news.
+  const KafkaLogLevel words = kind == "CONFWARN" ? KafkaLogLevel::kDebug
+                              : level <= 3   ? KafkaLogLevel::kError
                               : level == 4 ? KafkaLogLevel::kWarning
                               : level <= 6 ? KafkaLogLevel::kInfo
                                            : KafkaLogLevel::kDebug;
