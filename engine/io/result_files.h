@@ -1,0 +1,111 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "engine/core/bucket.h"
+#include "engine/core/forecast.h"
+#include "engine/core/record.h"
+#include "engine/core/status.h"
+
+namespace tidecast {
+
+class TextFile;
+
+/// Figures of a bounded run, as they stand in summary.json (definitions: examples/online-retail/README.md, SEMANTICS 2
+/// and 8).
+struct ReplaySummary {
+  int64_t events_read = 0, events_accepted = 0, returns = 0, late_revised = 0, too_late = 0, dead_lettered = 0,
+          duplicates = 0;
+  int64_t forecasts = 0, alerts = 0;
+  double wql = std::numeric_limits<double>::quiet_NaN();
+  double wql_seasonal_naive = std::numeric_limits<double>::quiet_NaN();
+  double seconds = 0;
+  /// Further figures under their names (coverage_80, bias ...); after those above, in this order.
+  std::vector<std::pair<std::string, double>> more;
+
+  /// A JSON object, one key a line; a figure that is not there is null.
+  std::string ToJson() const;
+};
+
+/// The files of `replay --out DIR`: features.csv, forecasts.csv, alerts.jsonl, late.jsonl, dlq.jsonl, summary.json.
+/// With several views, features of the second and later ones go to features.<view>.csv (columns differ), and unique_id
+/// in forecasts.csv is view/key. Results that come a second time (after a rollback) are written once. The first trouble
+/// with a file is kept, later calls do nothing, and Finish tells it. Memory: forecasts and lines are streamed; feature
+/// rows are kept until Finish, since a revision may change any of them. Thread: confined.
+class ResultFiles {
+ public:
+  struct View {
+    std::string name;
+    std::vector<std::string> features;
+  };
+  struct Options {
+    std::string directory;
+    bool gzip = false;  ///< .csv.gz in place of .csv
+    std::vector<View> views;
+  };
+  /// Makes the directory where it is missing and the files, empty but for their headers.
+  /// Errors: kPermission, kNoSpace, kIo, each naming file and cause.
+  static Result<std::unique_ptr<ResultFiles>> Create(Options options);
+  ~ResultFiles();
+
+  /// `ds`: the label of the bucket's start.
+  void OnBucket(const ClosedBucket& bucket, std::string_view ds);
+  /// `steps`: the labels of the horizon's buckets, [horizon]; `cutoff`: that of the last observed one.
+  /// In order of (cutoff_start, series), as rounds make them.
+  void OnForecast(uint16_t view, const SeriesForecast& forecast, EventTime cutoff_start, std::string_view cutoff,
+                  std::span<const std::string> steps);
+  /// `json`: the event as it stands on the topic; `id`: fingerprint/episode/revision.
+  void OnAlert(std::string_view id, std::string_view json);
+  void OnLate(const OutputRecord& record);
+  void OnDeadLetter(const OutputRecord& record);
+
+  /// Writes the feature rows in order of (ds, unique_id), the summary, and closes all files.
+  Status Finish(const ReplaySummary& summary);
+
+ private:
+  struct FeatureRow {
+    uint32_t series = 0;  ///< index into names
+    uint32_t revision = 1;
+  };
+  /// Rows of one bucket in the order they came; a revision is a further row.
+  struct FeatureBucket {
+    std::string ds;
+    std::vector<FeatureRow> rows;
+    std::vector<double> values;  ///< [rows, features]
+  };
+  struct ViewRows {
+    std::unordered_map<std::string, uint32_t> ids;
+    std::vector<std::string> names;  ///< by id
+    std::map<EventTime, FeatureBucket> buckets;
+    EventTime last_cutoff = EventTime::Min();
+    std::string last_series;  ///< of the newest forecast written
+  };
+
+  explicit ResultFiles(Options options);
+  std::string UniqueId(uint16_t view, std::string_view series) const;
+  Status WriteFeatures(size_t view);
+  void WriteRejected(TextFile& file, const OutputRecord& record);
+
+  Options options_;
+  std::vector<ViewRows> views_;
+  std::vector<std::unique_ptr<TextFile>> features_;
+  std::unique_ptr<TextFile> forecasts_;
+  std::unique_ptr<TextFile> alerts_;
+  std::unique_ptr<TextFile> late_;
+  std::unique_ptr<TextFile> dead_;
+  std::unordered_set<std::string> alert_ids_;
+  std::unordered_set<uint64_t> rejected_;  ///< hashes of content ids
+  std::string line_;
+};
+
+}  // namespace tidecast
