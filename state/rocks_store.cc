@@ -136,7 +136,8 @@ rocksdb::Options RocksStore::MakeOptions(size_t memory_bytes_max, rocksdb::Env* 
   const size_t memory = std::max(memory_bytes_max, kMemoryLeast);
   // Write buffers that are being flushed stand beside the ones that fill: a quarter each way stays within the bound.
   const size_t write_buffers = memory / 4;
-  cache_ = rocksdb::NewLRUCache(memory, memory < (64ULL << 20) ? 2 : -1);
+  // What is pinned (write buffers, blocks in use) may push the cache past its capacity: a quarter is left for that.
+  cache_ = rocksdb::NewLRUCache(memory / 4 * 3, memory < (64ULL << 20) ? 0 : -1);
 
   rocksdb::Options options;
   options.env = env;
@@ -175,7 +176,9 @@ Status RocksStore::CheckDirectory() const {
   namespace fs = std::filesystem;
   std::error_code error;
   if (!read_only_) fs::create_directories(directory_, error);
-  const bool there = fs::is_directory(directory_);
+  std::error_code unseen;
+  const bool there = fs::is_directory(directory_, unseen);
+  if (!error && !there) error = unseen;
   if (error || !there) {
     const bool denied = error == std::errc::permission_denied || error == std::errc::read_only_file_system ||
                         error == std::errc::operation_not_permitted;
@@ -190,7 +193,7 @@ Status RocksStore::CheckDirectory() const {
                     Domain::kExternal, Retry::kBackoff)
           .WithRemedy("free some space on the disk of the state directory");
     }
-    return Status(read_only_ ? Code::kNotFound : Code::kIo,
+    return Status(error == std::errc::no_such_file_or_directory || read_only_ ? Code::kNotFound : Code::kIo,
                   fmt::format("the state directory is not there or is no directory: {}{}", directory_,
                               error ? " (" + error.message() + ")" : ""),
                   Domain::kExternal)
