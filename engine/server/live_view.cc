@@ -169,7 +169,7 @@ void LiveView::OnAlert(const OutputRecord& record) {
   if (id.empty()) return;
   std::string series = record.key;
   if (record.topic == alerts_state_topic_) {  // keyed by fingerprint
-    series = value.contains("labels") ? TextOf(value["labels"], "sku") : "";
+    series = value.contains("labels") ? TextOf(value["labels"], "unique_id") : "";
   }
   value["series"] = series;
   const bool firing = TextOf(value, "status") != "resolved";
@@ -180,6 +180,14 @@ void LiveView::OnAlert(const OutputRecord& record) {
     // The state topic says the same again, except for the key: the series of the first word stands.
     if (record.topic == alerts_state_topic_ && same->firing == firing) return;
     if (*same->json == *text) return;
+    if (!firing) {
+      // What the page tells of an episode is how it began; the end adds only that it is over.
+      Json began = Json::parse(*same->json, nullptr, false);
+      for (const char* name : {"id", "revision", "status", "endsAt"}) {
+        if (value.contains(name)) began[name] = value[name];
+      }
+      text = std::make_shared<const std::string>(Dump(began));
+    }
     same->firing = firing;
     same->json = text;
   } else {

@@ -35,7 +35,7 @@ struct Day {
 };
 using Table = std::map<std::string, std::vector<Day>>;
 
-std::string DayText(int64_t day) { return UtcText(EventTime::FromSeconds(day * kDaySeconds)); }
+std::string DayText(int64_t day) { return UtcText(EventTime::FromSeconds(day * kDaySeconds)).substr(0, 10); }
 int64_t DayOf(const std::string& ds) {
   std::tm parts{};
   strptime(ds.c_str(), "%Y-%m-%d", &parts);
@@ -183,7 +183,7 @@ class Feeder {
     std::string ds, mean, quantiles;
     std::vector<int64_t> numbers;
     int64_t day = DayOf(days[next_].ds);
-    const int64_t cutoff = day + 1;
+    const int64_t cutoff = day;  // the label of the last closed bucket
     for (int h = 1; h <= kHorizon; ++h) {
       const size_t at = next_ + static_cast<size_t>(h);
       day = at < days.size() ? DayOf(days[at].ds) : day + 1;
@@ -217,15 +217,23 @@ class Feeder {
     const int weekday = static_cast<int>(number % 7);
     const double expected = model.Quantile(weekday, 0, .15);
     const std::string fingerprint = fmt::format("{:016x}", Hash64(name));
+    std::string quantiles;
+    for (size_t q = 0; q < std::size(kLevels); ++q) {
+      quantiles +=
+          fmt::format("{}\"{:g}\":{:.2f}", q > 0 ? "," : "", kLevels[q], model.Quantile(weekday, 0, kNormal[q]));
+    }
+    const std::string id = fmt::format("{}/{}/1", fingerprint, ++alerts_);
     records->push_back(Record(
         "shop.alerts", name,
         fmt::format(
-            R"({{"specversion":"1.0","type":"tidecast.alert","data":{{"id":"{0}/{1}/1","fingerprint":"{0}","status":"firing",)"
-            R"("labels":{{"alertname":"DemandAboveForecast","use_case":"demand_shift","sku":"{2}","direction":"above","severity":"warning"}},)"
-            R"("annotations":{{"summary":"demand above its forecast"}},"startsAt":"{3}","endsAt":null,"observed":{4},)"
-            R"("expected":{{"mean":{5:.2f},"quantiles":{{"0.1":{6:.2f},"0.9":{7:.2f}}}}},"effect":{{"ratio":{8:.2f},"absolute":{9:.2f}}},"evidence":{{"p":1e-6}}}}}})",
-            fingerprint, ++alerts_, name, DayText(number), day.value, expected, model.Quantile(weekday, 0, -1.282),
-            model.Quantile(weekday, 0, 1.282), day.value / std::max(expected, 1.0), day.value - expected)));
+            R"({{"specversion":"1.0","id":"{}","type":"tidecast.alert.firing.v1","subject":"{}","data":{{)"
+            R"("id":"{}","fingerprint":"{}","episode":{},"revision":1,"status":"firing","labels":{{)"
+            R"("alertname":"DemandAboveForecast","use_case":"demand_shift","unique_id":"{}","view":"sku",)"
+            R"("direction":"high","severity":"warning"}},"annotations":{{"summary":"above its forecast"}},)"
+            R"("startsAt":"{}T00:00:00Z","endsAt":null,"ds":"{}","observed":{},"expected":{:.2f},"quantiles":{{{}}},)"
+            R"("effect":{{"ratio":{:.2f},"absolute":{:.2f}}},"evidence":{{"p":1e-6}}}}}})",
+            id, name, id, fingerprint, alerts_, name, DayText(number + 1), DayText(number), day.value, expected,
+            quantiles, day.value / std::max(expected, 1.0), day.value - expected)));
   }
 
   Table table_;
@@ -253,8 +261,9 @@ int Main(int argc, char** argv) {
   options.port = static_cast<uint16_t>(std::atoi(flags["--port"].c_str()));
   options.ui_directory = flags["--ui-dir"];
   options.heartbeat = std::chrono::milliseconds(500);
-  HttpServer server(options, view, metrics, [](std::string input, std::string) -> Result<std::string> {
-    if (input != "orders") return Status(Code::kNotFound, "There is no such input: " + input, Domain::kInput);
+  HttpServer server(options, view, metrics, [](const std::string& input, const std::string&) -> Result<std::string> {
+    if (std::string_view(input) != std::string_view("orders"))
+      return Status(Code::kNotFound, "There is no such input: " + input, Domain::kInput);
     return std::string(R"({"accepted":1})");
   });
   if (const Status started = server.Start(); !started.ok()) {

@@ -1,17 +1,13 @@
 import { html } from 'htm/preact';
-import { moment, quantity, secondsOf } from './format.js';
+import { bucketOf, expectedOf, isUpward } from './chart_data.js';
+import { moment, quantity } from './format.js';
 import { alerts, select, selected } from './store.js';
 
 const kShown = 40;
 
-function band(expected) {
-  const low = expected?.quantiles?.['0.1'];
-  const high = expected?.quantiles?.['0.9'];
-  return low == null || high == null ? '' : ` (80 %: ${quantity(low)} to ${quantity(high)})`;
-}
-
 function Row({ alert }) {
-  const up = alert.labels?.direction ? !/low|down|below/i.test(alert.labels.direction) : alert.observed >= (alert.expected?.mean ?? 0);
+  const up = isUpward(alert);
+  const { mean, low, high } = expectedOf(alert);
   const firing = alert.status !== 'resolved';
   const ratio = alert.effect?.ratio;
   return html`
@@ -19,9 +15,9 @@ function Row({ alert }) {
       <button type="button" onClick=${() => select(alert.series)} aria-pressed=${alert.series === selected.value}>
         <span class="sign ${up ? 'up' : 'down'}" aria-hidden="true">${up ? '▲' : '▼'}</span>
         <span class="what"><strong>${alert.series}</strong> ${up ? 'above' : 'below'} its forecast</span>
-        <span class="numbers">observed <b>${quantity(alert.observed)}</b>, expected <b>${quantity(alert.expected?.mean)}</b>${band(alert.expected)}</span>
+        <span class="numbers">observed <b>${quantity(alert.observed)}</b>, expected <b>${quantity(mean)}</b>${low == null || high == null ? '' : ` (80 %: ${quantity(low)} to ${quantity(high)})`}</span>
         <span class="ratio">${Number.isFinite(ratio) ? `× ${ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(1)}` : ''}</span>
-        <span class="when">${moment(secondsOf(alert.startsAt ?? ''))}</span>
+        <span class="when">${moment(bucketOf(alert))}</span>
         <span class="status">${firing ? alert.labels?.severity ?? 'firing' : 'resolved'}</span>
       </button>
     </li>`;

@@ -53,14 +53,49 @@ export function stepOf(times) {
   return gaps.length ? gaps[gaps.length >> 1] : 86400;
 }
 
+/** What was expected when an alert was raised: {mean, low, high} of the 80 % band. */
+export function expectedOf(alert) {
+  const expected = alert.expected;
+  const quantiles = alert.quantiles ?? expected?.quantiles ?? {};
+  return { mean: typeof expected === 'number' ? expected : expected?.mean, low: quantiles['0.1'], high: quantiles['0.9'] };
+}
+
+export function isUpward(alert) {
+  const direction = alert.labels?.direction;
+  return direction ? !/low|down|below/i.test(direction) : alert.observed >= (expectedOf(alert).mean ?? 0);
+}
+
+/** Time of the bucket that raised an alert, in seconds. */
+export function bucketOf(alert) {
+  return secondsOf(alert.ds ?? alert.startsAt ?? '');
+}
+
 /** Where alerts stand: [{t, y, up, firing}] on the closed bucket that raised them. */
 export function alertMarks(detail, alerts) {
   const marks = [];
   for (const alert of alerts) {
-    const t = secondsOf(alert.startsAt ?? '');
-    const near = (detail?.actuals ?? []).filter((row) => row.t <= t).slice(-2);
-    const row = near.find((candidate) => candidate.y === alert.observed) ?? near.at(-1);
-    if (row) marks.push({ t: row.t, y: row.y, up: alert.observed >= (alert.expected?.mean ?? 0), firing: alert.status !== 'resolved' });
+    const t = bucketOf(alert);
+    const row = (detail?.actuals ?? []).findLast((actual) => actual.t <= t);
+    if (row) marks.push({ t: row.t, y: row.y, up: isUpward(alert), firing: alert.status !== 'resolved' });
   }
   return marks;
+}
+
+/** Where now is: between the last closed bucket and the first step of the newest forecast. */
+export function nowOf(detail) {
+  const newest = detail?.forecasts.at(-1);
+  if (!newest) return null;
+  const first = secondsOf(newest.ds[0]);
+  const last = detail.actuals.findLast((row) => row.t < first);
+  return last ? (last.t + first) / 2 : first;
+}
+
+/** The open bucket on the time of the step that it will be: labels are local, its start is UTC. */
+export function openOf(detail) {
+  const open = detail?.open;
+  const newest = detail?.forecasts.at(-1);
+  if (!open || !newest) return open ?? null;
+  const times = newest.ds.map(secondsOf);
+  const near = times.find((t) => Math.abs(t - open.t) < stepOf(times) / 2);
+  return near == null ? open : { ...open, t: near };
 }

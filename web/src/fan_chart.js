@@ -109,6 +109,16 @@ function drawBandLabels(u, columns, look) {
   });
 }
 
+// Bottom and top of the chart. A wide 95 % band may be cut at 1.6 times what else there is, so that the rest stays readable.
+function heightOf({ columns, open }) {
+  const largest = (values) => values.reduce((most, value) => Math.max(most, value ?? 0), 0);
+  const smallest = (values) => values.reduce((least, value) => Math.min(least, value ?? 0), 0);
+  const core = Math.max(largest(columns[1]), largest(columns[6]), open?.value ?? 0, 1);
+  const top = Math.max(core, Math.min(largest(columns[4]), 1.6 * core));
+  const bottom = Math.min(smallest(columns[1]), smallest(columns[5]));
+  return [bottom, top + (top - bottom) * 0.08];
+}
+
 function options(width, height, state, onHover) {
   const look = state.look;
   const line = (extra) => ({ spanGaps: false, points: { show: false }, ...extra });
@@ -121,11 +131,7 @@ function options(width, height, state, onHover) {
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
     scales: {
       x: { time: true },
-      y: { range: (u, low, high) => {
-        const top = Math.max(high ?? 1, state.open?.value ?? 0, 1);
-        const bottom = Math.min(low ?? 0, 0);
-        return [bottom, top + (top - bottom) * 0.1];
-      } },
+      y: { range: () => heightOf(state) },
     },
     axes: [
       { stroke: look.muted, grid: { show: false }, ticks: { stroke: look.grid, width: 1, size: 4 }, values: kTicks, font: '12px system-ui, sans-serif', space: 64 },

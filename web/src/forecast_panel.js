@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
 import { useMemo } from 'preact/hooks';
-import { alertMarks, columnsOf, kBands } from './chart_data.js';
+import { alertMarks, columnsOf, kBands, nowOf, openOf } from './chart_data.js';
 import { FanChart } from './fan_chart.js';
 import { moment, quantity, secondsOf } from './format.js';
 import { alertsOfSelected, cutoff, detail, problem, selected, shown, theme, writeAddress } from './store.js';
@@ -88,17 +88,17 @@ export function ForecastPanel() {
   const columns = useMemo(() => columnsOf(now, forecast), [now, forecast]);
   const marks = useMemo(() => alertMarks(now, alertsOfSelected.value), [now, alertsOfSelected.value]);
   const drawn = columns[0].length > 0;
-  const newest = now?.forecasts.at(-1);
+  const open = useMemo(() => openOf(now), [now]);
   return html`
     <section class="card forecast" aria-label="Forecast">
       <div class="head">
         <h2 id="chosen">${selected.value || 'No series'}</h2>
         <${Legend} />
       </div>
-      <p class="readout" id="readout">${drawn ? readout(columns, hovered.value, now.open) : ''}</p>
+      <p class="readout" id="readout">${drawn ? readout(columns, hovered.value, open) : ''}</p>
       ${drawn
         ? html`
-          <${FanChart} columns=${columns} open=${now.open} now=${newest ? secondsOf(newest.cutoff) : null} marks=${marks} theme=${theme.value}
+          <${FanChart} columns=${columns} open=${open} now=${nowOf(now)} marks=${marks} theme=${theme.value}
             onHover=${(index) => { hovered.value = index; }}
             label=${`Actual values and forecast of ${selected.value}; the numbers are in the table below`} />
           ${forecast ? html`<${CutoffSlider} forecasts=${now.forecasts} forecast=${forecast} />`

@@ -194,6 +194,7 @@ function listen() {
   stream = new EventSource(selected.value ? `/v1/stream?series=${encodeURIComponent(selected.value)}` : '/v1/stream');
   for (const [type, handle] of Object.entries(handlers)) {
     stream.addEventListener(type, (event) => {
+      if (event.data === undefined) return;  // the browser's own "open" has the name of ours
       heard();
       handle(JSON.parse(event.data));
     });
