@@ -107,8 +107,9 @@ Result<JsonLineWriter> JsonLineWriter::Make(const InputOptions& options, const s
       shape = member->object.get();
     }
     if (const Shape::Member* taken = shape->Find(path.steps.back())) {
-      if (taken->object) return inside();
-      continue;  // two fields read the same place: the first one's column feeds it
+      // Two fields that read the same place are fed by the first one's column; a line number nobody asked for gives way.
+      if (taken->object && value.column != kLineNumber) return inside();
+      continue;
     }
     const bool number = value.field->role == FieldRole::kNumber || value.column == kLineNumber;
     shape->members.push_back({path.steps.back(), value.column, number, nullptr});
