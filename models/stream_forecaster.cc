@@ -5,7 +5,9 @@
 //   3. take      the actual goes into history, scale, class and the experts' states
 // and in ForecastBlock:
 //   4. summarise every expert, keep the summaries as a waiting origin
-//   5. expand, mix, calibrate each horizon; the one-step forecast is kept for the next score
+//   5. expand, mix, calibrate each horizon: the base
+//   6. the net's carried state moves on, the net corrects the base, the outer mixture weighs the two
+//   7. the one-step forecast is kept for the next score
 #include "models/stream_forecaster.h"
 
 #include <fmt/format.h>
@@ -16,6 +18,7 @@
 #include <limits>
 
 #include "engine/core/hash.h"
+#include "models/forecaster_work.h"
 #include "models/predictive_distribution.h"
 #include "models/series_statistics.h"
 
@@ -34,41 +37,7 @@ bool Usable(float value) { return std::isfinite(value) && std::fabs(value) < 1e3
 
 }  // namespace
 
-struct StreamForecaster::Work {
-  Work(const SeriesShape& shape, size_t series, size_t experts)
-      : columns(shape, series),
-        actual(series),
-        scale(series),
-        demand_class(series),
-        observed(series),
-        rows(series),
-        quantiles(experts, std::vector<float>(series * kLevelCount)),
-        mean(experts, std::vector<float>(series)),
-        zero(experts, std::vector<float>(series)),
-        awake(experts, std::vector<uint8_t>(series)),
-        summaries(experts),
-        regrets(series * Mixer::kBands * experts),
-        origin_scale(series),
-        resolved(series) {
-    for (size_t k = 0; k < experts; ++k) summaries[k].resize(series * shape.summary_floats[k]);
-  }
-  ExpertOutput Output(size_t expert) { return {quantiles[expert], mean[expert], zero[expert], awake[expert]}; }
-
-  SeriesColumns columns;
-  ExpertBlock block;
-  std::vector<float> actual, scale;
-  std::vector<uint8_t> demand_class;
-  std::vector<uint32_t> observed;
-  std::vector<uint8_t> rows;
-  std::vector<std::vector<float>> quantiles, mean, zero;
-  std::vector<std::vector<uint8_t>> awake;
-  std::vector<std::vector<float>> summaries;
-  std::vector<float> regrets;
-  std::vector<float> origin_scale;
-  std::vector<uint8_t> resolved;
-};
-
-StreamForecaster::StreamForecaster(const ForecasterOptions& options)
+StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique_ptr<ResidualNet> net)
     : options_(options),
       experts_(MakeExperts(options.domain, options.season_lengths, options.experts)),
       plan_(options.horizon),
@@ -88,6 +57,20 @@ StreamForecaster::StreamForecaster(const ForecasterOptions& options)
   mixer_part_ = pool_.Claim(mixer_.pooled_size(), mixer_.sums_size());
   calibrator_part_ = pool_.Claim(Calibrator::pooled_size(), Calibrator::sums_size());
   profile_part_ = pool_.Claim(profile_.pooled_size(), profile_.sums_size());
+  series_part_ = pool_.Claim(1, 3);
+  if (net != nullptr) {
+    net_series_ = std::make_unique<NetSeries>(options, net->state_floats());
+    const NetShape shape = NetSeries::ShapeOf(options);
+    NetTrainerOptions learning;
+    learning.seed = options.seed;
+    learning.prefix = options.state_prefix;
+    learning.steps_per_round = options.net_steps_per_round;
+    if (options.net_learning == NetLearning::kFrozen) learning.freeze_after_rounds = options.net_freeze_after_rounds;
+    trainer_ = std::make_unique<NetTrainer>(std::move(net), shape, learning);
+    shape_.extra_bytes = net_series_->bytes();
+    outer_part_ = pool_.Claim(OuterMixer::pooled_size(), OuterMixer::sums_size());
+    shared_inputs_part_ = pool_.Claim(static_cast<size_t>(shape.window) * net_series_->shared_width(), 0);
+  }
   StartParts();
 }
 
@@ -96,6 +79,7 @@ void StreamForecaster::StartParts() {
   for (size_t k = 0; k < experts_.size(); ++k) experts_[k]->StartPooled(pool_.pooled(expert_part_[k]));
   profile_.StartPooled(pool_.pooled(profile_part_));
   mixer_.Refresh(std::as_const(pool_).pooled(mixer_part_));
+  if (trainer_ != nullptr) outer_.Refresh(std::as_const(pool_).pooled(outer_part_));
 }
 
 uint64_t StreamForecaster::Fingerprint() const {
@@ -140,7 +124,10 @@ void StreamForecaster::ResumeRound(const BucketContext& context, size_t blocks) 
 }
 
 void StreamForecaster::Load(Work& work, std::span<const SeriesRow> rows, std::span<const std::string> states) const {
-  for (size_t i = 0; i < rows.size(); ++i) work.columns.Load(i, states[i]);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    work.columns.Load(i, states[i]);
+    if (states[i].empty() && net_series_ != nullptr) net_series_->Start(NetPart(work, i));
+  }
   ExpertBlock& block = work.block;
   block.series = rows.size();
   block.index = context_.now.index;
@@ -238,6 +225,12 @@ void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const S
     mixer_.Gather(work.demand_class[i], target.group, work.actual[i], work.origin_scale[i], awake, quantiles, means, mixed,
                   mean, pool_.Sums(mixer_part_, sums), std::span(work.regrets).subspan(i * bands, bands));
     work.resolved[i] = 1;
+    if (trainer_ != nullptr) {
+      const auto outer = std::find(net_series_->outer_horizons().begin(), net_series_->outer_horizons().end(), horizon);
+      if (outer != net_series_->outer_horizons().end()) {
+        LearnOuter(work, i, target, static_cast<size_t>(outer - net_series_->outer_horizons().begin()), mixed, sums);
+      }
+    }
     const double chance = UniformAt(options_.seed, rows[i].key_hash, context_.now.index * 1024 + horizon, kTiePurpose);
     calibrator_.Learn(work.demand_class[i], target.group, work.actual[i], work.origin_scale[i],
                       PredictiveDistribution::ConsistentZeroProbability(options_.domain, zero, mixed), chance, core.resolved,
@@ -245,6 +238,24 @@ void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const S
                       std::span(work.columns.calibrator).subspan(i * shape_.calibrator_floats, shape_.calibrator_floats),
                       pool_.Sums(calibrator_part_, sums));
   }
+}
+
+void StreamForecaster::LearnOuter(const Work& work, size_t series, const ForecastTarget& target, size_t outer,
+                                  std::span<const float> mixed, std::span<double> sums) const {
+  std::array<float, kLevelCount> base, net;
+  net_series_->ReadCorrection(NetPart(work, series), outer, target.origin, net);
+  if (!std::isfinite(net[0])) return;
+  std::copy(mixed.begin(), mixed.end(), base.begin());
+  if (options_.calibrate) {
+    calibrator_.Apply(work.demand_class[series], target.group, work.origin_scale[series],
+                      std::span(work.columns.calibrator).subspan(series * shape_.calibrator_floats, shape_.calibrator_floats),
+                      pool_.pooled(calibrator_part_), base);
+  }
+  for (size_t l = 0; l < kLevelCount; ++l) {
+    net[l] = base[l] + work.origin_scale[series] * net[l];
+    if (options_.domain != ValueDomain::kReal) net[l] = std::max(net[l], 0.0F);
+  }
+  outer_.Gather(target.group, work.actual[series], work.origin_scale[series], base, net, pool_.Sums(outer_part_, sums));
 }
 
 void StreamForecaster::Resolve(Work& work, std::span<const SeriesRow> rows, std::span<double> sums) const {
@@ -289,6 +300,13 @@ void StreamForecaster::ScoreAndLearnBlock(size_t block, std::span<const SeriesRo
   }
   Describe(work);
   std::vector<double> sums(pool_.sums_size(), 0.0);
+  const std::span<double> series_sums = pool_.Sums(series_part_, std::span(sums));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    series_sums[0] += 1;
+    if (!std::isfinite(work.actual[i]) || work.observed[i] < 6) continue;
+    series_sums[1] += static_cast<double>(std::clamp(work.actual[i] / work.scale[i], -6.0F, 6.0F));
+    series_sums[2] += 1;
+  }
   Score(work, scores);
   Resolve(work, rows, sums);
   TakeActuals(work, sums);
@@ -296,6 +314,7 @@ void StreamForecaster::ScoreAndLearnBlock(size_t block, std::span<const SeriesRo
   for (size_t k = 0; k < experts_.size(); ++k) {
     experts_[k]->Step(work.block, work.columns.states[k], std::as_const(pool_).pooled(expert_part_[k]));
   }
+  if (trainer_ != nullptr) MatureWindows(work, rows);
   for (size_t i = 0; i < rows.size(); ++i) work.columns.Store(i, &states[i]);
   sums_.Add(block, std::move(sums));
   round_dirty_ = true;
@@ -311,6 +330,20 @@ Status StreamForecaster::LearnShared() {
   calibrator_.Fold(std::as_const(pool_).Sums(calibrator_part_, all), pool_.pooled(calibrator_part_));
   profile_.Fold(PhaseOf(context_.now), std::as_const(pool_).Sums(profile_part_, all), pool_.pooled(profile_part_));
   mixer_.Refresh(std::as_const(pool_).pooled(mixer_part_));
+  const std::span<const double> series = std::as_const(pool_).Sums(series_part_, all);
+  pool_.pooled(series_part_)[0] = series[0];
+  if (trainer_ != nullptr) {
+    outer_.Fold(std::as_const(pool_).Sums(outer_part_, all), pool_.pooled(outer_part_));
+    outer_.Refresh(std::as_const(pool_).pooled(outer_part_));
+    const size_t width = net_series_->shared_width();
+    const int64_t window = trainer_->shape().window;
+    const size_t slot = static_cast<size_t>(((context_.now.index % window) + window) % window);
+    const std::span<double> row = pool_.pooled(shared_inputs_part_).subspan(slot * width, width);
+    TC_CHECK_EQ(context_.now.features.size() + 1, width, "calendar features");
+    std::copy(context_.now.features.begin(), context_.now.features.end(), row.begin());
+    row[width - 1] = series[2] > 0 ? std::log1p(std::max(series[1] / series[2], -.9)) : 0;
+    trainer_->Learn(context_.now.index - options_.horizon, static_cast<int64_t>(series[0]));
+  }
   ++pool_.rounds;
   gathering_ = false;
   pool_dirty_ = true;
@@ -354,7 +387,7 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
                           std::as_const(pool_).pooled(expert_part_[k]), work.Output(k));
     }
     for (size_t i = 0; i < count; ++i) {
-      SeriesCore& core = work.columns.core[i];
+      const SeriesCore& core = work.columns.core[i];
       float zero = 0;
       for (size_t k = 0; k < experts; ++k) {
         awake[k] = work.awake[k][i];
@@ -376,18 +409,27 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
                           std::span<const float>(work.columns.calibrator).subspan(i * shape_.calibrator_floats, shape_.calibrator_floats),
                           std::as_const(pool_).pooled(calibrator_part_), q);
       }
-      const float zero_probability = PredictiveDistribution::ConsistentZeroProbability(options_.domain, zero, q);
       out.mean[i * horizon + h] = mean;
-      out.zero_probability[i * horizon + h] = zero_probability;
-      if (h == 0) {
-        core.has_published = 1;
-        core.published_index = context_.ahead[0].index;
-        core.published_mean = mean;
-        core.published_zero = zero_probability;
-        core.published_scale = work.scale[i];
-        std::copy_n(q.begin(), kLevelCount, core.published);
-      }
+      out.zero_probability[i * horizon + h] = zero;
     }
+  }
+  if (trainer_ != nullptr) {
+    AdvanceNet(work, rows);
+    CorrectByNet(work, rows, out);
+  }
+  for (size_t i = 0; i < count; ++i) {
+    for (size_t h = 0; h < horizon; ++h) {
+      const size_t at = i * horizon + h;
+      const std::span<float> q(out.quantiles.data() + at * kLevelCount, kLevelCount);
+      out.zero_probability[at] = PredictiveDistribution::ConsistentZeroProbability(options_.domain, out.zero_probability[at], q);
+    }
+    SeriesCore& core = work.columns.core[i];
+    core.has_published = 1;
+    core.published_index = context_.ahead[0].index;
+    core.published_mean = out.mean[i * horizon];
+    core.published_zero = out.zero_probability[i * horizon];
+    core.published_scale = work.scale[i];
+    std::copy_n(out.quantiles.begin() + static_cast<ptrdiff_t>(i * horizon * kLevelCount), kLevelCount, core.published);
   }
   for (size_t i = 0; i < count; ++i) {
     out.age_buckets[i] = work.columns.core[i].age;
@@ -397,6 +439,7 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
 
 void StreamForecaster::SaveShared(Epoch, DeltaSink& out) {
   std::string value;
+  if (trainer_ != nullptr) trainer_->Save(out);
   if (pool_dirty_) {
     pool_.Encode(Fingerprint(), &value);
     out.Put(Family::kModels, options_.state_prefix + "pool", value);
@@ -424,11 +467,13 @@ Status StreamForecaster::ReloadShared(const StateReader& store) {
   StartParts();
   gathering_ = stored_gathering_ = has_stored_round_ = false;
   pool_dirty_ = round_dirty_ = false;
+  if (trainer_ != nullptr) TC_RETURN_IF_ERROR(trainer_->Reload(store));
   std::string value;
   TC_ASSIGN_OR_RETURN(const bool found, store.Get(Family::kModels, options_.state_prefix + "pool", &value));
   if (!found) return Status::Ok();
   TC_RETURN_IF_ERROR(pool_.Decode(Fingerprint(), value));
   mixer_.Refresh(std::as_const(pool_).pooled(mixer_part_));
+  if (trainer_ != nullptr) outer_.Refresh(std::as_const(pool_).pooled(outer_part_));
   TC_ASSIGN_OR_RETURN(has_stored_round_, store.Get(Family::kModels, options_.state_prefix + "round", &value));
   if (!has_stored_round_) return Status::Ok();
   RoundHead head;
@@ -453,6 +498,14 @@ ForecasterStats StreamForecaster::Stats() const {
   stats.device = "none: the net is off";
   const std::vector<double> weights = mixer_.MeanWeights();
   for (size_t k = 0; k < experts_.size(); ++k) stats.expert_weights.emplace_back(std::string(experts_[k]->name()), weights[k]);
+  if (trainer_ != nullptr) {
+    stats.net_steps = trainer_->steps();
+    stats.net_rejected = trainer_->rejected() + trainer_->rolled_back();
+    stats.net_loss = trainer_->last_loss().loss;
+    stats.net_gradient_norm = trainer_->last_loss().gradient_norm;
+    stats.device = trainer_->net().device();
+    stats.expert_weights.emplace_back("lstm", outer_.MeanWeight());
+  }
   return stats;
 }
 
@@ -460,7 +513,15 @@ Result<std::unique_ptr<Forecaster>> MakeForecaster(const ForecasterOptions& opti
   if (options.horizon < 1 || options.horizon > 1000) {
     return Status(Code::kInvalidArgument, fmt::format("a horizon must lie between 1 and 1000: {}", options.horizon));
   }
-  auto forecaster = std::make_unique<StreamForecaster>(options);
+  std::unique_ptr<ResidualNet> net;
+  if (options.net == NetKind::kLstm) {
+    NetOptions wanted;
+    wanted.shape = NetSeries::ShapeOf(options);
+    wanted.seed = options.seed;
+    wanted.device = options.device;
+    TC_ASSIGN_OR_RETURN(net, LoadNet(options.net_module, wanted));
+  }
+  auto forecaster = std::make_unique<StreamForecaster>(options, std::move(net));
   if (forecaster->shape().state_floats.empty()) {
     return Status(Code::kInvalidArgument, "no expert of the pool has one of the names given");
   }

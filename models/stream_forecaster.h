@@ -9,6 +9,9 @@
 #include "models/forecaster.h"
 #include "models/horizon_plan.h"
 #include "models/mixer.h"
+#include "models/net_series.h"
+#include "models/net_trainer.h"
+#include "models/outer_mixer.h"
 #include "models/pooled_state.h"
 #include "models/round_sums.h"
 #include "models/season_profile.h"
@@ -16,11 +19,13 @@
 
 namespace tidecast {
 
-/// The forecaster of MakeForecaster: a pool of experts, a mixer over them, a calibrator over the mixture.
+/// The forecaster of MakeForecaster: a pool of experts, a mixer over them, a calibrator over the mixture; and over that
+/// base the net, when there is one, in an outer mixture.
 /// Thread: as Forecaster.
 class StreamForecaster final : public Forecaster {
  public:
-  explicit StreamForecaster(const ForecasterOptions& options);
+  /// `net` may be null: experts alone.
+  StreamForecaster(const ForecasterOptions& options, std::unique_ptr<ResidualNet> net);
 
   void BeginRound(const BucketContext& context, size_t blocks) override;
   void ResumeRound(const BucketContext& context, size_t blocks) override;
@@ -48,6 +53,15 @@ class StreamForecaster final : public Forecaster {
   void Resolve(Work& work, std::span<const SeriesRow> rows, std::span<double> sums) const;
   void ResolveHorizon(Work& work, int horizon, std::span<const SeriesRow> rows, std::span<double> sums) const;
   void TakeActuals(Work& work, std::span<double> sums) const;
+  void LearnOuter(const Work& work, size_t series, const ForecastTarget& target, size_t outer, std::span<const float> mixed,
+                  std::span<double> sums) const;
+  void MatureWindows(const Work& work, std::span<const SeriesRow> rows) const;
+  void AdvanceNet(Work& work, std::span<const SeriesRow> rows) const;
+  void CorrectByNet(Work& work, std::span<const SeriesRow> rows, struct ForecastBlock& out) const;
+  void ReadSharedRow(int64_t index, std::span<float> row) const;
+  void ReadWindow(std::span<const char> part, std::span<float> inputs, std::span<float> mask) const;
+  std::span<char> NetPart(Work& work, size_t series) const;
+  std::span<const char> NetPart(const Work& work, size_t series) const;
   uint64_t Fingerprint() const;
 
   ForecasterOptions options_;
@@ -57,12 +71,18 @@ class StreamForecaster final : public Forecaster {
   Calibrator calibrator_;
   SeasonProfile profile_;
   SeriesShape shape_;
+  std::unique_ptr<NetTrainer> trainer_;     ///< null: experts alone
+  std::unique_ptr<NetSeries> net_series_;   ///< as trainer_
+  OuterMixer outer_;
 
   PooledState pool_;
   std::vector<size_t> expert_part_;
   size_t mixer_part_ = 0;
   size_t calibrator_part_ = 0;
   size_t profile_part_ = 0;
+  size_t outer_part_ = 0;
+  size_t shared_inputs_part_ = 0;  ///< [window, shared_width] by slot: what all series' inputs have in common
+  size_t series_part_ = 0;         ///< number of series, sum and count of y/s of the newest round
 
   RoundSums sums_;
   bool gathering_ = false;      ///< between BeginRound and LearnShared

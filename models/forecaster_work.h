@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "models/mixer.h"
+#include "models/stream_forecaster.h"
+
+namespace tidecast {
+
+/// The columns of a block while it is worked on.
+/// Thread: confined to the block's worker.
+struct StreamForecaster::Work {
+  Work(const SeriesShape& shape, size_t series, size_t experts)
+      : columns(shape, series),
+        actual(series),
+        scale(series),
+        demand_class(series),
+        observed(series),
+        rows(series),
+        quantiles(experts, std::vector<float>(series * kLevelCount)),
+        mean(experts, std::vector<float>(series)),
+        zero(experts, std::vector<float>(series)),
+        awake(experts, std::vector<uint8_t>(series)),
+        summaries(experts),
+        regrets(series * Mixer::kBands * experts),
+        origin_scale(series),
+        resolved(series) {
+    for (size_t k = 0; k < experts; ++k) summaries[k].resize(series * shape.summary_floats[k]);
+  }
+  ExpertOutput Output(size_t expert) { return {quantiles[expert], mean[expert], zero[expert], awake[expert]}; }
+
+  SeriesColumns columns;
+  ExpertBlock block;
+  std::vector<float> actual, scale;
+  std::vector<uint8_t> demand_class;
+  std::vector<uint32_t> observed;
+  std::vector<uint8_t> rows;
+  std::vector<std::vector<float>> quantiles, mean, zero;
+  std::vector<std::vector<uint8_t>> awake;
+  std::vector<std::vector<float>> summaries;
+  std::vector<float> regrets;
+  std::vector<float> origin_scale;
+  std::vector<uint8_t> resolved;
+};
+
+}  // namespace tidecast

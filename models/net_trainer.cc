@@ -1,0 +1,235 @@
+// A round's learning:
+//   1. the windows whose last label came in this round are the newest;
+//   2. some steps: half newest, half replay, chosen by counters; a rejected step is counted and changes nothing;
+//   3. the newest go into the reservoir of their stratum;
+//   4. now and then the net is compared with the last accepted copy on the same replay windows: worse by two standard
+//      errors means back to that copy, else it is the next accepted one.
+#include "models/net_trainer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+
+#include "engine/core/hash.h"
+
+namespace tidecast {
+namespace {
+
+constexpr uint64_t kSamplePurpose = 0x736d;
+constexpr uint64_t kReplayPurpose = 0x7270;
+constexpr uint64_t kReservoirPurpose = 0x7276;
+constexpr double kDecaySteps = 400;
+constexpr int kCanaryChunks = 8;
+constexpr int kCanaryRows = 16;
+
+void AppendBigEndian(uint64_t value, std::string* out) {
+  for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(value >> shift));
+}
+
+}  // namespace
+
+NetTrainer::NetTrainer(std::unique_ptr<ResidualNet> net, const NetShape& shape, const NetTrainerOptions& options)
+    : net_(std::move(net)), shape_(shape), options_(options) {
+  net_->Save(&newborn_);
+  accepted_ = newborn_;
+}
+
+bool NetTrainer::Samples(uint64_t key_hash, int64_t origin) const {
+  const double share = static_cast<double>(options_.examples_per_round) / static_cast<double>(std::max<int64_t>(head_.series, 1));
+  return UniformAt(options_.seed, key_hash, origin, kSamplePurpose) < share;
+}
+
+void NetTrainer::Record(NetExample example) {
+  const Key key{example.origin, example.key_hash};
+  const std::lock_guard lock(mutex_);
+  pending_.insert_or_assign(key, std::move(example));
+  dirty_pending_.insert(key);
+  deleted_pending_.erase(key);
+}
+
+bool NetTrainer::Waits(int64_t origin, uint64_t key_hash) const {
+  const std::lock_guard lock(mutex_);
+  return pending_.contains({origin, key_hash});
+}
+
+void NetTrainer::Mature(int64_t origin, uint64_t key_hash, std::span<const float> actuals) {
+  const std::lock_guard lock(mutex_);
+  const Key key{origin, key_hash};
+  const auto found = pending_.find(key);
+  if (found == pending_.end()) return;
+  NetExample& example = found->second;
+  TC_CHECK(actuals.size() == example.target.size());
+  for (size_t h = 0; h < actuals.size(); ++h) {
+    const bool there = std::isfinite(actuals[h]);
+    example.target[h] = there ? actuals[h] / example.scale : 0;
+    example.mask[h] = there ? 1 : 0;
+  }
+  example.matured = true;
+  dirty_pending_.insert(key);
+}
+
+NetBatch NetTrainer::MakeBatch(const std::vector<NetExample>& newest, int64_t step) const {
+  NetBatch batch;
+  const size_t fresh = std::min(newest.size(), static_cast<size_t>(options_.batch_newest));
+  for (size_t i = 0; i < fresh; ++i) {
+    AppendExample(newest[(static_cast<size_t>(step) * fresh + i) % newest.size()], &batch);
+  }
+  if (replay_.empty()) return batch;
+  for (int i = 0; i < options_.batch_replay; ++i) {
+    const double chance = UniformAt(options_.seed, static_cast<uint64_t>(i), step, kReplayPurpose);
+    const auto at = replay_.lower_bound(static_cast<uint32_t>(chance * kStrata * kSlotsPerStratum));
+    AppendExample(at != replay_.end() ? at->second : replay_.begin()->second, &batch);
+  }
+  return batch;
+}
+
+void NetTrainer::Retain(NetExample example) {
+  const uint32_t stratum = example.stratum % kStrata;
+  const int64_t seen = head_.seen[stratum]++;
+  int64_t slot = seen;
+  if (seen >= kSlotsPerStratum) {
+    slot = static_cast<int64_t>(UniformAt(options_.seed, example.key_hash, example.origin, kReservoirPurpose) * static_cast<double>(seen + 1));
+    if (slot >= kSlotsPerStratum) return;
+  }
+  const uint32_t at = stratum * kSlotsPerStratum + static_cast<uint32_t>(slot);
+  replay_.insert_or_assign(at, std::move(example));
+  dirty_replay_.insert(at);
+}
+
+void NetTrainer::CheckCanary() {
+  std::vector<NetBatch> chunks(kCanaryChunks);
+  for (int i = 0; i < kCanaryChunks * kCanaryRows; ++i) {
+    const double chance = UniformAt(options_.seed, static_cast<uint64_t>(i), head_.rounds, kReplayPurpose + 1);
+    const auto at = replay_.lower_bound(static_cast<uint32_t>(chance * kStrata * kSlotsPerStratum));
+    AppendExample(at != replay_.end() ? at->second : replay_.begin()->second, &chunks[static_cast<size_t>(i / kCanaryRows)]);
+  }
+  std::string now;
+  net_->Save(&now);
+  std::array<double, kCanaryChunks> worse;
+  for (size_t c = 0; c < worse.size(); ++c) worse[c] = net_->Evaluate(chunks[c]).loss;
+  const Status loaded = net_->Load(accepted_);
+  TC_CHECK(loaded.ok(), "{}", loaded.message());
+  double mean = 0;
+  for (size_t c = 0; c < worse.size(); ++c) {
+    worse[c] -= net_->Evaluate(chunks[c]).loss;
+    mean += worse[c] / kCanaryChunks;
+  }
+  double variance = 0;
+  for (const double difference : worse) variance += (difference - mean) * (difference - mean);
+  const double error = std::sqrt(variance / (kCanaryChunks - 1) / kCanaryChunks);
+  dirty_weights_ = true;
+  if (!(mean <= 2 * error)) {  // also when it is not a number
+    ++head_.rolled_back;
+    return;
+  }
+  const Status back = net_->Load(now);
+  TC_CHECK(back.ok(), "{}", back.message());
+  accepted_ = std::move(now);
+  dirty_accepted_ = true;
+}
+
+void NetTrainer::Learn(int64_t matured_origin, int64_t series) {
+  ++head_.rounds;
+  head_.series = series;
+  dirty_head_ = true;
+  // Windows of origins so old that their series was not brought when they fell due are given up.
+  std::vector<NetExample> newest;
+  while (!pending_.empty() && pending_.begin()->first.first <= matured_origin) {
+    auto node = pending_.extract(pending_.begin());
+    deleted_pending_.insert(node.key());
+    dirty_pending_.erase(node.key());
+    if (node.mapped().matured) newest.push_back(std::move(node.mapped()));
+  }
+  if (newest.empty()) return;
+  const bool frozen = options_.freeze_after_rounds >= 0 && head_.rounds > options_.freeze_after_rounds;
+  for (int i = 0; i < options_.steps_per_round && !frozen; ++i) {
+    const double factor = std::max(options_.learning_rate_last / 7e-4, 1 / (1 + static_cast<double>(head_.steps) / kDecaySteps));
+    last_loss_ = net_->Learn(MakeBatch(newest, head_.steps), factor);
+    ++head_.steps;
+    if (!last_loss_.accepted) ++head_.rejected;
+    dirty_weights_ = true;
+  }
+  for (NetExample& example : newest) Retain(std::move(example));
+  if (!frozen && head_.rounds % options_.canary_rounds == 0) CheckCanary();
+}
+
+std::string NetTrainer::PendingKey(const Key& key) const {
+  std::string text = options_.prefix + "net/pending/";
+  AppendBigEndian(static_cast<uint64_t>(key.first) ^ (1ULL << 63), &text);
+  AppendBigEndian(key.second, &text);
+  return text;
+}
+
+std::string NetTrainer::ReplayKey(uint32_t slot) const { return options_.prefix + fmt::format("net/replay/{:08x}", slot); }
+
+void NetTrainer::Save(DeltaSink& out) {
+  std::string value;
+  for (const Key& key : deleted_pending_) out.Delete(Family::kModels, PendingKey(key));
+  for (const Key& key : dirty_pending_) {
+    pending_.at(key).Encode(&value);
+    out.Put(Family::kModels, PendingKey(key), value);
+  }
+  for (const uint32_t slot : dirty_replay_) {
+    replay_.at(slot).Encode(&value);
+    out.Put(Family::kModels, ReplayKey(slot), value);
+  }
+  if (dirty_weights_) {
+    net_->Save(&value);
+    out.Put(Family::kModels, options_.prefix + "net/weights", value);
+  }
+  if (dirty_accepted_) out.Put(Family::kModels, options_.prefix + "net/accepted", accepted_);
+  if (dirty_head_) {
+    out.Put(Family::kModels, options_.prefix + "net/head", {reinterpret_cast<const char*>(&head_), sizeof head_});
+  }
+  deleted_pending_.clear();
+  dirty_pending_.clear();
+  dirty_replay_.clear();
+  dirty_weights_ = dirty_accepted_ = dirty_head_ = false;
+}
+
+Status NetTrainer::Reload(const StateReader& store) {
+  pending_.clear();
+  replay_.clear();
+  deleted_pending_.clear();
+  dirty_pending_.clear();
+  dirty_replay_.clear();
+  dirty_weights_ = dirty_accepted_ = dirty_head_ = false;
+  head_ = {};
+  last_loss_ = {};
+  std::string value;
+  TC_ASSIGN_OR_RETURN(const bool has_head, store.Get(Family::kModels, options_.prefix + "net/head", &value));
+  if (has_head) {
+    if (value.size() != sizeof head_) return Status(Code::kCorruption, "the net's head row has a wrong length");
+    std::memcpy(&head_, value.data(), sizeof head_);
+    if (head_.format != Head{}.format) return Status(Code::kVersion, fmt::format("the net's head row has format {}", head_.format));
+  }
+  TC_ASSIGN_OR_RETURN(const bool has_weights, store.Get(Family::kModels, options_.prefix + "net/weights", &value));
+  TC_RETURN_IF_ERROR(net_->Load(has_weights ? value : newborn_));
+  TC_ASSIGN_OR_RETURN(const bool has_accepted, store.Get(Family::kModels, options_.prefix + "net/accepted", &accepted_));
+  if (!has_accepted) accepted_ = newborn_;
+  Status failed;
+  const auto scan = [&](const std::string& prefix, const auto& take) -> Status {
+    TC_RETURN_IF_ERROR(store.Scan(Family::kModels, prefix, prefix, [&](std::string_view key, std::string_view bytes) {
+      Result<NetExample> example = NetExample::Decode(shape_, bytes);
+      if (!example.ok()) {
+        failed = std::move(example).status();
+        return false;
+      }
+      take(key.substr(prefix.size()), std::move(example).value());
+      return true;
+    }));
+    return failed;
+  };
+  TC_RETURN_IF_ERROR(scan(options_.prefix + "net/pending/", [&](std::string_view, NetExample example) {
+    const Key key{example.origin, example.key_hash};
+    pending_.emplace(key, std::move(example));
+  }));
+  return scan(options_.prefix + "net/replay/", [&](std::string_view rest, NetExample example) {
+    replay_.emplace(static_cast<uint32_t>(std::stoul(std::string(rest), nullptr, 16)), std::move(example));
+  });
+}
+
+}  // namespace tidecast

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/core/stateful.h"
+#include "models/net.h"
+#include "models/net_example.h"
+
+namespace tidecast {
+
+struct NetTrainerOptions {
+  int examples_per_round = 96;      ///< windows recorded a round, by chance in proportion to the series alive
+  int steps_per_round = 2;          ///< optimiser steps, a count and never a time
+  int batch_newest = 64;
+  int batch_replay = 64;
+  double learning_rate_last = 5e-5; ///< what the learning rate decays to
+  int64_t freeze_after_rounds = -1; ///< -1: learns for ever
+  int canary_rounds = 16;           ///< rounds between two comparisons with the last accepted copy
+  uint64_t seed = 7;
+  std::string prefix;               ///< of the stored rows' keys
+};
+
+/// Teaches the net online without ever seeing a label too early: a window recorded at origin t waits until all its labels
+/// have come, is then among the newest of its round, and goes into a replay reservoir stratified by volume and season.
+/// Thread: Record and Mature may be called side by side for different series; all else is confined.
+class NetTrainer {
+ public:
+  NetTrainer(std::unique_ptr<ResidualNet> net, const NetShape& shape, const NetTrainerOptions& options);
+  ResidualNet& net() { return *net_; }
+  const ResidualNet& net() const { return *net_; }
+  const NetShape& shape() const { return shape_; }
+
+  /// Whether this series's window of this origin is one of the sample.
+  bool Samples(uint64_t key_hash, int64_t origin) const;
+  void Record(NetExample example);
+  /// Whether a window of this series and origin waits; then its labels may be handed in.
+  bool Waits(int64_t origin, uint64_t key_hash) const;
+  /// actuals [horizon] in target units; NaN = missing.
+  void Mature(int64_t origin, uint64_t key_hash, std::span<const float> actuals);
+
+  /// Learns from what matured at `origin`. `series`: how many were in the round. Once a round, after the last block.
+  void Learn(int64_t matured_origin, int64_t series);
+
+  void Save(DeltaSink& out);
+  /// Errors: of the rows (kCorruption, kVersion) and of ResidualNet::Load.
+  Status Reload(const StateReader& store);
+
+  int64_t steps() const { return head_.steps; }
+  int64_t rejected() const { return head_.rejected; }
+  int64_t rolled_back() const { return head_.rolled_back; }
+  const NetLoss& last_loss() const { return last_loss_; }
+
+ private:
+  static constexpr uint32_t kStrata = 16;
+  static constexpr uint32_t kSlotsPerStratum = 128;
+  using Key = std::pair<int64_t, uint64_t>;
+  struct Head {
+    uint32_t format = 1;
+    uint32_t unused = 0;
+    int64_t steps = 0;
+    int64_t rejected = 0;
+    int64_t rolled_back = 0;
+    int64_t rounds = 0;
+    int64_t series = 0;
+    int64_t seen[kStrata] = {};
+  };
+  std::string PendingKey(const Key& key) const;
+  std::string ReplayKey(uint32_t slot) const;
+  void Retain(NetExample example);
+  NetBatch MakeBatch(const std::vector<NetExample>& newest, int64_t step) const;
+  void CheckCanary();
+
+  std::unique_ptr<ResidualNet> net_;
+  NetShape shape_;
+  NetTrainerOptions options_;
+  Head head_;
+  NetLoss last_loss_;
+  std::string newborn_;                    ///< weights at birth: what an empty store means
+  std::string accepted_;                   ///< weights of the last accepted copy
+  mutable std::mutex mutex_;               // guards pending_ and what is dirty of it while blocks are at work
+  std::map<Key, NetExample> pending_;
+  std::set<Key> dirty_pending_, deleted_pending_;
+  std::map<uint32_t, NetExample> replay_;  ///< by slot
+  std::set<uint32_t> dirty_replay_;
+  bool dirty_weights_ = false;
+  bool dirty_accepted_ = false;
+  bool dirty_head_ = false;
+};
+
+}  // namespace tidecast

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "models/expert.h"
+
+namespace tidecast {
+
+/// Weighs the net against its base, per (horizon group, level): ML-Poly over the two, so the net's weight is 0 until it
+/// has earned some, and 0 again once it has lost it. Pooled over all series.
+/// Thread: immutable but for Refresh.
+class OuterMixer {
+ public:
+  static constexpr size_t kCells = kHorizonGroups * kLevelCount;
+  static constexpr size_t pooled_size() { return kCells * 5; }
+  static constexpr size_t sums_size() { return kCells * 3; }
+
+  float Weight(size_t group, size_t level) const { return weights_[group * kLevelCount + level]; }
+  /// base and net [kLevelCount] of a target whose actual has come.
+  void Gather(size_t group, float actual, float scale, std::span<const float> base, std::span<const float> net,
+              std::span<double> sums) const;
+  void Fold(std::span<const double> sums, std::span<double> pooled) const;
+  void Refresh(std::span<const double> pooled);
+  double MeanWeight() const;
+
+ private:
+  std::array<float, kCells> weights_{};
+};
+
+}  // namespace tidecast

@@ -1,0 +1,164 @@
+// The net's side of the stream forecaster:
+//   mature   a window recorded h = horizon buckets ago gets its labels from the series's own history
+//   advance  the newest bucket goes into the ring of inputs and moves the carried state; every kRefreshBuckets buckets a
+//            series's state is made anew from its window, so that it follows the weights
+//   correct  base -> net, for a block at once; the outer mixture of both is what is published; a sample of the windows is
+//            recorded with the base they were made with
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "engine/core/hash.h"
+#include "models/forecaster_work.h"
+
+namespace tidecast {
+namespace {
+
+constexpr uint64_t kRefreshBuckets = 16;
+
+uint32_t VolumeStratum(float scale) {
+  return scale < 1 ? 0 : scale < 5 ? 1 : scale < 25 ? 2 : 3;
+}
+
+}  // namespace
+
+std::span<char> StreamForecaster::NetPart(Work& work, size_t series) const {
+  return std::span(work.columns.extra).subspan(series * shape_.extra_bytes, shape_.extra_bytes);
+}
+std::span<const char> StreamForecaster::NetPart(const Work& work, size_t series) const {
+  return std::span(work.columns.extra).subspan(series * shape_.extra_bytes, shape_.extra_bytes);
+}
+
+void StreamForecaster::ReadSharedRow(int64_t index, std::span<float> row) const {
+  const int64_t window = trainer_->shape().window;
+  const size_t slot = static_cast<size_t>(((index % window) + window) % window);
+  const std::span<const double> from = pool_.pooled(shared_inputs_part_).subspan(slot * row.size(), row.size());
+  for (size_t i = 0; i < row.size(); ++i) row[i] = static_cast<float>(from[i]);
+}
+
+void StreamForecaster::ReadWindow(std::span<const char> part, std::span<float> inputs, std::span<float> mask) const {
+  const size_t window = mask.size();
+  const size_t width = inputs.size() / window;
+  std::vector<float> shared(net_series_->shared_width());
+  for (size_t step = 0; step < window; ++step) {
+    const int64_t index = context_.now.index - static_cast<int64_t>(window - 1 - step);
+    ReadSharedRow(index, shared);
+    net_series_->ReadInput(part, index, shared, inputs.subspan(step * width, width), &mask[step]);
+  }
+}
+
+void StreamForecaster::MatureWindows(const Work& work, std::span<const SeriesRow> rows) const {
+  const int64_t origin = context_.now.index - options_.horizon;
+  std::vector<float> actuals(static_cast<size_t>(options_.horizon));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (!trainer_->Waits(origin, rows[i].key_hash)) continue;
+    for (size_t h = 0; h < actuals.size(); ++h) {
+      actuals[h] = work.columns.history[i * kHistory + HistorySlot(origin + 1 + static_cast<int64_t>(h))];
+    }
+    trainer_->Mature(origin, rows[i].key_hash, actuals);
+  }
+}
+
+void StreamForecaster::AdvanceNet(Work& work, std::span<const SeriesRow> rows) const {
+  const size_t count = rows.size();
+  ResidualNet& net = trainer_->net();
+  const NetShape& shape = trainer_->shape();
+  const size_t inputs_width = static_cast<size_t>(shape.inputs);
+  const size_t window = static_cast<size_t>(shape.window);
+  const size_t state_floats = net.state_floats();
+  std::vector<float> shared(net_series_->shared_width());
+  ReadSharedRow(context_.now.index, shared);
+  std::vector<float> inputs(count * inputs_width), mask(count), states(count * state_floats);
+  std::vector<size_t> refreshed;
+  for (size_t i = 0; i < count; ++i) {
+    const SeriesCore& core = work.columns.core[i];
+    const bool scored = core.has_published != 0 && core.published_index == context_.now.index;
+    const float residual = scored ? (work.actual[i] - core.published[kMedian]) / work.scale[i] : 0;
+    net_series_->TakeInput(NetPart(work, i), context_.now.index, work.actual[i], work.scale[i], residual, rows[i].past, rows[i].known);
+    net_series_->ReadInput(NetPart(std::as_const(work), i), context_.now.index, shared,
+                           std::span(inputs).subspan(i * inputs_width, inputs_width), &mask[i]);
+    net_series_->ReadState(NetPart(std::as_const(work), i), std::span(states).subspan(i * state_floats, state_floats));
+    if ((rows[i].key_hash + static_cast<uint64_t>(context_.now.index)) % kRefreshBuckets == 0) refreshed.push_back(i);
+  }
+  net.Advance(static_cast<int>(count), inputs, mask, states);
+  std::vector<float> again_inputs(refreshed.size() * window * inputs_width), again_mask(refreshed.size() * window);
+  std::vector<float> again_states(refreshed.size() * state_floats);
+  for (size_t r = 0; r < refreshed.size(); ++r) {
+    ReadWindow(NetPart(std::as_const(work), refreshed[r]),
+               std::span(again_inputs).subspan(r * window * inputs_width, window * inputs_width),
+               std::span(again_mask).subspan(r * window, window));
+  }
+  if (!refreshed.empty()) net.Rerun(static_cast<int>(refreshed.size()), again_inputs, again_mask, again_states);
+  for (size_t r = 0; r < refreshed.size(); ++r) {
+    std::copy_n(again_states.begin() + static_cast<ptrdiff_t>(r * state_floats), state_floats,
+                states.begin() + static_cast<ptrdiff_t>(refreshed[r] * state_floats));
+  }
+  for (size_t i = 0; i < count; ++i) {
+    net_series_->WriteState(NetPart(work, i), std::span<const float>(states).subspan(i * state_floats, state_floats));
+  }
+}
+
+void StreamForecaster::CorrectByNet(Work& work, std::span<const SeriesRow> rows, struct ForecastBlock& out) const {
+  const size_t count = rows.size();
+  const size_t horizon = static_cast<size_t>(options_.horizon);
+  ResidualNet& net = trainer_->net();
+  const NetShape& shape = trainer_->shape();
+  const size_t statics_width = static_cast<size_t>(shape.statics);
+  const size_t known_width = static_cast<size_t>(shape.known);
+  const size_t state_floats = net.state_floats();
+  std::vector<float> states(count * state_floats), statics(count * statics_width), known(count * horizon * known_width);
+  std::vector<float> base(out.quantiles.size()), corrected(out.quantiles.size());
+  std::vector<uint32_t> ids(count);
+  for (size_t i = 0; i < count; ++i) {
+    net_series_->ReadState(NetPart(std::as_const(work), i), std::span(states).subspan(i * state_floats, state_floats));
+    net_series_->Statics(work.columns.core[i], work.scale[i], std::span(statics).subspan(i * statics_width, statics_width));
+    ids[i] = 1 + static_cast<uint32_t>(rows[i].key_hash % static_cast<uint64_t>(shape.id_buckets - 1));
+    for (size_t h = 0; h < horizon; ++h) {
+      const auto covariates = options_.known_covariates == 0 ? std::span<const float>()
+                                                             : rows[i].known.subspan((h + 1) * options_.known_covariates, options_.known_covariates);
+      net_series_->Known(context_.ahead[h], FactorOf(PhaseOf(context_.ahead[h])), covariates,
+                         std::span(known).subspan((i * horizon + h) * known_width, known_width));
+    }
+    for (size_t k = 0; k < horizon * kLevelCount; ++k) {
+      base[i * horizon * kLevelCount + k] = out.quantiles[i * horizon * kLevelCount + k] / work.scale[i];
+    }
+  }
+  net.Correct(static_cast<int>(count), states, statics, ids, known, base, corrected);
+  for (size_t i = 0; i < count; ++i) {
+    if (trainer_->Samples(rows[i].key_hash, context_.now.index) && work.observed[i] >= 8) {
+      NetExample example = NetExample::Of(shape);
+      example.origin = context_.now.index;
+      example.key_hash = rows[i].key_hash;
+      example.scale = work.scale[i];
+      example.id = UniformAt(options_.seed, rows[i].key_hash, context_.now.index, 0x6964) < .1 ? 0 : ids[i];
+      example.stratum = VolumeStratum(work.scale[i]) * 4 + static_cast<uint32_t>(PhaseOf(context_.now)) % 4;
+      ReadWindow(NetPart(std::as_const(work), i), example.inputs, example.input_mask);
+      std::copy_n(statics.begin() + static_cast<ptrdiff_t>(i * statics_width), statics_width, example.statics.begin());
+      std::copy_n(known.begin() + static_cast<ptrdiff_t>(i * horizon * known_width), horizon * known_width, example.known.begin());
+      std::copy_n(base.begin() + static_cast<ptrdiff_t>(i * horizon * kLevelCount), horizon * kLevelCount, example.base.begin());
+      trainer_->Record(std::move(example));
+    }
+    for (size_t h = 0; h < horizon; ++h) {
+      const size_t at = (i * horizon + h) * kLevelCount;
+      const std::span<float> q(out.quantiles.data() + at, kLevelCount);
+      std::array<float, kLevelCount> from_net;
+      bool finite = true;
+      for (size_t l = 0; l < kLevelCount; ++l) {
+        from_net[l] = corrected[at + l] * work.scale[i];
+        if (options_.domain != ValueDomain::kReal) from_net[l] = std::max(from_net[l], 0.0F);
+        finite = finite && std::isfinite(from_net[l]);
+      }
+      if (!finite) std::copy(q.begin(), q.end(), from_net.begin());
+      const auto outer = std::find(net_series_->outer_horizons().begin(), net_series_->outer_horizons().end(), static_cast<int>(h) + 1);
+      if (outer != net_series_->outer_horizons().end()) {
+        net_series_->WriteCorrection(NetPart(work, i), static_cast<size_t>(outer - net_series_->outer_horizons().begin()),
+                                     context_.now.index, from_net, q, work.scale[i]);
+      }
+      const size_t group = plan_.GroupOf(static_cast<int>(h) + 1);
+      for (size_t l = 0; l < kLevelCount; ++l) q[l] += outer_.Weight(group, l) * (from_net[l] - q[l]);
+      std::sort(q.begin(), q.end());
+    }
+  }
+}
+
+}  // namespace tidecast
