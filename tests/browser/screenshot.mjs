@@ -18,7 +18,7 @@ await page.waitForSelector('canvas');
 for (let day = 0; day < 20; day++) await fixture.tell('advance');
 await fixture.tell('openall 0.45');
 await page.waitForTimeout(2000);
-if (rest.includes('--choose')) await page.locator('#series button', { hasText: rest[rest.indexOf('--choose') + 1] }).first().click();
+if (rest.includes('--choose')) await page.goto(`${fixture.url}?series=${encodeURIComponent(rest[rest.indexOf('--choose') + 1])}`);
 await page.waitForTimeout(700);
 await page.screenshot({ path: out });
 await browser.close();
