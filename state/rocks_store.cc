@@ -134,8 +134,8 @@ class RocksStore final : public StateStore {
 
 rocksdb::Options RocksStore::MakeOptions(size_t memory_bytes_max, rocksdb::Env* env) {
   const size_t memory = std::max(memory_bytes_max, kMemoryLeast);
-  // Write buffers that are being flushed stand beside the ones that fill: a quarter each way stays within the bound.
-  const size_t write_buffers = memory / 4;
+  // Write buffers that are being flushed stand beside the ones that fill: a sixth each way stays within the bound.
+  const size_t write_buffers = memory / 6;
   // What is pinned (write buffers, blocks in use) may push the cache past its capacity: a quarter is left for that.
   cache_ = rocksdb::NewLRUCache(memory / 4 * 3, memory < (64ULL << 20) ? 0 : -1);
 
