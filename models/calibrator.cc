@@ -6,8 +6,8 @@
 namespace tidecast {
 namespace {
 
-constexpr double kPooledRateMin = .03;
-constexpr float kSeriesRate = .02F;
+constexpr double kPooledRateMin = .02;
+constexpr float kSeriesRate = .005F;
 constexpr float kSeriesForget = .995F;  ///< own shifts fall back to the pool's
 constexpr double kShiftMax = 3;
 
@@ -49,7 +49,7 @@ void Calibrator::Learn(size_t demand_class, size_t group, float actual, float sc
 void Calibrator::Fold(std::span<const double> sums, std::span<double> pooled) const {
   double& rounds = pooled[kDemandClasses * kShifts];
   rounds += 1;
-  const double rate = std::max(kPooledRateMin, .3 / std::sqrt(rounds));
+  const double rate = std::max(kPooledRateMin, .1 / std::sqrt(rounds));
   for (size_t cell = 0; cell < kDemandClasses * kHorizonGroups; ++cell) {
     const double* sum = sums.data() + cell * (kLevelCount + 1);
     if (sum[kLevelCount] <= 0) continue;

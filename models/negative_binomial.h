@@ -15,8 +15,8 @@ struct NegativeBinomial {
   /// P(Y <= count).
   double Cdf(double count) const;
   /// Least counts with P(Y <= count) >= level. `levels` ascending in (0, 1); exact up to a mean of 200, beyond that a
-  /// gamma's quantile by Wilson and Hilferty's cube (a real number, relative error of the count < 1 % inside [.01, .99]
-  /// for dispersions up to 1).
+  /// gamma's quantile by Wilson and Hilferty's cube (a real number, relative error of the count at a dispersion of .4:
+  /// < 1 % from level .1 up, < 4 % at .025).
   /// Source: Wilson & Hilferty 1931.
   void Quantiles(std::span<const float> levels, std::span<float> counts) const;
   double Quantile(double level) const;

@@ -1,0 +1,239 @@
+#include "models/stream_forecaster.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "tests/unit/models/forecaster_fixture.h"
+
+namespace tidecast {
+namespace {
+
+ForecasterOptions Options(int horizon = 6, size_t block = 8) {
+  ForecasterOptions options;
+  options.horizon = horizon;
+  options.block_series = block;
+  return options;
+}
+
+TEST(StreamForecasterTest, ForecastsAreFiniteSortedAndNotNegativeFromTheFirstBucketOn) {
+  Shop shop(Options(), 20);
+  for (int64_t t = 0; t < 40; ++t) {
+    shop.Round(t);
+    for (const auto& block : shop.out_) {
+      for (size_t i = 0; i < block.quantiles.size(); ++i) {
+        ASSERT_TRUE(std::isfinite(block.quantiles[i]));
+        ASSERT_GE(block.quantiles[i], 0);
+        if (i % kLevelCount > 0) {
+          ASSERT_GE(block.quantiles[i], block.quantiles[i - 1]);
+        }
+      }
+      for (const float p : block.zero_probability) ASSERT_TRUE(p >= 0 && p <= 1);
+    }
+  }
+}
+
+TEST(StreamForecasterTest, SameBytesAtAnyNumberOfThreads) {
+  Shop one(Options(), 50, 1), four(Options(), 50, 4);
+  for (int64_t t = 0; t < 30; ++t) {
+    one.Round(t);
+    four.Round(t);
+    ASSERT_EQ(one.Published(), four.Published()) << t;
+  }
+  EXPECT_EQ(one.states_, four.states_);
+}
+
+TEST(StreamForecasterTest, SameSeedSameBytes) {
+  ForecasterOptions options = Options();
+  Shop a(options, 10), b(options, 10);
+  for (int64_t t = 0; t < 20; ++t) {
+    a.Round(t);
+    b.Round(t);
+  }
+  EXPECT_EQ(a.Published(), b.Published());
+}
+
+// Whatever comes after t cannot be seen in forecasts made at t. The leaky toy is the negative control: it looks ahead.
+TEST(StreamForecasterTest, GarbageAfterTheOriginChangesNoByteOfItsForecasts) {
+  for (int64_t cut : {5, 17, 33}) {
+    Shop clean(Options(), 12), garbage(Options(), 12);
+    garbage.change_ = [cut](size_t, int64_t index, float y) { return index > cut ? 1e6F : y; };
+    for (int64_t t = 0; t <= cut; ++t) {
+      clean.Round(t);
+      garbage.Round(t);
+      ASSERT_EQ(clean.Published(), garbage.Published());
+    }
+    clean.Round(cut + 1);
+    garbage.Round(cut + 1);
+    EXPECT_NE(clean.Published(), garbage.Published()) << "the test would not see a difference";
+  }
+}
+
+TEST(StreamForecasterTest, ALeakyToyFailsTheGarbageTest) {
+  // Feeds each bucket's value one bucket too early: what a label used before its close amounts to.
+  const int64_t cut = 17;
+  Shop clean(Options(), 12), garbage(Options(), 12);
+  clean.change_ = [&](size_t s, int64_t index, float) { return Shop::Demand(clean.names_[s], index + 1); };
+  garbage.change_ = [&](size_t s, int64_t index, float) { return index + 1 > cut ? 1e6F : Shop::Demand(garbage.names_[s], index + 1); };
+  for (int64_t t = 0; t <= cut; ++t) {
+    clean.Round(t);
+    garbage.Round(t);
+  }
+  EXPECT_NE(clean.Published(), garbage.Published());
+}
+
+TEST(StreamForecasterTest, SavingLoadingAndGoingOnIsAsUninterruptedAlsoInsideARound) {
+  Shop whole(Options(), 30), cut(Options(), 30);
+  MemoryRows rows;
+  for (int64_t t = 0; t < 24; ++t) {
+    whole.Round(t);
+    std::vector<SeriesRow> block_rows = cut.Rows(t);
+    cut.scores_.assign(block_rows.size(), {});
+    cut.forecaster_->BeginRound(cut.Context(t), cut.blocks());
+    for (size_t b = 0; b < cut.blocks(); ++b) {
+      cut.ScoreBlock(block_rows, b);
+      if (b != static_cast<size_t>(t) % cut.blocks()) continue;
+      cut.forecaster_->SaveShared(1, rows);
+      auto next = MakeForecaster(cut.options_);
+      ASSERT_TRUE(next.ok());
+      cut.forecaster_ = std::move(next).value();
+      ASSERT_TRUE(cut.forecaster_->ReloadShared(rows).ok());
+      cut.forecaster_->ResumeRound(cut.Context(t), cut.blocks());
+    }
+    ASSERT_TRUE(cut.forecaster_->LearnShared().ok());
+    cut.forecaster_->SaveShared(2, rows);
+    ASSERT_TRUE(cut.forecaster_->ReloadShared(rows).ok());
+    cut.forecaster_->ResumeRound(cut.Context(t), cut.blocks());
+    cut.Forecast(block_rows);
+    ASSERT_EQ(whole.Published(), cut.Published()) << t;
+  }
+  EXPECT_EQ(whole.states_, cut.states_);
+}
+
+TEST(StreamForecasterTest, AReloadForgetsWhatWasNotSaved) {
+  Shop shop(Options(), 10), reference(Options(), 10);
+  MemoryRows rows;
+  for (int64_t t = 0; t < 10; ++t) shop.Round(t), reference.Round(t);
+  shop.forecaster_->SaveShared(1, rows);
+  const auto states = shop.states_;
+  shop.change_ = [](size_t, int64_t, float) { return 77.0F; };
+  for (int64_t t = 10; t < 15; ++t) shop.Round(t);
+  shop.change_ = nullptr;
+  ASSERT_TRUE(shop.forecaster_->ReloadShared(rows).ok());
+  shop.states_ = states;
+  shop.Round(10);
+  reference.Round(10);
+  EXPECT_EQ(shop.Published(), reference.Published());
+}
+
+TEST(StreamForecasterTest, StoredStateOfAnotherPoolIsRefusedByName) {
+  Shop shop(Options(6), 4), other(Options(7), 4);
+  MemoryRows rows;
+  shop.Round(0);
+  shop.forecaster_->SaveShared(1, rows);
+  EXPECT_EQ(other.forecaster_->ReloadShared(rows).code(), Code::kInvalidShape);
+  rows.rows().begin()->second[0] = 9;
+  EXPECT_EQ(shop.forecaster_->ReloadShared(rows).code(), Code::kVersion);
+  rows.rows().begin()->second.resize(7);
+  EXPECT_EQ(shop.forecaster_->ReloadShared(rows).code(), Code::kCorruption);
+}
+
+// The pool is shared, so neighbours matter through it alone: with the pool's sums the same, a row's place and block do not.
+TEST(StreamForecasterTest, ARowDoesNotDependOnItsPlaceInTheBlock) {
+  Shop shop(Options(6, 64), 40);
+  for (int64_t t = 0; t < 20; ++t) shop.Round(t);
+  std::vector<SeriesRow> rows = shop.Rows(19);
+  const std::vector<std::string> before = shop.states_;
+  shop.Forecast(rows);
+  const std::string in_company = shop.SeriesPublished(17);
+  std::vector<std::string> alone = {before[17]};
+  struct ForecastBlock out;
+  out.mean.resize(6);
+  out.quantiles.resize(6 * kLevelCount);
+  out.zero_probability.resize(6);
+  out.age_buckets.resize(1);
+  shop.forecaster_->ForecastBlock(0, std::span(rows).subspan(17, 1), alone, out);
+  EXPECT_EQ(in_company, std::string(reinterpret_cast<const char*>(out.quantiles.data()), out.quantiles.size() * sizeof(float)));
+  EXPECT_EQ(alone[0], shop.states_[17]);
+}
+
+TEST(StreamForecasterTest, AMissingValueIsNeitherScoredNorLearned) {
+  const float missing = std::numeric_limits<float>::quiet_NaN();
+  for (const float odd : {missing, std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), 3e38F}) {
+    Shop shop(Options(), 3);
+    shop.change_ = [odd](size_t s, int64_t index, float y) { return s == 1 && index % 4 == 3 ? odd : y; };
+    for (int64_t t = 0; t < 30; ++t) {
+      shop.Round(t);
+      for (const auto& block : shop.out_) {
+        for (const float q : block.quantiles) ASSERT_TRUE(std::isfinite(q));
+      }
+      if (t == 19) {
+        EXPECT_TRUE(std::isnan(shop.scores_[1].actual));
+        EXPECT_EQ(shop.scores_[1].tail_low, 1);
+        EXPECT_TRUE(shop.scores_[0].has_forecast);
+      }
+    }
+  }
+}
+
+TEST(StreamForecasterTest, AWildValueHasATinyUpperTail) {
+  Shop shop(Options(), 5);
+  shop.change_ = [](size_t s, int64_t index, float) { return s == 2 && index == 59 ? 5000.0F : static_cast<float>(5 + (index * 7 + static_cast<int64_t>(s)) % 5); };
+  for (int64_t t = 0; t < 60; ++t) shop.Round(t);
+  EXPECT_LT(shop.scores_[2].tail_high, 1e-5);
+  EXPECT_GT(shop.scores_[1].tail_high, .01);
+}
+
+TEST(StreamForecasterTest, RealSeriesMayBeNegative) {
+  ForecasterOptions options = Options();
+  options.domain = ValueDomain::kReal;
+  Shop shop(options, 4);
+  shop.change_ = [](size_t s, int64_t index, float) { return static_cast<float>(-10.0 * static_cast<double>(s) + std::sin(static_cast<double>(index))); };
+  for (int64_t t = 0; t < 50; ++t) shop.Round(t);
+  const auto& q = shop.out_[0].quantiles;
+  EXPECT_NEAR(q[3 * 6 * kLevelCount + kMedian], -30, 3);
+}
+
+TEST(StreamForecasterTest, ASeriesTakesAtMostFourKibibytesAtHorizonFourteen) {
+  Shop shop(Options(14), 1);
+  shop.Round(0);
+  EXPECT_LE(shop.states_[0].size(), 4096U);
+}
+
+TEST(StreamForecasterTest, BeatsSeasonalNaiveOnAWeeklyRhythm) {
+  Shop pool(Options(), 60);
+  ForecasterOptions naive_options = Options();
+  naive_options.experts = {"seasonal_naive_6"};
+  naive_options.calibrate = false;
+  Shop naive(naive_options, 60);
+  double pool_loss = 0, naive_loss = 0;
+  for (int64_t t = 0; t < 90; ++t) {
+    pool.Round(t);
+    naive.Round(t);
+    if (t < 40) continue;
+    for (size_t s = 0; s < 60; ++s) {
+      for (size_t l = 0; l < kLevelCount; ++l) {
+        const auto loss = [&](const BucketScore& score) {
+          const float error = score.actual - score.quantiles[l];
+          return error * (kLevels[l] - (error < 0 ? 1.0F : 0.0F));
+        };
+        pool_loss += loss(pool.scores_[s]);
+        naive_loss += loss(naive.scores_[s]);
+      }
+    }
+  }
+  EXPECT_LT(pool_loss, .95 * naive_loss);
+}
+
+TEST(StreamForecasterTest, AMissingNetModuleAndAnUnknownExpertAreErrors) {
+  ForecasterOptions options = Options();
+  options.net_module = "/nowhere/module.so";
+  EXPECT_EQ(MakeForecaster(options).status().code(), Code::kNotFound);
+  options.net = NetKind::kNone;
+  options.experts = {"crystal_ball"};
+  EXPECT_EQ(MakeForecaster(options).status().code(), Code::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace tidecast
