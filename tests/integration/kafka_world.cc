@@ -55,6 +55,10 @@ int RunBrokerScript(const std::string& verb) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+void HealBroker() {
+  if (BrokerIsOurs() && RunBrokerScript("status") != 0) RunBrokerScript("restart");
+}
+
 std::string UniqueWord() {
   static std::atomic<int> count{0};
   const auto now = std::chrono::system_clock::now().time_since_epoch();

@@ -21,6 +21,9 @@ bool BrokerIsOurs();
 /// Runs the broker script's verb (kill, restart, stop) on the fixture's broker; its exit code.
 int RunBrokerScript(const std::string& verb);
 
+/// Starts our broker again where a test that failed has left it dead, so that the others can tell for themselves.
+void HealBroker();
+
 /// A word that no other test and no earlier run has used.
 std::string UniqueWord();
 

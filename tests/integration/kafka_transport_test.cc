@@ -1,0 +1,240 @@
+// What the transport does on Kafka beyond the contract of all logs.
+#include "engine/io/kafka_transport.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/integration/kafka_world.h"
+
+namespace tidecast::integration {
+namespace {
+
+using ::testing::HasSubstr;
+using Kind = TransportEvent::Kind;
+
+class KafkaTransportTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (BrokerAddress().empty()) GTEST_SKIP() << NoBrokerReason();
+    HealBroker();
+    world_ = std::make_unique<KafkaWorld>();
+  }
+
+  std::string MakeTopic(const std::string& base, int32_t partitions) {
+    const std::string name = world_->TopicName(base);
+    const Status created = world_->feeder().CreateTopic({name, partitions, {}});
+    EXPECT_TRUE(created.ok()) << created.message();
+    return name;
+  }
+
+  static bool Await(const std::function<bool()>& attempt, std::chrono::seconds deadline = std::chrono::seconds(30)) {
+    const auto end = std::chrono::steady_clock::now() + deadline;
+    while (!attempt()) {
+      if (std::chrono::steady_clock::now() > end) return false;
+    }
+    return true;
+  }
+  /// Steps until an event of the kind comes.
+  static std::optional<TransportEvent> AwaitEvent(LogTransport& client, Kind kind) {
+    std::optional<TransportEvent> found;
+    std::vector<TransportEvent> events;
+    Await([&] {
+      events.clear();
+      client.Step(20, &events);
+      for (TransportEvent& event : events) {
+        if (event.kind == kind && !found) found = std::move(event);
+      }
+      return found.has_value();
+    });
+    return found;
+  }
+  static void StartAll(LogTransport& client, const std::string& topic) {
+    ASSERT_TRUE(client.Join({topic}).ok());
+    const auto assigned = AwaitEvent(client, Kind::kAssigned);
+    ASSERT_TRUE(assigned.has_value());
+    std::vector<Position> positions;
+    for (const TopicPartition& source : assigned->partitions) positions.push_back({source, -2});
+    ASSERT_TRUE(client.StartAt(positions).ok());
+  }
+  static OutputRecord RecordOf(const std::string& topic, const std::string& value) {
+    return {.topic = topic, .partition = 0, .key = "k", .value = value};
+  }
+
+  std::unique_ptr<KafkaWorld> world_;
+};
+
+TEST_F(KafkaTransportTest, AZombieIsFencedByItsSuccessorAndNamesTheInstance) {
+  const std::string in = MakeTopic("in", 1);
+  const std::string out = MakeTopic("out", 1);
+  world_->Feed(world_->feeder(), {RecordOf(in, "v")});
+  auto zombie = world_->MakeClient("twin");
+  ASSERT_TRUE(zombie->Open().ok());
+  StartAll(*zombie, in);
+  ASSERT_TRUE(zombie->Begin().ok());
+  ASSERT_TRUE(zombie->Produce(RecordOf(out, "zombie")).ok());
+  ASSERT_TRUE(zombie->SendOffsets(std::vector<Position>{{{in, 0}, 1}}).ok());
+
+  auto successor = world_->MakeClient("twin");
+  ASSERT_TRUE(successor->Open().ok());
+  StartAll(*successor, in);
+
+  zombie->Commit({});
+  std::optional<TransportEvent> ended;
+  std::optional<TransportEvent> failed;
+  ASSERT_TRUE(Await([&] {
+    std::vector<TransportEvent> events;
+    zombie->Step(20, &events);
+    for (const TransportEvent& event : events) {
+      if (event.kind == Kind::kTransaction) ended = event;
+      if (event.kind == Kind::kFailed) failed = event;
+    }
+    return ended && failed;
+  }));
+  EXPECT_EQ(ended->outcome, Outcome::kFenced) << ended->status.message();
+  EXPECT_EQ(failed->status.code(), Code::kFenced);
+  EXPECT_THAT(failed->status.message(), HasSubstr("twin"));
+
+  ASSERT_TRUE(successor->Begin().ok());
+  ASSERT_TRUE(successor->Produce(RecordOf(out, "successor")).ok());
+  ASSERT_TRUE(successor->SendOffsets(std::vector<Position>{{{in, 0}, 1}}).ok());
+  successor->Commit({});
+  const auto committed = AwaitEvent(*successor, Kind::kTransaction);
+  ASSERT_TRUE(committed.has_value());
+  EXPECT_EQ(committed->outcome, Outcome::kOk) << committed->status.message();
+  auto reader = successor->OpenReader({out, 0}, -2, true);
+  ASSERT_TRUE(reader.ok());
+  auto batch = (*reader)->MakeBatch();
+  std::vector<std::string> values;
+  ASSERT_TRUE(Await([&] {
+    const auto read = (*reader)->Read(*batch, 10, 20);
+    for (const InputRecord& record : batch->records()) values.emplace_back(record.value);
+    return read->at_end;
+  }));
+  EXPECT_THAT(values, ::testing::ElementsAre("successor"));
+}
+
+TEST_F(KafkaTransportTest, AnOpenTransactionOfAnotherBlocksAndIsNotTheEnd) {
+  const std::string in = MakeTopic("in", 1);
+  auto client = world_->MakeClient("a");
+  ASSERT_TRUE(client->Open().ok());
+  StartAll(*client, in);
+  auto batch = client->MakeBatch();
+  std::vector<TransportEvent> events;
+  const auto poll = [&] {
+    client->Step(20, &events);
+    return client->Poll(0, 100, 1 << 20, *batch).value();
+  };
+  ASSERT_TRUE(Await([&] { return poll().at_end; }));
+  LogTransport& other = world_->feeder();
+  ASSERT_TRUE(other.Begin().ok());
+  ASSERT_TRUE(other.Produce(RecordOf(in, "open")).ok());
+  PollResult result;
+  ASSERT_TRUE(Await([&] { return (result = poll()).blocked; }));
+  EXPECT_FALSE(result.at_end);
+  EXPECT_EQ(result.next_offset, 0);
+  other.Abort();
+  ASSERT_TRUE(AwaitEvent(other, Kind::kTransaction).has_value());
+  ASSERT_TRUE(Await([&] { return (result = poll()).at_end; }));
+  EXPECT_EQ(result.next_offset, 2) << "the aborted record and its marker";
+}
+
+TEST_F(KafkaTransportTest, AFullSendQueueIsBackpressureAndNothingIsLost) {
+  const std::string out = MakeTopic("out", 1);
+  auto client = world_->MakeClientWith("a", {{"linger.ms", "1000"}},
+                                       [](KafkaTransportOptions& options) { options.send_queue_bytes_max = 64 << 10; });
+  ASSERT_TRUE(client->Open().ok());
+  ASSERT_TRUE(client->Begin().ok());
+  constexpr int kRecords = 300;
+  int blocked = 0;
+  std::vector<TransportEvent> events;
+  for (int i = 0; i < kRecords;) {
+    const Status status = client->Produce(RecordOf(out, std::string(1000, static_cast<char>('a' + i % 26))));
+    if (status.ok()) {
+      ++i;
+      continue;
+    }
+    ASSERT_EQ(status.code(), Code::kWouldBlock) << status.message();
+    ++blocked;
+    client->Step(20, &events);
+  }
+  EXPECT_GT(blocked, 0);
+  client->Commit({});
+  const auto committed = AwaitEvent(*client, Kind::kTransaction);
+  ASSERT_TRUE(committed.has_value());
+  EXPECT_EQ(committed->outcome, Outcome::kOk);
+  auto reader = client->OpenReader({out, 0}, -2, true);
+  ASSERT_TRUE(reader.ok());
+  auto batch = (*reader)->MakeBatch();
+  size_t seen = 0;
+  ASSERT_TRUE(Await([&] {
+    const auto read = (*reader)->Read(*batch, 1000, 20);
+    seen += batch->records().size();
+    return read->at_end;
+  }));
+  EXPECT_EQ(seen, static_cast<size_t>(kRecords));
+}
+
+TEST_F(KafkaTransportTest, RefusesInputsThatAreNotCoPartitionedAndNamesBoth) {
+  const std::string orders = MakeTopic("orders", 3);
+  const std::string clicks = MakeTopic("clicks", 5);
+  auto client = world_->MakeClient("a");
+  ASSERT_TRUE(client->Open().ok());
+  const Status refused = client->Join({orders, clicks});
+  EXPECT_EQ(refused.code(), Code::kConfig);
+  EXPECT_THAT(refused.message(), HasSubstr(orders + " has 3"));
+  EXPECT_THAT(refused.message(), HasSubstr(clicks + " has 5"));
+}
+
+TEST_F(KafkaTransportTest, RefusesAPositionOutsideOfTheLogAndNamesItsBounds) {
+  const std::string in = MakeTopic("in", 1);
+  world_->Feed(world_->feeder(), {RecordOf(in, "v")});
+  auto client = world_->MakeClient("a");
+  ASSERT_TRUE(client->Open().ok());
+  ASSERT_TRUE(client->Join({in}).ok());
+  ASSERT_TRUE(AwaitEvent(*client, Kind::kAssigned).has_value());
+  const Status refused = client->StartAt(std::vector<Position>{{{in, 0}, 77}});
+  EXPECT_EQ(refused.code(), Code::kNotFound);
+  EXPECT_THAT(refused.message(), HasSubstr("77, the log holds 0 to 2"));
+}
+
+TEST_F(KafkaTransportTest, RefusesATopicWithAnotherCleanupPolicy) {
+  const std::string topic = MakeTopic("changelog", 1);
+  const Status refused = world_->feeder().CreateTopic({topic, 1, {{"cleanup.policy", "compact"}}});
+  EXPECT_EQ(refused.code(), Code::kConfig);
+  EXPECT_THAT(refused.message(), HasSubstr("it has delete, needed is compact"));
+}
+
+TEST_F(KafkaTransportTest, TellsWhenTheBrokerGoesAndComesBack) {
+  if (!BrokerIsOurs()) GTEST_SKIP() << "the broker was started by somebody else, so that it is not killed";
+  const std::string in = MakeTopic("in", 1);
+  auto client = world_->MakeClient("a");
+  ASSERT_TRUE(client->Open().ok());
+  StartAll(*client, in);
+  ASSERT_EQ(RunBrokerScript("kill"), 0);
+  const auto gone = AwaitEvent(*client, Kind::kUnreachable);
+  ASSERT_EQ(RunBrokerScript("restart"), 0);
+  ASSERT_TRUE(gone.has_value());
+  EXPECT_THAT(gone->status.message(), HasSubstr(BrokerAddress()));
+  EXPECT_TRUE(AwaitEvent(*client, Kind::kReachable).has_value());
+}
+
+// Needs no broker.
+TEST(KafkaUnreachableTest, OpenNamesTheBrokersAndARemedyInBoundedTime) {
+  KafkaTransportOptions options;
+  options.properties = {{"bootstrap.servers", "127.0.0.1:1"}};
+  options.name_space = "shop";
+  options.instance = "i1";
+  options.open_timeout = std::chrono::milliseconds(500);
+  auto client = MakeKafkaTransport(std::move(options));
+  ASSERT_TRUE(client.ok());
+  const auto begin = std::chrono::steady_clock::now();
+  const Status status = (*client)->Open();
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_THAT(status.message(), HasSubstr("127.0.0.1:1"));
+  EXPECT_THAT(status.message(), HasSubstr("Connection refused"));
+  EXPECT_THAT(status.remedy(), HasSubstr("bootstrap.servers"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+}
+
+}  // namespace
+}  // namespace tidecast::integration

@@ -1,0 +1,79 @@
+#include "engine/io/kafka_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace tidecast {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+KafkaTransportOptions OptionsWith(const std::map<std::string, std::string>& properties) {
+  KafkaTransportOptions options;
+  options.properties = properties;
+  options.properties.emplace("bootstrap.servers", "127.0.0.1:9092");
+  options.name_space = "shop";
+  options.instance = "i1";
+  return options;
+}
+
+std::string ValueOf(const KafkaConf& conf, const char* name) {
+  std::string value(512, '\0');
+  size_t size = value.size();
+  if (rd_kafka_conf_get(conf.get(), name, value.data(), &size) != RD_KAFKA_CONF_OK) return "<none>";
+  value.resize(size - 1);
+  return value;
+}
+
+TEST(KafkaConfigTest, NeedsBrokers) {
+  KafkaTransportOptions options = OptionsWith({});
+  options.properties.clear();
+  const Status refused = CheckKafkaOptions(options);
+  EXPECT_EQ(refused.code(), Code::kConfig);
+  EXPECT_THAT(refused.remedy(), HasSubstr("bootstrap.servers"));
+}
+
+TEST(KafkaConfigTest, RefusesWhatExactlyOnceStandsOn) {
+  for (const char* name : {"enable.auto.commit", "isolation.level", "transactional.id", "group.instance.id", "auto.offset.reset",
+                           "partition.assignment.strategy", "acks"}) {
+    const Status refused = CheckKafkaOptions(OptionsWith({{name, "x"}}));
+    EXPECT_EQ(refused.code(), Code::kConfig) << name;
+    EXPECT_THAT(refused.message(), HasSubstr(name));
+  }
+}
+
+TEST(KafkaConfigTest, NamesAnUnknownPropertyAndTranslatesTheJavaClientsOnes) {
+  EXPECT_THAT(CheckKafkaOptions(OptionsWith({{"lingerr.ms", "5"}})).message(), HasSubstr("kafka.lingerr.ms"));
+  const Status java = CheckKafkaOptions(OptionsWith({{"sasl.jaas.config", "x"}}));
+  EXPECT_EQ(java.code(), Code::kConfig);
+  EXPECT_THAT(java.remedy(), HasSubstr("sasl.username"));
+}
+
+TEST(KafkaConfigTest, NamesARefusedValueButNeverASecretOne) {
+  EXPECT_THAT(CheckKafkaOptions(OptionsWith({{"linger.ms", "soon"}})).message(), HasSubstr("soon"));
+  const Status secret = CheckKafkaOptions(OptionsWith({{"ssl.key.pem", "hunter2"}}));
+  EXPECT_THAT(secret.message(), Not(HasSubstr("hunter2")));
+}
+
+TEST(KafkaConfigTest, LetsTheUserOverrideADefault) {
+  const auto conf = MakeKafkaConf(OptionsWith({{"linger.ms", "20"}}), KafkaRole::kProducer);
+  ASSERT_TRUE(conf.ok());
+  EXPECT_EQ(ValueOf(*conf, "linger.ms"), "20");
+}
+
+TEST(KafkaConfigTest, GivesTheClientsTheirIdentity) {
+  const auto producer = MakeKafkaConf(OptionsWith({}), KafkaRole::kProducer);
+  ASSERT_TRUE(producer.ok());
+  EXPECT_EQ(ValueOf(*producer, "transactional.id"), "shop.i1");
+  EXPECT_EQ(ValueOf(*producer, "retry.backoff.ms"), "10");
+  const auto member = MakeKafkaConf(OptionsWith({}), KafkaRole::kMember);
+  ASSERT_TRUE(member.ok());
+  EXPECT_EQ(ValueOf(*member, "group.id"), "tidecast.shop");
+  EXPECT_EQ(ValueOf(*member, "group.instance.id"), "i1");
+  EXPECT_EQ(ValueOf(*member, "isolation.level"), "read_committed");
+  EXPECT_EQ(ValueOf(*member, "partition.assignment.strategy"), "range");
+}
+
+}  // namespace
+}  // namespace tidecast
