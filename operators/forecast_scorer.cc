@@ -2,8 +2,8 @@
 // since, and once for all when no revision can come any more:
 //   1. OnForecast     files mean and quantiles under each step
 //   2. OnBucket       notes the actual, marks the bucket and the one a week later as changed
-//   3. OnBucketEnd    settles what is older than the allowed lateness and can get no further forecast: adds its sums to
-//                     the total, frees forecasts and rows
+//   3. OnBucketEnd    settles what is older than the allowed lateness: adds its sums, frees its forecasts; those that
+//                     come later still (the model lags behind) are scored and settled in their turn
 //   4. Figures        settled sums + those of the buckets that are still open to revision
 #include "operators/forecast_scorer.h"
 
@@ -156,7 +156,7 @@ void ForecastScorer::OnBucketEnd(EventTime end) {
   // A row may be revised up to the very end of its time: where there is lateness, a bucket waits one bucket longer.
   const EventTime settled = end - options_.allowed_lateness;
   const bool revisable = options_.allowed_lateness.count() > 0;
-  while (!targets_.empty() && targets_.begin()->first <= newest_cutoff_) {
+  while (!targets_.empty()) {
     const auto first = targets_.begin();
     const BucketCalendar::Span next = calendar_.Next(first->first);
     if ((revisable ? next.end : next.start) > settled) break;
@@ -165,7 +165,7 @@ void ForecastScorer::OnBucketEnd(EventTime end) {
     for (const Made& made : first->second.made) forecast_bytes_ -= made.series.size() * kForecastBytes;
     targets_.erase(first);
   }
-  // Rows that a bucket yet to be scored may need: its own and that of a week earlier, a day to spare.
+  // Rows that a bucket yet to be forecast or scored may need: its own and that of a week earlier, a day to spare.
   if (!newest_cutoff_.IsFinite()) return;
   EventTime oldest = std::min(newest_cutoff_, calendar_.BucketOf(settled).start);
   if (!targets_.empty()) oldest = std::min(oldest, targets_.begin()->first);

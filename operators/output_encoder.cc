@@ -42,6 +42,28 @@ std::string Rfc3339(EventTime time) {
   return out;
 }
 
+/// The same, kept for the next call: rows of a bucket come together.
+const std::string& KeptRfc3339(EventTime time) {
+  static thread_local EventTime kept_time = EventTime::Min();
+  static thread_local std::string kept;
+  if (kept_time != time) {
+    kept = Rfc3339(time);
+    kept_time = time;
+  }
+  return kept;
+}
+
+/// Parts joined by '/', the number last: the content id.
+std::string ContentId(std::initializer_list<std::string_view> parts, uint32_t revision) {
+  size_t size = 12;
+  for (const std::string_view part : parts) size += part.size() + 1;
+  std::string id;
+  id.reserve(size);
+  for (const std::string_view part : parts) id.append(part).push_back('/');
+  AppendJsonInteger(revision, &id);
+  return id;
+}
+
 std::string Frequency(const CalendarOptions& calendar) {
   constexpr std::array<std::string_view, 6> kUnits = {"s", "min", "h", "d", "w", "mo"};
   return fmt::format("{}{}", calendar.count, kUnits[static_cast<size_t>(calendar.unit)]);
@@ -136,14 +158,20 @@ std::string_view OutputEncoder::Label(uint16_t view, EventTime start, const Buck
 
 void OutputEncoder::AddHeaders(std::string_view type, std::string content_id, std::string_view content_type,
                                EventTime time, OutputRecord* record) const {
-  record->headers.reserve(7);
-  record->headers.push_back({"content-type", std::string(content_type)});
-  record->headers.push_back({"ce_specversion", "1.0"});
-  record->headers.push_back({"ce_id", content_id});
-  record->headers.push_back({"ce_type", std::string(type)});
-  record->headers.push_back({"ce_source", source_});
-  record->headers.push_back({"ce_time", Rfc3339(time)});
-  record->headers.push_back({"tidecast_content_id", std::move(content_id)});
+  std::vector<Header>& headers = record->headers;
+  headers.resize(7);
+  const auto set = [&headers](size_t i, std::string_view name, std::string_view value) {
+    headers[i].name.assign(name);
+    headers[i].value.assign(value);
+  };
+  set(0, "content-type", content_type);
+  set(1, "ce_specversion", "1.0");
+  set(2, "ce_id", content_id);
+  set(3, "ce_type", type);
+  set(4, "ce_source", source_);
+  set(5, "ce_time", KeptRfc3339(time));
+  headers[6].name.assign("tidecast_content_id");
+  headers[6].value = std::move(content_id);
 }
 
 OutputRecord OutputEncoder::Forecast(uint16_t view, const SeriesForecast& forecast, const BucketCalendar& calendar,
@@ -183,9 +211,8 @@ OutputRecord OutputEncoder::Forecast(uint16_t view, const SeriesForecast& foreca
   AppendJsonInteger(revision, &json);
   json.push_back('}');
   record.value = std::move(json);
-  AddHeaders("tidecast.forecast.v1",
-             fmt::format("forecast/{}/{}/{}/{}", views_[view].name, forecast.series, cutoff, revision), kJson,
-             context.now.end, &record);
+  AddHeaders("tidecast.forecast.v1", ContentId({"forecast", views_[view].name, forecast.series, cutoff}, revision),
+             kJson, context.now.end, &record);
   return record;
 }
 
@@ -221,8 +248,8 @@ OutputRecord OutputEncoder::Features(const ClosedBucket& bucket, const BucketCal
   OutputRecord record = Row(bucket, text, {}, ds, Label(bucket.view, bucket.end, calendar));
   record.topic = text.topic;
   AddHeaders("tidecast.features.v1",
-             fmt::format("features/{}/{}/{}/{}", views_[bucket.view].name, bucket.series, ds, bucket.revision), kJson,
-             bucket.end, &record);
+             ContentId({"features", views_[bucket.view].name, bucket.series, ds}, bucket.revision), kJson, bucket.end,
+             &record);
   return record;
 }
 
@@ -232,12 +259,11 @@ OutputRecord OutputEncoder::Window(const ClosedBucket& window, uint16_t window_i
   const ViewText& text = texts_[window.view];
   const WindowOptions& options = views_[window.view].windows[window_index];
   const std::string ds = Rfc3339(window.start);
-  OutputRecord record = Row(window, text, options.name, ds, Rfc3339(window.end));
+  OutputRecord record = Row(window, text, options.name, ds, KeptRfc3339(window.end));
   record.topic = text.window_topics[window_index];
-  AddHeaders(
-      "tidecast.window.v1",
-      fmt::format("window/{}/{}/{}/{}/{}", views_[window.view].name, options.name, window.series, ds, window.revision),
-      kJson, window.end, &record);
+  AddHeaders("tidecast.window.v1",
+             ContentId({"window", views_[window.view].name, options.name, window.series, ds}, window.revision), kJson,
+             window.end, &record);
   return record;
 }
 

@@ -70,29 +70,7 @@ std::string_view HeaderOf(const OutputRecord& record, std::string_view name) {
   return {};
 }
 
-nlohmann::ordered_json Figure(double value) {
-  return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
-}
-
 }  // namespace
-
-std::string ReplaySummary::ToJson() const {
-  nlohmann::ordered_json json;
-  json["events_read"] = events_read;
-  json["events_accepted"] = events_accepted;
-  json["returns"] = returns;
-  json["late_revised"] = late_revised;
-  json["too_late"] = too_late;
-  json["dead_lettered"] = dead_lettered;
-  json["duplicates"] = duplicates;
-  json["forecasts"] = forecasts;
-  json["alerts"] = alerts;
-  json["wql"] = Figure(wql);
-  json["wql_seasonal_naive"] = Figure(wql_seasonal_naive);
-  json["seconds"] = Figure(seconds);
-  for (const auto& [name, value] : more) json[name] = Figure(value);
-  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
-}
 
 ResultFiles::ResultFiles(Options options) : options_(std::move(options)), views_(options_.views.size()) {}
 
@@ -248,11 +226,12 @@ Status ResultFiles::WriteFeatures(size_t v) {
   return features_[v]->Close();
 }
 
-Status ResultFiles::Finish(const ReplaySummary& summary) {
+Status ResultFiles::Finish(std::string_view summary_json) {
   for (size_t v = 0; v < views_.size(); ++v) TC_RETURN_IF_ERROR(WriteFeatures(v));
   for (TextFile* file : {forecasts_.get(), alerts_.get(), late_.get(), dead_.get()}) TC_RETURN_IF_ERROR(file->Close());
   TC_ASSIGN_OR_RETURN(auto file, TextFile::Create(options_.directory + "/summary.json", false));
-  file->Write(summary.ToJson());
+  file->Write(summary_json);
+  if (!summary_json.ends_with('\n')) file->Write("\n");
   return file->Close();
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <map>
 #include <memory>
 #include <span>
@@ -20,22 +19,6 @@
 namespace tidecast {
 
 class TextFile;
-
-/// Figures of a bounded run, as they stand in summary.json (definitions: examples/online-retail/README.md, SEMANTICS 2
-/// and 8).
-struct ReplaySummary {
-  int64_t events_read = 0, events_accepted = 0, returns = 0, late_revised = 0, too_late = 0, dead_lettered = 0,
-          duplicates = 0;
-  int64_t forecasts = 0, alerts = 0;
-  double wql = std::numeric_limits<double>::quiet_NaN();
-  double wql_seasonal_naive = std::numeric_limits<double>::quiet_NaN();
-  double seconds = 0;
-  /// Further figures under their names (coverage_80, bias ...); after those above, in this order.
-  std::vector<std::pair<std::string, double>> more;
-
-  /// A JSON object, one key a line; a figure that is not there is null.
-  std::string ToJson() const;
-};
 
 /// The files of `replay --out DIR`: features.csv, forecasts.csv, alerts.jsonl, late.jsonl, dlq.jsonl, summary.json.
 /// With several views, features of the second and later ones go to features.<view>.csv (columns differ), and unique_id
@@ -69,8 +52,8 @@ class ResultFiles {
   void OnLate(const OutputRecord& record);
   void OnDeadLetter(const OutputRecord& record);
 
-  /// Writes the feature rows in order of (ds, unique_id), the summary, and closes all files.
-  Status Finish(const ReplaySummary& summary);
+  /// Writes the feature rows in order of (ds, unique_id) and summary.json, and closes all files.
+  Status Finish(std::string_view summary_json);
 
  private:
   struct FeatureRow {

@@ -4,8 +4,10 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -93,7 +95,7 @@ TEST_F(ResultFilesTest, FeaturesStandOnceEachInOrderOfDayAndSeriesWithTheLastRev
   Row(*files, 0, "a,\"x\"", 7, 1e6 / 3);
   Row(*files, 0, "b", 1, kNone);  // the first publication again, after a rollback
   Row(*files, 0, "b", 2, .1, 2);
-  ASSERT_TRUE(files->Finish({}).ok());
+  ASSERT_TRUE(files->Finish("{}").ok());
   EXPECT_EQ(ReadAll(Out("features.csv")),
             "unique_id,ds,units,price\n"
             "\"a,\"\"x\"\"\",1970-01-01,7,333333.3333333333\n"
@@ -105,7 +107,7 @@ TEST_F(ResultFilesTest, FeaturesStandOnceEachInOrderOfDayAndSeriesWithTheLastRev
 TEST_F(ResultFilesTest, NoValueIsAnEmptyField) {
   auto files = Make();
   Row(*files, 0, "a", 0, kNone);
-  ASSERT_TRUE(files->Finish({}).ok());
+  ASSERT_TRUE(files->Finish("{}").ok());
   EXPECT_EQ(ReadAll(Out("features.csv")), "unique_id,ds,units,price\na,1970-01-01,0,\n");
 }
 
@@ -116,7 +118,7 @@ TEST_F(ResultFilesTest, ForecastsHaveAColumnForEachLevelAndComeOnce) {
   Forecast(*files, 0, "a", 1);
   Forecast(*files, 0, "b", 2);
   Forecast(*files, 1, "a", 3);
-  ASSERT_TRUE(files->Finish({}).ok());
+  ASSERT_TRUE(files->Finish("{}").ok());
   std::istringstream text(ReadAll(Out("forecasts.csv")));
   std::vector<std::string> lines;
   for (std::string line; std::getline(text, line);) lines.push_back(line);
@@ -133,7 +135,7 @@ TEST_F(ResultFilesTest, SeveralViewsAreKeptApart) {
   Row(*files, 0, "a", 1, 2);
   Row(*files, 0, "UK", 3, 4, 1, 1);
   Forecast(*files, 0, "UK", 1, 1);
-  ASSERT_TRUE(files->Finish({}).ok());
+  ASSERT_TRUE(files->Finish("{}").ok());
   EXPECT_EQ(ReadAll(Out("features.csv")), "unique_id,ds,units,price\na,1970-01-01,1,2\n");
   EXPECT_EQ(ReadAll(Out("features.country.csv")), "unique_id,ds,orders,money\nUK,1970-01-01,3,4\n");
   EXPECT_NE(ReadAll(Out("forecasts.csv")).find("\ncountry/UK,d1,c0"), std::string::npos);
@@ -144,7 +146,7 @@ TEST_F(ResultFilesTest, GzipHoldsTheSameTextAndIsTheSameEachTime) {
   for (int run = 0; run < 2; ++run) {
     auto files = Make(true);
     for (int i = 0; i < 2000; ++i) Forecast(*files, i, "a", static_cast<float>(i) / 7);
-    ASSERT_TRUE(files->Finish({}).ok());
+    ASSERT_TRUE(files->Finish("{}").ok());
     if (run == 0) first = ReadAll(Out("forecasts.csv.gz"));
   }
   EXPECT_EQ(ReadAll(Out("forecasts.csv.gz")), first);
@@ -162,7 +164,7 @@ TEST_F(ResultFilesTest, LinesOfLateAndDeadLettersNameTheirPlaceAndKeepTheBytes) 
   late.headers.push_back({"tidecast_event_time", "2011-01-01T00:00:00Z"});
   late.headers.push_back({"tidecast_watermark", "2011-01-09T00:00:00Z"});
   files->OnLate(late);
-  ASSERT_TRUE(files->Finish({}).ok());
+  ASSERT_TRUE(files->Finish("{}").ok());
   EXPECT_EQ(ReadAll(Out("dlq.jsonl")),
             "{\"topic\":\"shop.orders\",\"partition\":2,\"offset\":5,\"reason\":\"bad_value\",\"detail\":\"why\","
             "\"key\":\"k\","
@@ -180,26 +182,14 @@ TEST_F(ResultFilesTest, AnAlertIsWrittenOnce) {
   files->OnAlert("f/1/1", "{\"id\":1}");
   files->OnAlert("f/1/2", "{\"id\":2}");
   files->OnAlert("f/1/1", "{\"id\":1}");
-  ASSERT_TRUE(files->Finish({}).ok());
+  ASSERT_TRUE(files->Finish("{}").ok());
   EXPECT_EQ(ReadAll(Out("alerts.jsonl")), "{\"id\":1}\n{\"id\":2}\n");
 }
 
-TEST_F(ResultFilesTest, SummaryHasItsKeysInOrderAndNullForWhatIsNotThere) {
+TEST_F(ResultFilesTest, TheSummaryEndsWithItsLine) {
   auto files = Make();
-  ReplaySummary summary;
-  summary.events_read = 541909;
-  summary.wql = .5;
-  summary.more = {{"coverage_80", .8}};
-  ASSERT_TRUE(files->Finish(summary).ok());
-  const auto json = nlohmann::ordered_json::parse(ReadAll(Out("summary.json")));
-  std::vector<std::string> keys;
-  for (const auto& [key, value] : json.items()) keys.push_back(key);
-  EXPECT_EQ(keys, (std::vector<std::string>{"events_read", "events_accepted", "returns", "late_revised", "too_late",
-                                            "dead_lettered", "duplicates", "forecasts", "alerts", "wql",
-                                            "wql_seasonal_naive", "seconds", "coverage_80"}));
-  EXPECT_EQ(json["events_read"], 541909);
-  EXPECT_EQ(json["wql"], .5);
-  EXPECT_TRUE(json["wql_seasonal_naive"].is_null());
+  ASSERT_TRUE(files->Finish("{\"events_read\": 3}").ok());
+  EXPECT_EQ(ReadAll(Out("summary.json")), "{\"events_read\": 3}\n");
 }
 
 TEST_F(ResultFilesTest, AFolderThatCannotBeMadeIsNamed) {

@@ -198,6 +198,16 @@ TEST(ForecastScorerTest, ARevisionOnTheLastDayOfItsTimeStillCounts) {
   ExpectSame(world.scorer().Figures(), world.Plain());
 }
 
+TEST(ForecastScorerTest, ALateRevisionReachesTheWeekAfterThatWasScoredAlready) {
+  ForecastScorer::Options options = World::Defaults();
+  options.allowed_lateness = std::chrono::hours(12 * 24);
+  World world(options);
+  for (int day = 0; day < 60; ++day) world.Day(day, 3);
+  ExpectSame(world.scorer().Figures(), world.Plain());
+  world.Row(1, 50, 400, 2);
+  ExpectSame(world.scorer().Figures(), world.Plain());
+}
+
 TEST(ForecastScorerTest, RowsMayRunAheadOfTheModel) {
   World world;
   World lagging;
