@@ -17,6 +17,7 @@
 
 #include "engine/core/executor.h"
 #include "engine/core/hash.h"
+#include "engine/io/csv_reader.h"
 #include "models/predictive_distribution.h"
 #include "operators/forecast_score.h"
 #include "operators/series_table.h"
@@ -230,14 +231,17 @@ Status Run::Bucket(size_t t, TextFile* out) {
 Status Run::WriteOrigin(size_t t, std::span<const size_t> alive, std::span<const ForecastBlock> blocks, TextFile* out) {
   const size_t width = options_.forecaster.block_series;
   fmt::memory_buffer text;
+  std::string name;
   for (size_t i = 0; i < alive.size(); ++i) {
+    name.clear();
+    AppendCsv(table_.names[alive[i]], &name);
     const ForecastBlock& block = blocks[i / width];
     const size_t row = i % width;
     for (size_t h = 0; h < horizon_ && t + 1 + h < table_.buckets(); ++h) {
       const size_t at = row * horizon_ + h;
       const std::span<const float> q(block.quantiles.data() + at * kLevelCount, kLevelCount);
       const PredictiveDistribution law(domain_, block.mean[at], block.zero_probability[at], q);
-      fmt::format_to(std::back_inserter(text), "{},{},{},{}", table_.names[alive[i]], table_.labels[t + 1 + h],
+      fmt::format_to(std::back_inserter(text), "{},{},{},{}", name, table_.labels[t + 1 + h],
                      table_.labels[t], block.mean[at]);
       for (const double level : options_.levels) {
         const auto found = std::find_if(kLevels.begin(), kLevels.end(), [&](float l) { return std::fabs(l - level) < 1e-6; });
