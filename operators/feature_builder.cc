@@ -25,8 +25,10 @@ std::string RowKey(std::string_view series, int64_t step) { return KeyWriter(Ser
 struct Ring {
   std::vector<float> rows;                   ///< [time_steps, feature]; step s stands at s modulo time_steps
   int64_t last_step = std::numeric_limits<int64_t>::min();
-  bool whole = false;                        ///< holds all that the store has of the last steps
+  int64_t first_step = 0;                    ///< of this ring: older rows may be in the store alone
   Epoch saved_in = 0;
+
+  bool Whole(size_t time_steps) const { return last_step - first_step + 1 >= static_cast<int64_t>(time_steps); }
 };
 
 }  // namespace
@@ -37,17 +39,18 @@ struct FeatureBuilder::Impl {
   size_t memory_bytes_max;
   std::unordered_map<std::string, Ring> rings;
   std::map<std::pair<std::string, int64_t>, bool> dirty;  ///< since the last Save; true: put, false: delete
-  Epoch committed = 0;
 
   size_t RingBytes() const { return time_steps * features * sizeof(float) + sizeof(Ring) + 96; }
-  float* Row(Ring& ring, int64_t step) const {
+  size_t At(int64_t step) const {
     const auto steps = static_cast<int64_t>(time_steps);
-    return ring.rows.data() + static_cast<size_t>(((step % steps) + steps) % steps) * features;
+    return static_cast<size_t>(((step % steps) + steps) % steps) * features;
   }
+  float* Row(Ring& ring, int64_t step) const { return ring.rows.data() + At(step); }
+  const float* Row(const Ring& ring, int64_t step) const { return ring.rows.data() + At(step); }
 };
 
 FeatureBuilder::FeatureBuilder(size_t features, size_t time_steps, size_t memory_bytes_max) noexcept
-    : impl_(new Impl{features, time_steps, memory_bytes_max, {}, {}, 0}) {
+    : impl_(new Impl{features, time_steps, memory_bytes_max, {}, {}}) {
   TC_CHECK(features > 0 && time_steps > 0);
 }
 
@@ -65,9 +68,10 @@ void FeatureBuilder::OnRow(std::string_view series, int64_t step, std::span<cons
     const bool first = ring.last_step == std::numeric_limits<int64_t>::min();
     // Steps in between have no row: what stood in their places is over.
     for (int64_t s = first ? step : std::max(ring.last_step + 1, step - steps + 1); s <= step; ++s) {
-      if (!first) impl.dirty[{name, s - steps}] = false;
+      impl.dirty[{name, s - steps}] = false;
       std::fill_n(impl.Row(ring, s), impl.features, kNaN);
     }
+    if (first) ring.first_step = step;
     ring.last_step = step;
   }
   float* row = impl.Row(ring, step);
@@ -84,7 +88,7 @@ FeatureTensor FeatureBuilder::Tensor(std::span<const std::string_view> series, i
     float* out = memory.data() + s * impl.time_steps * impl.features;
     const int64_t first_step = last_step - steps + 1;
     const auto at = impl.rings.find(std::string(series[s]));
-    if (at == impl.rings.end() || !at->second.whole) {
+    if (at == impl.rings.end() || !at->second.Whole(impl.time_steps)) {
       const std::string prefix = SeriesPrefix(series[s]);
       const Status status = store.Scan(Family::kPanes, prefix, RowKey(series[s], first_step), [&](std::string_view key, std::string_view value) {
         KeyReader key_reader(key.substr(prefix.size()));
@@ -99,12 +103,12 @@ FeatureTensor FeatureBuilder::Tensor(std::span<const std::string_view> series, i
       status.IgnoreWithReason("missing feature rows are NaN");
     }
     if (at == impl.rings.end() || at->second.last_step == std::numeric_limits<int64_t>::min()) continue;
-    Ring& ring = const_cast<Ring&>(at->second);
+    const Ring& ring = at->second;
     for (int64_t step = std::max(first_step, ring.last_step - steps + 1); step <= std::min(last_step, ring.last_step); ++step) {
       const float* row = impl.Row(ring, step);
       // Rows in memory are newer than stored ones; what memory does not have may still be in the store.
       const bool known = std::any_of(row, row + impl.features, [](float v) { return v == v; });
-      if (known || ring.whole) std::copy_n(row, impl.features, out + static_cast<size_t>(step - first_step) * impl.features);
+      if (known || ring.Whole(impl.time_steps)) std::copy_n(row, impl.features, out + static_cast<size_t>(step - first_step) * impl.features);
     }
   }
   return {memory, series.size(), impl.time_steps, impl.features};
@@ -130,7 +134,6 @@ void FeatureBuilder::Save(Epoch epoch, DeltaSink& out) {
 
 void FeatureBuilder::OnCommitted(Epoch epoch) {
   Impl& impl = *impl_;
-  impl.committed = epoch;
   if (memory_bytes() <= impl.memory_bytes_max) return;
   std::erase_if(impl.rings, [&impl, epoch](const auto& entry) {
     if (entry.second.saved_in > epoch) return false;

@@ -16,16 +16,17 @@ SessionWindows::At SessionWindows::Create(const Place& place) {
   const auto [at, is_new] = sessions_.try_emplace(place);
   Session& session = at->second;
   TC_CHECK(is_new || session.phase == Phase::kWithdrawn);  // one that comes back goes on with its revisions
+  if (!is_new) Unqueue(at);
   session.phase = Phase::kOpen;
   session.last = place.second;
   session.slots.resize(layout_->slots());
   layout_->InitRow(session.slots.data());
   session.sketches.clear();
-  queue_.push({EndOf(session), place});
   return at;
 }
 
 void SessionWindows::Erase(At at) {
+  Unqueue(at);
   changed_.insert(at->first);
   sessions_.erase(at);
 }
@@ -33,7 +34,7 @@ void SessionWindows::Erase(At at) {
 void SessionWindows::Drop(At at) {
   Session& session = at->second;
   if (session.revision == 0) return Erase(at);
-  if (session.phase == Phase::kClosed) queue_.push({EndOf(session), at->first});
+  queue_.insert({EndOf(session), at->first});
   session.phase = Phase::kWithdrawn;
   layout_->InitRow(session.slots.data());
   session.sketches.clear();
@@ -51,6 +52,7 @@ void SessionWindows::Add(uint32_t id, const Event& event, EventTime judged_by) {
   const bool keeps_first = !near.empty() && near.front() == place;
   const At base = keeps_first ? sessions_.find(place) : Create(place);
   Session& session = base->second;
+  Unqueue(base);
   for (size_t i = keeps_first ? 1 : 0; i < near.size(); ++i) {
     const At other = sessions_.find(near[i]);
     layout_->Merge(other->second.slots.data(), other->second.sketches, session.slots.data(), session.sketches);
@@ -59,29 +61,21 @@ void SessionWindows::Add(uint32_t id, const Event& event, EventTime judged_by) {
   }
   layout_->Add(event, session.slots.data(), session.sketches);
   session.last = std::max(session.last, t);
-  if (session.phase == Phase::kClosed) queue_.push({EndOf(session), place});
   session.phase = Phase::kOpen;
+  queue_.insert({EndOf(session), place});
   changed_.insert(place);
 }
 
 std::vector<SessionWindows::Due> SessionWindows::TakeDue(EventTime watermark, SeriesDictionary& dictionary) {
   std::vector<Due> due;
-  while (!queue_.empty() && queue_.top().first <= watermark) {
-    const Place place = queue_.top().second;
-    queue_.pop();
-    const auto at = sessions_.find(place);
-    if (at == sessions_.end() || at->second.phase == Phase::kClosed) continue;
-    const EventTime end = EndOf(at->second);
-    if (at->second.phase == Phase::kOpen && end > watermark) {
-      queue_.push({end, place});
-    } else {
-      due.push_back({place.first, place.second, end, at->second.revision + 1});
-    }
+  while (!queue_.empty() && queue_.begin()->first <= watermark) {
+    const auto [end, place] = *queue_.begin();
+    queue_.erase(queue_.begin());
+    due.push_back({place.first, place.second, end, sessions_.at(place).revision + 1});
   }
   dictionary.Order();
   const auto order = [&dictionary](const Due& a) { return std::tuple(a.end, dictionary.rank(a.id), a.start); };
   std::sort(due.begin(), due.end(), [&](const Due& a, const Due& b) { return order(a) < order(b); });
-  due.erase(std::unique(due.begin(), due.end(), [&](const Due& a, const Due& b) { return order(a) == order(b); }), due.end());
   return due;
 }
 
@@ -173,7 +167,7 @@ Status SessionWindows::LoadRow(uint32_t id, EventTime start, std::string_view by
   if (session.phase == Phase::kClosed) {
     closed_.push({ForgetAt(session), place});
   } else {
-    queue_.push({EndOf(session), place});
+    queue_.insert({EndOf(session), place});
   }
   stored_.insert(place);
   sessions_[place] = std::move(session);
@@ -182,7 +176,7 @@ Status SessionWindows::LoadRow(uint32_t id, EventTime start, std::string_view by
 
 void SessionWindows::Clear() {
   sessions_.clear();
-  queue_ = {};
+  queue_.clear();
   closed_ = {};
   changed_.clear();
   stored_.clear();

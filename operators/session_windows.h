@@ -39,9 +39,10 @@ class SessionWindows {
   std::vector<Due> TakeDue(EventTime watermark, SeriesDictionary& dictionary);
   /// Marks it as published; `values` are its features.
   void Publish(const Due& due, std::vector<double>* values);
-  void PutBack(const Due& due) { queue_.push({due.end, {due.id, due.start}}); }
-  /// Nothing is due below this watermark; Max() when nothing is open.
-  EventTime next_close() const { return queue_.empty() ? EventTime::Max() : queue_.top().first; }
+  void PutBack(const Due& due) { queue_.insert({due.end, {due.id, due.start}}); }
+  /// The smallest watermark at which something is due; Max() when nothing is open. A function of what is in state, so that
+  /// a reload does not change when things come out.
+  EventTime next_close() const { return queue_.empty() ? EventTime::Max() : queue_.begin()->first; }
   void Prune(EventTime watermark);
 
   void Save(DeltaSink& out);
@@ -70,6 +71,7 @@ class SessionWindows {
   At Create(const Place& place);
   void Drop(At at);
   void Erase(At at);
+  void Unqueue(At at) { queue_.erase({EndOf(at->second), at->first}); }
 
   const Accumulator* layout_;
   uint16_t view_;
@@ -77,7 +79,7 @@ class SessionWindows {
   Duration gap_;
   Duration lateness_;
   std::map<Place, Session> sessions_;
-  TimeQueue queue_;                 ///< open and withdrawn ones, by an end that is never later than the true one
+  std::set<Timed> queue_;           ///< open and withdrawn ones, by their end
   TimeQueue closed_;                ///< by the time at which they are forgotten
   std::set<Place> changed_;         ///< since the last Save; those that are gone are deleted
   std::set<Place> stored_;          ///< rows that the store has
