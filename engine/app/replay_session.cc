@@ -93,7 +93,13 @@ Result<Summary> RunReplay(const ReplayRequest& request, const Clock& clock, Metr
 
   std::unique_ptr<ResultFiles> files;
   if (!request.out.empty()) {
-    TC_ASSIGN_OR_RETURN(files, ResultFiles::Open(request.out, request.csv_suffix));
+    ResultFiles::Options wanted{request.out, request.gzip, {}};
+    for (const ViewOptions& view : options.views) {
+      ResultFiles::View& columns = wanted.views.emplace_back();
+      columns.name = view.name;
+      for (const FeatureOptions& feature : view.features) columns.features.push_back(feature.name);
+    }
+    TC_ASSIGN_OR_RETURN(files, ResultFiles::Create(std::move(wanted)));
   }
   TC_ASSIGN_OR_RETURN(const std::unique_ptr<ReplaySink> sink, ReplaySink::Make(options, std::move(files)));
   constexpr size_t kRetentionBytes = 64ULL << 20;

@@ -25,7 +25,7 @@ struct ReplayRequest {
   std::string out;                   ///< folder for result files; empty: none
   std::string state_directory;       ///< empty: a temporary one, removed at the end
   bool publish = false;              ///< write the output topics too
-  std::string csv_suffix = ".csv";   ///< or ".csv.gz"
+  bool gzip = false;                 ///< result files as .csv.gz
 };
 
 /// Runs the replay to its end (or until a stop is asked). `serving` may be null. `started` is called once events can flow.

@@ -36,13 +36,20 @@ class ReplaySink final : public ResultSink {
     std::unique_ptr<BucketCalendar> calendar;
     std::unique_ptr<ForecastScorer> scorer;   ///< null when the view is not forecast
   };
-  std::string SeriesName(uint16_t view, std::string_view series) const;
+  const BucketCalendar& CalendarOf(const std::string& view) const;
 
   std::vector<View> views_;
   std::unique_ptr<OutputEncoder> encoder_;
   std::unique_ptr<ResultFiles> files_;
+  // Labels are the same for all series of a bucket and of a round.
+  uint16_t label_view_ = 0;
+  EventTime label_start_;
+  std::string label_;
+  uint16_t round_view_ = 0;
+  EventTime round_start_;
+  std::string cutoff_label_;
   std::vector<EventTime> steps_;
-  Status status_;                             ///< the first error of a file; told by Finish
+  std::vector<std::string> step_labels_;
 };
 
 }  // namespace tidecast

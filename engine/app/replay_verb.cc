@@ -37,7 +37,7 @@ Status Replay(const ReplayFlags& flags) {
   request.order = flags.as_is ? FileFeeder::Order::kAsIs : FileFeeder::Order::kEventTime;
   request.out = flags.out;
   request.state_directory = flags.state;
-  request.csv_suffix = flags.gzip ? ".csv.gz" : ".csv";
+  request.gzip = flags.gzip;
   const SystemClock clock;
   Narrator narrator(clock);
   MetricRegistry metrics;

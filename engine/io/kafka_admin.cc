@@ -31,10 +31,12 @@ Result<std::unique_ptr<KafkaAdmin>> KafkaAdmin::Open(
     std::function<void(rd_kafka_resp_err_t, std::string_view)> on_error) {
   std::unique_ptr<KafkaAdmin> admin(new KafkaAdmin(options, log));
   TC_ASSIGN_OR_RETURN(KafkaConf conf, MakeKafkaConf(options, KafkaRole::kObserver));
-  TC_ASSIGN_OR_RETURN(admin->client_, MakeKafkaClient(std::move(conf), KafkaRole::kObserver, {log, std::move(on_error), {}}));
+  TC_ASSIGN_OR_RETURN(admin->client_,
+                      MakeKafkaClient(std::move(conf), KafkaRole::kObserver, {log, std::move(on_error), {}}));
   admin->probe_.reset(rd_kafka_queue_new(admin->client_.get()));
   const rd_kafka_metadata_t* metadata = nullptr;
-  const auto error = rd_kafka_metadata(admin->client_.get(), 0, nullptr, &metadata, static_cast<int>(options.open_timeout.count()));
+  const auto error =
+      rd_kafka_metadata(admin->client_.get(), 0, nullptr, &metadata, static_cast<int>(options.open_timeout.count()));
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     admin->Poll();
     return UnreachableStatus(KafkaBrokers(options), log->last_trouble());
@@ -96,13 +98,14 @@ Result<int32_t> KafkaAdmin::PartitionCount(const std::string& topic) {
 Result<KafkaBounds> KafkaAdmin::Bounds(const TopicPartition& source) {
   TC_ASSIGN_OR_RETURN(const int32_t partitions, PartitionCount(source.topic));
   if (source.partition < 0 || source.partition >= partitions) {
-    return Status(Code::kNotFound, fmt::format("there is no such partition: {}[{}], the topic has {}", source.topic,
-                                               source.partition, partitions),
-                  Domain::kExternal);
+    return Status(
+        Code::kNotFound,
+        fmt::format("there is no such partition: {}[{}], the topic has {}", source.topic, source.partition, partitions),
+        Domain::kExternal);
   }
   KafkaBounds bounds;
-  const auto error = rd_kafka_query_watermark_offsets(client_.get(), source.topic.c_str(), source.partition, &bounds.begin,
-                                                      &bounds.end, request_ms());
+  const auto error = rd_kafka_query_watermark_offsets(client_.get(), source.topic.c_str(), source.partition,
+                                                      &bounds.begin, &bounds.end, request_ms());
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return KafkaStatus(error, fmt::format("the ends of {}[{}] cannot be asked for", source.topic, source.partition));
   }
@@ -118,10 +121,12 @@ Status KafkaAdmin::CreateTopic(const TopicSpec& spec) {
   std::array<char, 512> why{};
   KafkaOwner<rd_kafka_NewTopic_t> topic(
       rd_kafka_NewTopic_new(spec.name.c_str(), spec.partitions, -1, why.data(), why.size()));
-  if (!topic) return Status(Code::kConfig, fmt::format("topic {} cannot be created: {}", spec.name, why.data()), Domain::kInput);
+  if (!topic)
+    return Status(Code::kConfig, fmt::format("topic {} cannot be created: {}", spec.name, why.data()), Domain::kInput);
   for (const auto& [name, value] : spec.config) {
     const auto error = rd_kafka_NewTopic_set_config(topic.get(), name.c_str(), value.c_str());
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return KafkaStatus(error, fmt::format("{} cannot be set on {}", name, spec.name));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return KafkaStatus(error, fmt::format("{} cannot be set on {}", name, spec.name));
   }
   const KafkaQueue answers(rd_kafka_queue_new(client_.get()));
   const auto options = AdminOptions(client_.get(), RD_KAFKA_ADMIN_OP_CREATETOPICS, request_ms());
@@ -139,7 +144,8 @@ Status KafkaAdmin::CreateTopic(const TopicSpec& spec) {
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
     if (error != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
       const char* words = rd_kafka_topic_result_error_string(results[i]);
-      return KafkaStatus(error, fmt::format("topic {} cannot be created ({})", spec.name, words == nullptr ? "" : words));
+      return KafkaStatus(error,
+                         fmt::format("topic {} cannot be created ({})", spec.name, words == nullptr ? "" : words));
     }
     // Another instance was quicker.
     TC_RETURN_IF_ERROR(AwaitTopic(spec.name));
@@ -155,10 +161,12 @@ Status KafkaAdmin::AwaitTopic(const std::string& topic) {
     TC_ASSIGN_OR_RETURN(const KafkaMetadata metadata, Metadata(&topic, request_ms()));
     bool ready = metadata->topic_cnt == 1 && metadata->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR &&
                  metadata->topics[0].partition_cnt > 0;
-    for (int p = 0; ready && p < metadata->topics[0].partition_cnt; ++p) ready = metadata->topics[0].partitions[p].leader >= 0;
+    for (int p = 0; ready && p < metadata->topics[0].partition_cnt; ++p)
+      ready = metadata->topics[0].partitions[p].leader >= 0;
     if (ready) return DescribeTopic(topic).status();
     if (std::chrono::steady_clock::now() > end) {
-      return Status(Code::kTimeout, fmt::format("a new topic has no leaders yet: {}", topic), Domain::kExternal, Retry::kBackoff);
+      return Status(Code::kTimeout, fmt::format("a new topic has no leaders yet: {}", topic), Domain::kExternal,
+                    Retry::kBackoff);
     }
     std::this_thread::sleep_for(kLookAgain);
   }
@@ -167,8 +175,8 @@ Status KafkaAdmin::AwaitTopic(const std::string& topic) {
 Status KafkaAdmin::CheckExisting(const TopicSpec& spec, const TopicInfo& found) {
   if (found.partitions != spec.partitions) {
     return Status(Code::kConfig,
-                  fmt::format("topic {} has another number of partitions: it has {}, needed are {}", spec.name, found.partitions,
-                              spec.partitions),
+                  fmt::format("topic {} has another number of partitions: it has {}, needed are {}", spec.name,
+                              found.partitions, spec.partitions),
                   Domain::kExternal)
         .WithRemedy("set `partitions` to the topic's number, or use another namespace");
   }
@@ -178,7 +186,8 @@ Status KafkaAdmin::CheckExisting(const TopicSpec& spec, const TopicInfo& found) 
   }
   if (wanted.empty()) return Status::Ok();
 
-  KafkaOwner<rd_kafka_ConfigResource_t> resource(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, spec.name.c_str()));
+  KafkaOwner<rd_kafka_ConfigResource_t> resource(
+      rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, spec.name.c_str()));
   const KafkaQueue answers(rd_kafka_queue_new(client_.get()));
   const auto options = AdminOptions(client_.get(), RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, request_ms());
   rd_kafka_ConfigResource_t* asked = resource.get();
@@ -188,7 +197,8 @@ Status KafkaAdmin::CheckExisting(const TopicSpec& spec, const TopicInfo& found) 
   size_t resources = 0;
   const rd_kafka_DescribeConfigs_result_t* result = rd_kafka_event_DescribeConfigs_result(answer.get());
   if (rd_kafka_event_error(answer.get()) != RD_KAFKA_RESP_ERR_NO_ERROR || result == nullptr) {
-    return KafkaStatus(rd_kafka_event_error(answer.get()), fmt::format("the settings of topic {} cannot be read", spec.name));
+    return KafkaStatus(rd_kafka_event_error(answer.get()),
+                       fmt::format("the settings of topic {} cannot be read", spec.name));
   }
   rd_kafka_ConfigResource_t const* const* described = rd_kafka_DescribeConfigs_result_resources(result, &resources);
   for (size_t i = 0; i < resources; ++i) {
@@ -198,9 +208,10 @@ Status KafkaAdmin::CheckExisting(const TopicSpec& spec, const TopicInfo& found) 
       if (std::string_view(rd_kafka_ConfigEntry_name(entry[k])) != "cleanup.policy") continue;
       const char* value = rd_kafka_ConfigEntry_value(entry[k]);
       if (value == nullptr || wanted == value) continue;
-      return Status(Code::kConfig,
-                    fmt::format("topic {} has another cleanup.policy: it has {}, needed is {}", spec.name, value, wanted),
-                    Domain::kExternal)
+      return Status(
+                 Code::kConfig,
+                 fmt::format("topic {} has another cleanup.policy: it has {}, needed is {}", spec.name, value, wanted),
+                 Domain::kExternal)
           .WithRemedy("alter the topic's setting, or use another namespace");
     }
   }
@@ -223,8 +234,10 @@ KafkaAdmin::Probe KafkaAdmin::TakeProbe() {
     case RD_KAFKA_RESP_ERR__TIMED_OUT:
     case RD_KAFKA_RESP_ERR__TRANSPORT:
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-    case RD_KAFKA_RESP_ERR__DESTROY: return Probe::kSilent;
-    default: return Probe::kAnswered;
+    case RD_KAFKA_RESP_ERR__DESTROY:
+      return Probe::kSilent;
+    default:
+      return Probe::kAnswered;
   }
 }
 

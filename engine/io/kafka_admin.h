@@ -43,7 +43,8 @@ class KafkaAdmin {
   Probe TakeProbe();
 
  private:
-  KafkaAdmin(const KafkaTransportOptions& options, std::shared_ptr<KafkaLog> log) : options_(options), log_(std::move(log)) {}
+  KafkaAdmin(const KafkaTransportOptions& options, std::shared_ptr<KafkaLog> log)
+      : options_(options), log_(std::move(log)) {}
   Result<KafkaMetadata> Metadata(const std::string* topic, int timeout_ms);
   Status CheckExisting(const TopicSpec& spec, const TopicInfo& found);
   Status AwaitTopic(const std::string& topic);

@@ -10,10 +10,21 @@ namespace {
 using Setting = std::pair<std::string_view, std::string_view>;
 
 // What exactly-once stands on (engine/io/README.md says why); a user's value would break it in silence.
-constexpr std::array<std::string_view, 15> kOurs = {
-    "enable.auto.commit", "auto.commit.enable",  "enable.auto.offset.store", "isolation.level",    "enable.partition.eof",
-    "group.id",           "group.instance.id",   "transactional.id",         "enable.idempotence", "auto.offset.reset",
-    "acks",               "request.required.acks", "partition.assignment.strategy", "partitioner", "enable.gapless.guarantee"};
+constexpr std::array<std::string_view, 15> kOurs = {"enable.auto.commit",
+                                                    "auto.commit.enable",
+                                                    "enable.auto.offset.store",
+                                                    "isolation.level",
+                                                    "enable.partition.eof",
+                                                    "group.id",
+                                                    "group.instance.id",
+                                                    "transactional.id",
+                                                    "enable.idempotence",
+                                                    "auto.offset.reset",
+                                                    "acks",
+                                                    "request.required.acks",
+                                                    "partition.assignment.strategy",
+                                                    "partitioner",
+                                                    "enable.gapless.guarantee"};
 
 constexpr std::array<Setting, 14> kJavaNames = {{
     {"sasl.jaas.config", "sasl.username and sasl.password"},
@@ -32,26 +43,33 @@ constexpr std::array<Setting, 14> kJavaNames = {{
     {"interceptor.classes", "nothing: there are none"},
 }};
 
+bool IsSecret(const std::string& name) {
+  return name.find("password") != std::string::npos || name.find("secret") != std::string::npos ||
+         name.find("key") != std::string::npos || name.find("sasl") != std::string::npos;
+}
+
 Status SetProperty(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
+  const auto* java =
+      std::find_if(kJavaNames.begin(), kJavaNames.end(), [&](const Setting& s) { return s.first == name; });
+  if (java != kJavaNames.end()) {
+    return Status(Code::kConfig, fmt::format("this property is the Java client's: kafka.{}", name), Domain::kInput)
+        .WithRemedy(fmt::format("librdkafka has its own names; write here: {}", java->second));
+  }
   std::array<char, 512> why{};
   switch (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), why.data(), why.size())) {
-    case RD_KAFKA_CONF_OK: return Status::Ok();
-    case RD_KAFKA_CONF_UNKNOWN: {
-      Status status(Code::kConfig, fmt::format("librdkafka knows no such property: kafka.{}", name), Domain::kInput);
-      const auto* java = std::find_if(kJavaNames.begin(), kJavaNames.end(), [&](const Setting& s) { return s.first == name; });
-      if (java == kJavaNames.end()) {
-        return std::move(status).WithRemedy("use librdkafka's own names (its CONFIGURATION.md lists them)");
-      }
-      return std::move(status).WithRemedy(fmt::format("this is the Java client's name; write here: {}", java->second));
-    }
-    case RD_KAFKA_CONF_INVALID: break;
+    case RD_KAFKA_CONF_OK:
+      return Status::Ok();
+    case RD_KAFKA_CONF_UNKNOWN:
+      return Status(Code::kConfig, fmt::format("librdkafka knows no such property: kafka.{}", name), Domain::kInput)
+          .WithRemedy("use librdkafka's own names (its CONFIGURATION.md lists them)");
+    case RD_KAFKA_CONF_INVALID:
+      break;
   }
-  // librdkafka's reason repeats the value, which may be a secret.
-  const bool secret = name.find("password") != std::string::npos || name.find("secret") != std::string::npos ||
-                      name.find("key") != std::string::npos;
+  // librdkafka's reason may repeat the value.
+  if (IsSecret(name))
+    return Status(Code::kConfig, fmt::format("librdkafka refuses the value of kafka.{}", name), Domain::kInput);
   return Status(Code::kConfig,
-                secret ? fmt::format("librdkafka refuses the value of kafka.{}", name)
-                       : fmt::format("librdkafka refuses the value of kafka.{}: {}", name, why.data()),
+                fmt::format("librdkafka refuses the value of kafka.{}: {} ({})", name, value, why.data()),
                 Domain::kInput);
 }
 
@@ -67,31 +85,34 @@ Status SetDefaults(rd_kafka_conf_t* conf, const KafkaTransportOptions& options, 
                                    {"topic.metadata.refresh.fast.interval.ms", "100"},
                                    {"socket.keepalive.enable", "true"}}));
   if (role == KafkaRole::kProducer) {
-    return SetAll(conf, {{"retry.backoff.ms", "10"},
-                         {"transaction.timeout.ms", "15000"},
-                         {"linger.ms", "5"},
-                         {"compression.type", "lz4"},
-                         {"queue.buffering.max.kbytes", std::to_string(std::max<size_t>(1, options.send_queue_bytes_max >> 10))},
-                         {"queue.buffering.max.messages", std::to_string(options.send_queue_records_max)}});
+    return SetAll(
+        conf, {{"retry.backoff.ms", "10"},
+               {"transaction.timeout.ms", "15000"},
+               {"linger.ms", "5"},
+               {"compression.type", "lz4"},
+               {"queue.buffering.max.kbytes", std::to_string(std::max<size_t>(1, options.send_queue_bytes_max >> 10))},
+               {"queue.buffering.max.messages", std::to_string(options.send_queue_records_max)}});
   }
-  return SetAll(conf, {{"check.crcs", "true"},
-                       {"session.timeout.ms", "45000"},
-                       {"heartbeat.interval.ms", "1000"},
-                       {"fetch.wait.max.ms", role == KafkaRole::kReader ? "20" : "100"},
-                       {"queued.max.messages.kbytes", std::to_string(std::max<size_t>(1, options.fetch_queue_bytes_max >> 10))},
-                       {"queued.min.messages", "1000000"}});
+  return SetAll(
+      conf, {{"check.crcs", "true"},
+             {"session.timeout.ms", "45000"},
+             {"heartbeat.interval.ms", "1000"},
+             {"fetch.wait.max.ms", role == KafkaRole::kReader ? "20" : "100"},
+             {"queued.max.messages.kbytes", std::to_string(std::max<size_t>(1, options.fetch_queue_bytes_max >> 10))},
+             {"queued.min.messages", "1000000"}});
 }
 
 Status SetFixed(rd_kafka_conf_t* conf, const KafkaTransportOptions& options, KafkaRole role, bool read_committed) {
   if (role == KafkaRole::kProducer) {
     return SetAll(conf, {{"transactional.id", KafkaTransactionalId(options)}, {"partitioner", "murmur2_random"}});
   }
-  TC_RETURN_IF_ERROR(SetAll(conf, {{"enable.auto.commit", "false"},
-                                   {"enable.auto.offset.store", "false"},
-                                   {"enable.partition.eof", "true"},
-                                   {"auto.offset.reset", "error"},
-                                   {"isolation.level", read_committed && role != KafkaRole::kObserver ? "read_committed"
-                                                                                                     : "read_uncommitted"}}));
+  TC_RETURN_IF_ERROR(SetAll(
+      conf,
+      {{"enable.auto.commit", "false"},
+       {"enable.auto.offset.store", "false"},
+       {"enable.partition.eof", "true"},
+       {"auto.offset.reset", "error"},
+       {"isolation.level", read_committed && role != KafkaRole::kObserver ? "read_committed" : "read_uncommitted"}}));
   if (role != KafkaRole::kMember) return Status::Ok();
   return SetAll(conf, {{"group.id", KafkaGroup(options)},
                        {"group.instance.id", options.instance},
@@ -106,10 +127,10 @@ void OnLog(const rd_kafka_t* client, int level, const char* facility, const char
   if (kind == "FAIL" || kind == "ERROR") log.RememberTrouble(text);
   // The user's properties go to consumers and producers alike: that some belong to one kind only is no news.
   const KafkaLogLevel words = kind == "CONFWARN" ? KafkaLogLevel::kDebug
-                              : level <= 3   ? KafkaLogLevel::kError
-                              : level == 4 ? KafkaLogLevel::kWarning
-                              : level <= 6 ? KafkaLogLevel::kInfo
-                                           : KafkaLogLevel::kDebug;
+                              : level <= 3       ? KafkaLogLevel::kError
+                              : level == 4       ? KafkaLogLevel::kWarning
+                              : level <= 6       ? KafkaLogLevel::kInfo
+                                                 : KafkaLogLevel::kDebug;
   log.Write(words, facility, text);
 }
 
@@ -152,7 +173,8 @@ Status CheckKafkaOptions(const KafkaTransportOptions& options) {
   }
   for (const auto& [name, value] : options.properties) {
     if (std::find(kOurs.begin(), kOurs.end(), name) != kOurs.end()) {
-      return Status(Code::kConfig, fmt::format("this property is set by Tidecast, because exactly-once stands on it: kafka.{}", name),
+      return Status(Code::kConfig,
+                    fmt::format("this property is set by Tidecast, because exactly-once stands on it: kafka.{}", name),
                     Domain::kInput)
           .WithRemedy("remove it");
     }
@@ -184,8 +206,8 @@ Result<KafkaClient> MakeKafkaClient(KafkaConf conf, KafkaRole role, KafkaCallbac
     return Status(Code::kConfig, fmt::format("librdkafka refuses the configuration: {}", why.data()), Domain::kInput);
   }
   [[maybe_unused]] rd_kafka_conf_t* const taken_over = conf.release();
-  // Ended without librdkafka's close of the consumer, which can hang on lost partitions: a static member tells the group
-  // nothing when it goes, so that nothing is missed.
+  // Ended without librdkafka's close of the consumer, which can hang on lost partitions: a static member tells the
+  // group nothing when it goes, so that nothing is missed.
   return KafkaClient(client, [kept = std::shared_ptr<KafkaCallbacks>(std::move(owned))](rd_kafka_t* ended) {
     rd_kafka_destroy_flags(ended, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
   });

@@ -14,8 +14,8 @@ enum class TransactionStep : uint8_t { kInit, kBegin, kProduce, kSendOffsets, kC
 
 /// What to do about a failed transactional call.
 struct TransactionVerdict {
-  bool again = false;       ///< the same call may be repeated
-  bool is_fence = false;    ///< our producer was replaced: whether by another process, the membership tells
+  bool again = false;     ///< the same call may be repeated
+  bool is_fence = false;  ///< our producer was replaced: whether by another process, the membership tells
   Outcome outcome = Outcome::kFatal;
 };
 

@@ -32,7 +32,7 @@ class KafkaLog {
     int64_t left_out = 0;
   };
   mutable std::mutex mutex_;
-  KafkaLogSink sink_;                 // under mutex_, as all below
+  KafkaLogSink sink_;  // under mutex_, as all below
   std::map<std::string, Kind> kinds_;
   std::string last_trouble_;
 };

@@ -40,8 +40,8 @@ Status KafkaMember::Join(const std::vector<std::string>& topics) {
       first_count = info->partitions;
     } else if (info->partitions != first_count) {
       return Status(Code::kConfig,
-                    fmt::format("input topics differ in their number of partitions: {} has {}, {} has {}", first, first_count,
-                                topic, info->partitions),
+                    fmt::format("input topics differ in their number of partitions: {} has {}, {} has {}", first,
+                                first_count, topic, info->partitions),
                     Domain::kExternal)
           .WithRemedy("one series' events must meet in one task: give the topics the same number and the same key");
     }
@@ -118,12 +118,13 @@ Status KafkaMember::CheckStart(const Position& position, int64_t* first_offset) 
 
 Status KafkaMember::StartAt(std::span<const Position> positions) {
   if (state_ != State::kAssigned) {
-    return Status(Code::kNotReady, "no partitions are assigned that could be started", Domain::kExternal, Retry::kBackoff);
+    return Status(Code::kNotReady, "no partitions are assigned that could be started", Domain::kExternal,
+                  Retry::kBackoff);
   }
   std::vector<int64_t> first_offsets(positions.size());
   for (size_t i = 0; i < positions.size(); ++i) {
-    TC_CHECK(std::find(assigned_.begin(), assigned_.end(), positions[i].source) != assigned_.end(), "{}[{}] is not ours",
-             positions[i].source.topic, positions[i].source.partition);
+    TC_CHECK(std::find(assigned_.begin(), assigned_.end(), positions[i].source) != assigned_.end(),
+             "{}[{}] is not ours", positions[i].source.topic, positions[i].source.partition);
     TC_RETURN_IF_ERROR(CheckStart(positions[i], &first_offsets[i]));
   }
   StopPartitions();
@@ -166,11 +167,12 @@ void KafkaMember::Leave() {
   state_ = State::kOut;
 }
 
-bool KafkaMember::TakeNext(Partition& partition, size_t records_max, size_t bytes_max, size_t* bytes, KafkaRecordBatch& out,
-                           Status* failure) {
+bool KafkaMember::TakeNext(Partition& partition, size_t records_max, size_t bytes_max, size_t* bytes,
+                           KafkaRecordBatch& out, Status* failure) {
   if (partition.waiting.empty()) {
     const size_t count = std::min(kTakeAtOnce, records_max - out.size());
-    for (KafkaMessage& message : TakeKafkaMessages(partition.queue.get(), count, 0)) partition.waiting.push_back(std::move(message));
+    for (KafkaMessage& message : TakeKafkaMessages(partition.queue.get(), count, 0))
+      partition.waiting.push_back(std::move(message));
     if (partition.waiting.empty()) return false;
   }
   const rd_kafka_message_t& next = *partition.waiting.front();
@@ -209,8 +211,8 @@ bool KafkaMember::HidesRecords(const Partition& partition) const {
   int64_t low = 0;
   int64_t high = 0;
   // From memory, as the last fetch told it: the high watermark, whatever the isolation level.
-  const auto error = rd_kafka_get_watermark_offsets(client_.get(), partition.source.topic.c_str(), partition.source.partition,
-                                                    &low, &high);
+  const auto error = rd_kafka_get_watermark_offsets(client_.get(), partition.source.topic.c_str(),
+                                                    partition.source.partition, &low, &high);
   return error == RD_KAFKA_RESP_ERR_NO_ERROR && high > partition.next_offset;
 }
 
@@ -247,7 +249,8 @@ void KafkaMember::Drain(std::vector<TransportEvent>* events) {
     state_ = State::kFailed;
     Status status(Code::kFatal, fmt::format("the group membership is over: {}", why.data()), Domain::kExternal);
     if (fatal == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
-      status = Status(Code::kFenced, fmt::format("another process has joined the group as our instance: {}", options_.instance),
+      status = Status(Code::kFenced,
+                      fmt::format("another process has joined the group as our instance: {}", options_.instance),
                       Domain::kExternal)
                    .WithRemedy("give each process its own instance id, and end the other one");
     }

@@ -19,12 +19,12 @@ namespace tidecast {
 ///
 ///   joined -> assigned -> (StartAt) started -> revoked -> (ReleaseRevoked) joined -> ...
 ///
-/// librdkafka's own assignment is answered only by StartAt or ReleaseRevoked; until then no rebalance goes on without us.
-/// Thread: confined.
+/// librdkafka's own assignment is answered only by StartAt or ReleaseRevoked; until then no rebalance goes on without
+/// us. Thread: confined.
 class KafkaMember {
  public:
-  KafkaMember(const KafkaTransportOptions& options, std::shared_ptr<KafkaLog> log, KafkaAdmin& admin, KafkaWakeup& wakeup,
-              std::function<void(rd_kafka_resp_err_t, std::string_view)> on_error)
+  KafkaMember(const KafkaTransportOptions& options, std::shared_ptr<KafkaLog> log, KafkaAdmin& admin,
+              KafkaWakeup& wakeup, std::function<void(rd_kafka_resp_err_t, std::string_view)> on_error)
       : options_(options), log_(std::move(log)), admin_(admin), wakeup_(wakeup), on_error_(std::move(on_error)) {}
   ~KafkaMember() { Leave(); }
   KafkaMember(const KafkaMember&) = delete;
@@ -53,14 +53,15 @@ class KafkaMember {
     KafkaQueue queue;
     std::deque<KafkaMessage> waiting;  ///< taken from the queue and not handed out yet
     int64_t next_offset = 0;
-    int64_t end_seen = -1;             ///< where PARTITION_EOF was met last
+    int64_t end_seen = -1;  ///< where PARTITION_EOF was met last
   };
 
   void OnRebalance(rd_kafka_resp_err_t error, const rd_kafka_topic_partition_list_t& partitions);
   void Lose();
   void StopPartitions();
   Status CheckStart(const Position& position, int64_t* first_offset);
-  bool TakeNext(Partition& partition, size_t records_max, size_t bytes_max, size_t* bytes, KafkaRecordBatch& out, Status* failure);
+  bool TakeNext(Partition& partition, size_t records_max, size_t bytes_max, size_t* bytes, KafkaRecordBatch& out,
+                Status* failure);
   bool HidesRecords(const Partition& partition) const;
 
   const KafkaTransportOptions options_;

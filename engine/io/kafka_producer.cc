@@ -21,12 +21,18 @@ constexpr int kMetadataMs = 1000;
 
 std::string_view Words(TransactionStep step) {
   switch (step) {
-    case TransactionStep::kInit: return "the transactional producer cannot start";
-    case TransactionStep::kBegin: return "a transaction cannot begin";
-    case TransactionStep::kProduce: return "a record cannot be produced";
-    case TransactionStep::kSendOffsets: return "input positions cannot be put into the transaction";
-    case TransactionStep::kCommit: return "the transaction was not committed";
-    case TransactionStep::kAbort: return "the transaction was not aborted";
+    case TransactionStep::kInit:
+      return "the transactional producer cannot start";
+    case TransactionStep::kBegin:
+      return "a transaction cannot begin";
+    case TransactionStep::kProduce:
+      return "a record cannot be produced";
+    case TransactionStep::kSendOffsets:
+      return "input positions cannot be put into the transaction";
+    case TransactionStep::kCommit:
+      return "the transaction was not committed";
+    case TransactionStep::kAbort:
+      return "the transaction was not aborted";
   }
   return "";
 }
@@ -36,14 +42,16 @@ Result<KafkaHeaders> MakeHeaders(const std::vector<Header>& headers) {
   for (const Header& header : headers) {
     const auto error = rd_kafka_header_add(made.get(), header.name.data(), static_cast<ssize_t>(header.name.size()),
                                            header.value.data(), static_cast<ssize_t>(header.value.size()));
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return KafkaStatus(error, fmt::format("header {} is refused", header.name));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return KafkaStatus(error, fmt::format("header {} is refused", header.name));
   }
   return made;
 }
 
 }  // namespace
 
-KafkaProducer::KafkaProducer(const KafkaTransportOptions& options, std::shared_ptr<KafkaLog> log, std::function<void()> wake,
+KafkaProducer::KafkaProducer(const KafkaTransportOptions& options, std::shared_ptr<KafkaLog> log,
+                             std::function<void()> wake,
                              std::function<void(rd_kafka_resp_err_t, std::string_view)> on_error)
     : options_(options), log_(std::move(log)), wake_(std::move(wake)), on_error_(std::move(on_error)) {
   worker_ = std::thread([this] { RunJobs(); });
@@ -57,7 +65,8 @@ KafkaProducer::~KafkaProducer() {
   changed_.notify_all();
   worker_.join();
   topics_.clear();
-  if (client_) rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+  if (client_)
+    rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
 }
 
 Status KafkaProducer::Open() {
@@ -107,7 +116,8 @@ Status KafkaProducer::Renew() {
 
 Status KafkaProducer::Begin() {
   TC_CHECK(state_ != State::kOpen && state_ != State::kEnding, "a transaction is open already");
-  if (state_ == State::kDead) return Status(Code::kFatal, "the producer is dead and must be renewed", Domain::kExternal);
+  if (state_ == State::kDead)
+    return Status(Code::kFatal, "the producer is dead and must be renewed", Domain::kExternal);
   const KafkaError error(rd_kafka_begin_transaction(client_.get()));
   if (error) {
     if (rd_kafka_error_is_fatal(error.get())) state_ = State::kDead;
@@ -127,7 +137,8 @@ Result<KafkaProducer::Topic*> KafkaProducer::TopicOf(const std::string& name) {
   const rd_kafka_metadata_t* raw = nullptr;
   const auto error = rd_kafka_metadata(client_.get(), 0, topic.handle.get(), &raw, kMetadataMs);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return Status(Code::kWouldBlock, fmt::format("the brokers do not describe topic {} yet", name), Domain::kExternal, Retry::kBackoff);
+    return Status(Code::kWouldBlock, fmt::format("the brokers do not describe topic {} yet", name), Domain::kExternal,
+                  Retry::kBackoff);
   }
   const KafkaMetadata metadata(raw);
   if (metadata->topic_cnt == 1) topic.partitions = metadata->topics[0].partition_cnt;
@@ -139,11 +150,12 @@ Result<KafkaProducer::Topic*> KafkaProducer::TopicOf(const std::string& name) {
 
 Status KafkaProducer::Produce(const OutputRecord& record) {
   TC_CHECK(state_ == State::kOpen, "records belong into an open transaction");
-  TC_ASSIGN_OR_RETURN(Topic * const topic, TopicOf(record.topic));
+  TC_ASSIGN_OR_RETURN(Topic* const topic, TopicOf(record.topic));
   const int32_t partition = record.partition == -1 ? PartitionOf(record.key, topic->partitions) : record.partition;
   if (partition < 0 || partition >= topic->partitions) {
-    return Status(Code::kNotFound, fmt::format("there is no such partition to produce to: {}[{}], the topic has {}", record.topic,
-                                               partition, topic->partitions),
+    return Status(Code::kNotFound,
+                  fmt::format("there is no such partition to produce to: {}[{}], the topic has {}", record.topic,
+                              partition, topic->partitions),
                   Domain::kInternal);
   }
   KafkaHeaders headers;
@@ -249,9 +261,12 @@ void KafkaProducer::RunJobs() {
 KafkaError KafkaProducer::Call(const Job& job) {
   switch (job.step) {
     case TransactionStep::kSendOffsets:
-      return KafkaError(rd_kafka_send_offsets_to_transaction(client_.get(), job.offsets.get(), job.membership.get(), kCallMs));
-    case TransactionStep::kCommit: return KafkaError(rd_kafka_commit_transaction(client_.get(), kCallMs));
-    default: return KafkaError(rd_kafka_abort_transaction(client_.get(), kCallMs));
+      return KafkaError(
+          rd_kafka_send_offsets_to_transaction(client_.get(), job.offsets.get(), job.membership.get(), kCallMs));
+    case TransactionStep::kCommit:
+      return KafkaError(rd_kafka_commit_transaction(client_.get(), kCallMs));
+    default:
+      return KafkaError(rd_kafka_abort_transaction(client_.get(), kCallMs));
   }
 }
 
@@ -290,14 +305,16 @@ Outcome KafkaProducer::JudgeFence(Outcome if_ours) {
   for (;;) {
     if (!member_) return Outcome::kFenced;
     std::array<char, 128> why{};
-    if (rd_kafka_fatal_error(member_.get(), why.data(), why.size()) != RD_KAFKA_RESP_ERR_NO_ERROR) return Outcome::kFenced;
+    if (rd_kafka_fatal_error(member_.get(), why.data(), why.size()) != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return Outcome::kFenced;
     if (SteadyClock::now() >= end || stopping_) return if_ours;
     changed_.wait_for(lock, std::chrono::milliseconds(50));
   }
 }
 
 Status KafkaProducer::FencedStatus() const {
-  return Status(Code::kFenced, fmt::format("another process has our identity: instance {}", options_.instance), Domain::kExternal)
+  return Status(Code::kFenced, fmt::format("another process has our identity: instance {}", options_.instance),
+                Domain::kExternal)
       .WithRemedy("give each process its own instance id, and end the other one");
 }
 

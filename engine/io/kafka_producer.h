@@ -17,12 +17,12 @@
 
 namespace tidecast {
 
-/// The transactional producer: one transaction at a time. What blocks in librdkafka (offsets, commit, abort) runs on one
-/// thread of its own, in order; an ended transaction is told by Drain.
+/// The transactional producer: one transaction at a time. What blocks in librdkafka (offsets, commit, abort) runs on
+/// one thread of its own, in order; an ended transaction is told by Drain.
 ///
 /// A fenced producer alone does not tell whether another process has our identity or the broker gave our transaction up
-/// in an outage. So two heartbeats are waited for: if the membership is fenced too, the outcome is kFenced, else ours to
-/// renew (kUnknown, kFatal).
+/// in an outage. So two heartbeats are waited for: if the membership is fenced too, the outcome is kFenced, else ours
+/// to renew (kUnknown, kFatal).
 ///
 /// Thread: confined to the instance's thread, but for the wake function, which the own thread calls.
 class KafkaProducer {
@@ -36,8 +36,8 @@ class KafkaProducer {
   /// Makes the client and takes over the identity: what a dead self left open is aborted. Waits, at most the open time.
   /// Errors: kUnavailable, kFenced, kPermission.
   Status Open();
-  /// Destroys the client, with what it still holds, and makes a new one with the same identity. Waits for a transactional
-  /// call that is under way.
+  /// Destroys the client, with what it still holds, and makes a new one with the same identity. Waits for a
+  /// transactional call that is under way.
   Status Renew();
 
   Status Begin();

@@ -6,8 +6,9 @@
 
 namespace tidecast {
 
-Result<std::unique_ptr<LogReader>> KafkaReader::Open(const KafkaTransportOptions& options, std::shared_ptr<KafkaLog> log,
-                                                     KafkaAdmin& admin, const TopicPartition& source, int64_t from_offset,
+Result<std::unique_ptr<LogReader>> KafkaReader::Open(const KafkaTransportOptions& options,
+                                                     std::shared_ptr<KafkaLog> log, KafkaAdmin& admin,
+                                                     const TopicPartition& source, int64_t from_offset,
                                                      bool read_committed) {
   TC_ASSIGN_OR_RETURN(const KafkaBounds bounds, admin.Bounds(source));
   if (from_offset > bounds.end) {
@@ -24,7 +25,8 @@ Result<std::unique_ptr<LogReader>> KafkaReader::Open(const KafkaTransportOptions
   reader->topic_.reset(rd_kafka_topic_new(reader->client_.get(), source.topic.c_str(), nullptr));
   reader->queue_.reset(rd_kafka_queue_new(reader->client_.get()));
   if (!reader->topic_) return KafkaStatus(rd_kafka_last_error(), "a topic name is refused");
-  if (rd_kafka_consume_start_queue(reader->topic_.get(), source.partition, reader->next_offset_, reader->queue_.get()) != 0) {
+  if (rd_kafka_consume_start_queue(reader->topic_.get(), source.partition, reader->next_offset_,
+                                   reader->queue_.get()) != 0) {
     return KafkaStatus(rd_kafka_last_error(), fmt::format("{}[{}] cannot be read", source.topic, source.partition));
   }
   return std::unique_ptr<LogReader>(std::move(reader));
@@ -48,8 +50,10 @@ Result<PollResult> KafkaReader::Read(RecordBatch& out, size_t records_max, int w
       next_offset_ = message->offset + 1;
       hidden_ = false;
       batch.Add(std::move(message));
-    } else if (const Status status = KafkaStatus(message->err, fmt::format("{}[{}] cannot be read", source_.topic, source_.partition));
-               status.code() == Code::kNotFound || status.code() == Code::kPermission || status.code() == Code::kCorruption) {
+    } else if (const Status status =
+                   KafkaStatus(message->err, fmt::format("{}[{}] cannot be read", source_.topic, source_.partition));
+               status.code() == Code::kNotFound || status.code() == Code::kPermission ||
+               status.code() == Code::kCorruption) {
       return status;
     }
   }

@@ -18,7 +18,8 @@ void AppendHeaders(const rd_kafka_message_t& message, std::vector<HeaderView>& o
   const void* value = nullptr;
   size_t size = 0;
   for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
-    out.push_back({name, value == nullptr ? std::string_view() : std::string_view(static_cast<const char*>(value), size)});
+    out.push_back(
+        {name, value == nullptr ? std::string_view() : std::string_view(static_cast<const char*>(value), size)});
   }
 }
 

@@ -48,7 +48,8 @@ class KafkaTransport final : public LogTransport {
   void Abort() override { producer_->Abort(); }
 
   bool needs_changelog() const override { return true; }
-  Result<std::unique_ptr<LogReader>> OpenReader(const TopicPartition& source, int64_t from_offset, bool read_committed) override {
+  Result<std::unique_ptr<LogReader>> OpenReader(const TopicPartition& source, int64_t from_offset,
+                                                bool read_committed) override {
     return KafkaReader::Open(options_, log_, admin(), source, from_offset, read_committed);
   }
   Status RenewProducer() override { return producer_->Renew(); }
@@ -68,7 +69,7 @@ class KafkaTransport final : public LogTransport {
   std::unique_ptr<KafkaProducer> producer_;
   std::unique_ptr<KafkaMember> member_;
 
-  bool all_down_ = false;   ///< said by a client since the last look
+  bool all_down_ = false;  ///< said by a client since the last look
   bool unreachable_ = false;
   SteadyClock::time_point told_unreachable_;
   SteadyClock::time_point probed_;
@@ -79,7 +80,8 @@ Status KafkaTransport::Open() {
   const auto on_error = [this](rd_kafka_resp_err_t error, std::string_view) { OnError(error); };
   TC_ASSIGN_OR_RETURN(admin_, KafkaAdmin::Open(options_, log_, on_error));
   // Before any position is read: it ends what a dead self has left open.
-  producer_ = std::make_unique<KafkaProducer>(options_, log_, [this] { wakeup_.Wake(); }, on_error);
+  producer_ = std::make_unique<KafkaProducer>(
+      options_, log_, [this] { wakeup_.Wake(); }, on_error);
   TC_RETURN_IF_ERROR(producer_->Open());
   member_ = std::make_unique<KafkaMember>(options_, log_, *admin_, wakeup_, on_error);
   return Status::Ok();
@@ -103,8 +105,8 @@ Result<int64_t> KafkaTransport::EndOffset(const TopicPartition& source) {
   int64_t low = 0;
   int64_t high = 0;
   // The producer asks as read_committed, which is librdkafka's default; so this works before a group was joined.
-  const auto error = rd_kafka_query_watermark_offsets(producer_->client(), source.topic.c_str(), source.partition, &low, &high,
-                                                      static_cast<int>(options_.request_timeout.count()));
+  const auto error = rd_kafka_query_watermark_offsets(producer_->client(), source.topic.c_str(), source.partition, &low,
+                                                      &high, static_cast<int>(options_.request_timeout.count()));
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return high;
   return KafkaStatus(error, fmt::format("the end of {}[{}] cannot be asked for", source.topic, source.partition));
 }

@@ -18,16 +18,16 @@ struct KafkaTransportOptions {
   std::string group;                               ///< empty: "tidecast.<ns>"
   std::chrono::milliseconds open_timeout{10'000};  ///< how long Open waits for the brokers
   std::chrono::milliseconds request_timeout{10'000};
-  size_t send_queue_bytes_max = 64ULL << 20;       ///< produced and not yet taken by the brokers
+  size_t send_queue_bytes_max = 64ULL << 20;  ///< produced and not yet taken by the brokers
   int32_t send_queue_records_max = 500'000;
-  size_t fetch_queue_bytes_max = 4ULL << 20;       ///< read ahead, for each partition
+  size_t fetch_queue_bytes_max = 4ULL << 20;  ///< read ahead, for each partition
   KafkaLogSink log;
 };
 
 /// LogTransport on Apache Kafka by librdkafka's C API: one static group member, one transactional producer.
 /// Partitions are read from their own queues; the blocking transactional calls run on one thread that the transport
-/// owns, and end in events. Bounded waits remain in Open, RenewProducer, StartAt, topic calls and the first Produce to a
-/// topic (its metadata).  Errors: kConfig for properties that librdkafka does not know or that may not be set.
+/// owns, and end in events. Bounded waits remain in Open, RenewProducer, StartAt, topic calls and the first Produce to
+/// a topic (its metadata).  Errors: kConfig for properties that librdkafka does not know or that may not be set.
 Result<std::unique_ptr<LogTransport>> MakeKafkaTransport(KafkaTransportOptions options);
 
 }  // namespace tidecast

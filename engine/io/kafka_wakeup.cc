@@ -17,7 +17,9 @@ KafkaWakeup::KafkaWakeup() : descriptor_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC))
 
 KafkaWakeup::~KafkaWakeup() { close(descriptor_); }
 
-void KafkaWakeup::Watch(rd_kafka_queue_t* queue) { rd_kafka_queue_io_event_enable(queue, descriptor_, &kOne, sizeof kOne); }
+void KafkaWakeup::Watch(rd_kafka_queue_t* queue) {
+  rd_kafka_queue_io_event_enable(queue, descriptor_, &kOne, sizeof kOne);
+}
 
 void KafkaWakeup::Forget(rd_kafka_queue_t* queue) { rd_kafka_queue_io_event_enable(queue, -1, nullptr, 0); }
 

@@ -38,7 +38,7 @@ void ActivityExchange::TellActive(uint16_t view, EventTime bucket_start, std::ve
   record.topic = topic_;
   record.partition = 0;
   record.key = fmt::format("a/{}/{}", view, bucket_start.us);
-  record.value = "1";
+  record.value = std::string(1, '1');
 }
 
 Result<bool> ActivityExchange::Read(ActivityTable& table) {
