@@ -24,6 +24,22 @@ KafkaOwner<rd_kafka_AdminOptions_t> AdminOptions(rd_kafka_t* client, rd_kafka_ad
   return options;
 }
 
+// A partition that was just made, or whose broker just came back: its metadata are there before its leader is.
+bool HasNoLeaderYet(rd_kafka_resp_err_t error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
+    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<KafkaAdmin>> KafkaAdmin::Open(
@@ -103,13 +119,21 @@ Result<KafkaBounds> KafkaAdmin::Bounds(const TopicPartition& source) {
         fmt::format("there is no such partition: {}[{}], the topic has {}", source.topic, source.partition, partitions),
         Domain::kExternal);
   }
-  KafkaBounds bounds;
-  const auto error = rd_kafka_query_watermark_offsets(client_.get(), source.topic.c_str(), source.partition,
-                                                      &bounds.begin, &bounds.end, request_ms());
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return KafkaStatus(error, fmt::format("the ends of {}[{}] cannot be asked for", source.topic, source.partition));
+  return QueryBounds(client_.get(), source);
+}
+
+Result<KafkaBounds> KafkaAdmin::QueryBounds(rd_kafka_t* client, const TopicPartition& source) const {
+  const auto end = std::chrono::steady_clock::now() + options_.request_timeout;
+  for (;;) {
+    KafkaBounds bounds;
+    const auto error = rd_kafka_query_watermark_offsets(client, source.topic.c_str(), source.partition, &bounds.begin,
+                                                        &bounds.end, request_ms());
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return bounds;
+    if (!HasNoLeaderYet(error) || std::chrono::steady_clock::now() > end) {
+      return KafkaStatus(error, fmt::format("the ends of {}[{}] cannot be asked for", source.topic, source.partition));
+    }
+    std::this_thread::sleep_for(kLookAgain);
   }
-  return bounds;
 }
 
 Status KafkaAdmin::CreateTopic(const TopicSpec& spec) {

@@ -35,6 +35,9 @@ class KafkaAdmin {
   /// The log's begin and its high watermark, aborted and open transactions included.
   Result<KafkaBounds> Bounds(const TopicPartition& source);
 
+  /// The same by another client: a read_committed one answers with the last stable offset as its end.
+  Result<KafkaBounds> QueryBounds(rd_kafka_t* client, const TopicPartition& source) const;
+
   /// Serves the client's callbacks.
   void Poll() { rd_kafka_poll(client_.get(), 0); }
   /// Asks the brokers for a sign of life, without waiting; TakeProbe tells whether one came.

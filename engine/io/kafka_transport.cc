@@ -102,13 +102,9 @@ void KafkaTransport::Leave() {
 
 Result<int64_t> KafkaTransport::EndOffset(const TopicPartition& source) {
   TC_RETURN_IF_ERROR(admin().Bounds(source).status());  // names what is not there
-  int64_t low = 0;
-  int64_t high = 0;
   // The producer asks as read_committed, which is librdkafka's default; so this works before a group was joined.
-  const auto error = rd_kafka_query_watermark_offsets(producer_->client(), source.topic.c_str(), source.partition, &low,
-                                                      &high, static_cast<int>(options_.request_timeout.count()));
-  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return high;
-  return KafkaStatus(error, fmt::format("the end of {}[{}] cannot be asked for", source.topic, source.partition));
+  TC_ASSIGN_OR_RETURN(const KafkaBounds bounds, admin().QueryBounds(producer_->client(), source));
+  return bounds.end;
 }
 
 Status KafkaTransport::SendOffsets(std::span<const Position> positions) {

@@ -91,8 +91,10 @@ class Copier {
         started_ = false;
         assigned_.clear();
         return 0;
-      case Kind::kTransaction: return OnEnd(event);
-      default: return 0;
+      case Kind::kTransaction:
+        return OnEnd(event);
+      default:
+        return 0;
     }
   }
 
@@ -116,7 +118,8 @@ class Copier {
         aborting_ = true;
         transport_->Abort();
         return 0;
-      case Outcome::kFenced: return Report(event.status);
+      case Outcome::kFenced:
+        return Report(event.status);
       default:
         std::fprintf(stderr, "copier: renew: %s\n", event.status.message().c_str());
         in_transaction_ = false;
@@ -127,7 +130,8 @@ class Copier {
 
   Status Renew() {
     Status status = transport_->RenewProducer();
-    for (int tries = 0; status.code() == Code::kUnavailable && tries < 10; ++tries) status = transport_->RenewProducer();
+    for (int tries = 0; status.code() == Code::kUnavailable && tries < 10; ++tries)
+      status = transport_->RenewProducer();
     return status;
   }
 
@@ -186,11 +190,17 @@ class Copier {
       }
       in_transaction_ = progressed_ = true;
       for (const InputRecord& record : batch_->records()) {
-        if (!Put({.topic = arguments_.output, .partition = at->first.partition, .key = std::string(record.key),
-                  .value = std::string(record.value)})) return;
+        if (!Put({.topic = arguments_.output,
+                  .partition = at->first.partition,
+                  .key = std::string(record.key),
+                  .value = std::string(record.value)}))
+          return;
       }
-      if (!Put({.topic = arguments_.changelog, .partition = at->first.partition, .key = at->first.topic,
-                .value = std::to_string(polled->next_offset)})) return;
+      if (!Put({.topic = arguments_.changelog,
+                .partition = at->first.partition,
+                .key = at->first.topic,
+                .value = std::to_string(polled->next_offset)}))
+        return;
       Reach("produced");
       at->second = polled->next_offset;
       Must(transport_->SendOffsets(std::vector<Position>{{at->first, at->second}}));
@@ -229,7 +239,8 @@ class Copier {
 
 int Main(int argc, char** argv) {
   if (argc < 8) return 64;
-  Arguments arguments{.brokers = argv[1], .group = argv[2], .instance = argv[3], .output = argv[5], .changelog = argv[6]};
+  Arguments arguments{
+      .brokers = argv[1], .group = argv[2], .instance = argv[3], .output = argv[5], .changelog = argv[6]};
   std::istringstream inputs(argv[4]);
   for (std::string input; std::getline(inputs, input, ',');) arguments.inputs.push_back(input);
   arguments.batch = std::stoul(argv[7]);
@@ -241,12 +252,14 @@ int Main(int argc, char** argv) {
   std::signal(SIGTERM, [](int) { stop_asked = 1; });
   KafkaTransportOptions options;
   options.properties = {{"bootstrap.servers", arguments.brokers}};
-  if (const char* session = std::getenv("TIDECAST_COPIER_SESSION_MS")) options.properties["session.timeout.ms"] = session;
+  if (const char* session = std::getenv("TIDECAST_COPIER_SESSION_MS"))
+    options.properties["session.timeout.ms"] = session;
   options.name_space = arguments.group;
   options.group = arguments.group;
   options.instance = arguments.instance;
   options.log = [](KafkaLogLevel level, std::string_view text) {
-    if (level >= KafkaLogLevel::kWarning) std::fprintf(stderr, "copier: [librdkafka] %.*s\n", static_cast<int>(text.size()), text.data());
+    if (level >= KafkaLogLevel::kWarning)
+      std::fprintf(stderr, "copier: [librdkafka] %.*s\n", static_cast<int>(text.size()), text.data());
   };
   auto transport = MakeKafkaTransport(std::move(options));
   if (!transport.ok()) return 78;

@@ -49,7 +49,8 @@ class KafkaProcessTest : public ::testing::Test {
     for (const std::string& topic : task_.inputs) {
       for (int32_t p = 0; p < kPartitions; ++p) {
         for (int i = fed_; i < fed_ + count; ++i) {
-          records.push_back({.topic = topic, .partition = p, .key = "k", .value = fmt::format("{}/{}/{:06}", topic, p, i)});
+          records.push_back(
+              {.topic = topic, .partition = p, .key = "k", .value = fmt::format("{}/{}/{:06}", topic, p, i)});
         }
       }
     }
@@ -91,8 +92,8 @@ class KafkaProcessTest : public ::testing::Test {
 
   /// Waits until all is copied; then each input partition must stand in its output partition, once and in order.
   void ExpectExactlyOnce() {
-    EXPECT_TRUE(Await([&] { return OutputCount() >= expected_total(); })) << "of " << expected_total() << " records only "
-                                                                           << OutputCount() << " were copied";
+    EXPECT_TRUE(Await([&] { return OutputCount() >= expected_total(); }))
+        << "of " << expected_total() << " records only " << OutputCount() << " were copied";
     std::map<std::string, std::vector<std::string>> by_source;
     for (const auto& [p, values] : Output()) {
       for (const std::string& value : values) by_source[value.substr(0, value.rfind('/'))].push_back(value);
@@ -131,7 +132,8 @@ TEST_F(KafkaProcessTest, AStaticMemberComesBackWithoutARebalanceOfTheOther) {
   std::vector<std::string> before;
   {
     CopierProcess killed(TaskOf("a"));
-    ASSERT_TRUE(Await([&] { return killed.Assigned().size() == kPartitions && other.Assigned().size() == kPartitions; }));
+    ASSERT_TRUE(
+        Await([&] { return killed.Assigned().size() == kPartitions && other.Assigned().size() == kPartitions; }));
     before = other.Lines();
     Feed(50);
     ASSERT_TRUE(Await([&] { return OutputCount() > 0; }));
@@ -148,7 +150,8 @@ TEST_F(KafkaProcessTest, TwoMembersShareThePartitionsAndOneTakesOver) {
   CopierProcess survivor(TaskOf("b"));
   {
     CopierProcess killed(TaskOf("a"));
-    ASSERT_TRUE(Await([&] { return killed.Assigned().size() == kPartitions && survivor.Assigned().size() == kPartitions; }));
+    ASSERT_TRUE(
+        Await([&] { return killed.Assigned().size() == kPartitions && survivor.Assigned().size() == kPartitions; }));
     // The same partitions of both inputs meet in one member.
     for (const CopierProcess* member : {&killed, &survivor}) {
       std::map<std::string, std::set<std::string>> numbers;

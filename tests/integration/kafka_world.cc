@@ -28,7 +28,8 @@ KafkaTransportOptions OptionsOf(const std::string& word, const std::string& memb
   options.instance = member;
   options.group = word + ".group";
   options.log = [](KafkaLogLevel level, std::string_view text) {
-    if (level >= KafkaLogLevel::kWarning) std::fprintf(stderr, "[librdkafka] %.*s\n", static_cast<int>(text.size()), text.data());
+    if (level >= KafkaLogLevel::kWarning)
+      std::fprintf(stderr, "[librdkafka] %.*s\n", static_cast<int>(text.size()), text.data());
   };
   return options;
 }
@@ -121,7 +122,8 @@ std::optional<int64_t> KafkaWorld::CommittedPosition(LogTransport&, const TopicP
   auto conf = MakeKafkaConf(options, KafkaRole::kObserver);
   TC_CHECK(conf.ok());
   rd_kafka_conf_set(conf->get(), "group.id", options.group.c_str(), nullptr, 0);
-  auto client = MakeKafkaClient(std::move(conf).value(), KafkaRole::kObserver, {std::make_shared<KafkaLog>(nullptr), {}, {}});
+  auto client =
+      MakeKafkaClient(std::move(conf).value(), KafkaRole::kObserver, {std::make_shared<KafkaLog>(nullptr), {}, {}});
   TC_CHECK(client.ok());
   const KafkaPartitionList list(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(list.get(), source.topic.c_str(), source.partition);

@@ -34,7 +34,8 @@ class KafkaWorld final : public contract::LogWorld {
   ~KafkaWorld() override;
 
   std::unique_ptr<LogTransport> MakeClient(const std::string& member) override;
-  std::unique_ptr<LogTransport> MakeClientWith(const std::string& member, const std::map<std::string, std::string>& properties,
+  std::unique_ptr<LogTransport> MakeClientWith(const std::string& member,
+                                               const std::map<std::string, std::string>& properties,
                                                const std::function<void(KafkaTransportOptions&)>& change = {});
   std::string TopicName(const std::string& base) override { return word_ + "." + base; }
   void Feed(LogTransport& client, const std::vector<OutputRecord>& records) override;

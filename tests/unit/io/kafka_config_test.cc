@@ -35,8 +35,8 @@ TEST(KafkaConfigTest, NeedsBrokers) {
 }
 
 TEST(KafkaConfigTest, RefusesWhatExactlyOnceStandsOn) {
-  for (const char* name : {"enable.auto.commit", "isolation.level", "transactional.id", "group.instance.id", "auto.offset.reset",
-                           "partition.assignment.strategy", "acks"}) {
+  for (const char* name : {"enable.auto.commit", "isolation.level", "transactional.id", "group.instance.id",
+                           "auto.offset.reset", "partition.assignment.strategy", "acks"}) {
     const Status refused = CheckKafkaOptions(OptionsWith({{name, "x"}}));
     EXPECT_EQ(refused.code(), Code::kConfig) << name;
     EXPECT_THAT(refused.message(), HasSubstr(name));
