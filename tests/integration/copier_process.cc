@@ -20,8 +20,9 @@ namespace tidecast::integration {
 CopierProcess::CopierProcess(const CopierTask& task) : output_path_(testing::TempDir() + "copier." + UniqueWord()) {
   std::string inputs;
   for (const std::string& input : task.inputs) inputs += (inputs.empty() ? "" : ",") + input;
-  std::vector<std::string> words = {TIDECAST_KAFKA_COPIER, BrokerAddress(), task.group,     task.instance,
-                                    inputs,                task.output,     task.changelog, std::to_string(task.batch)};
+  std::vector<std::string> words = {
+      TIDECAST_KAFKA_COPIER, BrokerAddress(),           task.group, task.instance, inputs, task.output,
+      task.changelog,        std::to_string(task.batch)};
   if (!task.die_at.empty()) words.push_back(task.die_at);
   std::vector<char*> raw;
   for (std::string& word : words) raw.push_back(word.data());

@@ -15,7 +15,7 @@ struct CopierTask {
   std::string output;
   std::string changelog;
   int batch = 20;
-  std::string die_at;       ///< "sent:3", empty: lives
+  std::string die_at;  ///< "sent:3", empty: lives
   int session_ms = 45'000;
 };
 
