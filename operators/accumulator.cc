@@ -20,8 +20,10 @@ Result<Accumulator> Accumulator::Make(const ViewOptions& view, const std::vector
   for (const FeatureOptions& feature : view.features) {
     const auto input = std::find(input_names.begin(), input_names.end(), feature.input);
     if (input == input_names.end()) {
-      return Status(Code::kConfig, fmt::format("a feature reads an input that is not there: view {}, feature {}, input {}", view.name,
-                                               feature.name, feature.input), Domain::kInput)
+      return Status(Code::kConfig,
+                    fmt::format("a feature reads an input that is not there: view {}, feature {}, input {}", view.name,
+                                feature.name, feature.input),
+                    Domain::kInput)
           .WithRemedy("name one of the inputs of the config");
     }
     Column column;
@@ -40,8 +42,11 @@ Result<Accumulator> Accumulator::Make(const ViewOptions& view, const std::vector
     layout.columns_.push_back(column);
     if (column.is_fact) {
       if (feature.aggregate == Aggregate::kLast) continue;
-      return Status(Code::kConfig, fmt::format("facts are read as of the bucket's end, so only `last` makes sense: view {}, feature {}",
-                                               view.name, feature.name), Domain::kInput)
+      return Status(
+                 Code::kConfig,
+                 fmt::format("facts are read as of the bucket's end, so only `last` makes sense: view {}, feature {}",
+                             view.name, feature.name),
+                 Domain::kInput)
           .WithRemedy("set aggregate: last");
     }
     layout.by_input_[column.input].push_back(index);
@@ -67,7 +72,8 @@ Result<Accumulator> Accumulator::Make(const ViewOptions& view, const std::vector
     }
   }
   if (layout.columns_.empty()) {
-    return Status(Code::kConfig, fmt::format("a view has no features: {}", view.name), Domain::kInput).WithRemedy("give it at least its target");
+    return Status(Code::kConfig, fmt::format("a view has no features: {}", view.name), Domain::kInput)
+        .WithRemedy("give it at least its target");
   }
   layout.slots_ = layout.zero_row_.size();
   return layout;
@@ -78,11 +84,14 @@ bool Accumulator::WouldOverflow(const Event& event, const int64_t* row) const {
     const Column& c = columns_[f];
     if (c.aggregate == Aggregate::kCount || c.aggregate == Aggregate::kDistinct || !event.Has(c.field)) continue;
     int64_t value = event.Number(c.field).micros;
-    if (value == kNone) [[unlikely]] return true;
-    if (row == nullptr || (c.aggregate != Aggregate::kSum && c.aggregate != Aggregate::kMean) || !Passes(c, event)) continue;
+    if (value == kNone) [[unlikely]]
+      return true;
+    if (row == nullptr || (c.aggregate != Aggregate::kSum && c.aggregate != Aggregate::kMean) || !Passes(c, event))
+      continue;
     if (c.absolute && value < 0) value = -value;
     int64_t sum = 0;
-    if (__builtin_add_overflow(row[c.slot], value, &sum)) [[unlikely]] return true;
+    if (__builtin_add_overflow(row[c.slot], value, &sum)) [[unlikely]]
+      return true;
   }
   return false;
 }
@@ -93,10 +102,14 @@ uint64_t Accumulator::DistinctHash(const Column& c, const Event& e) {
     return text.empty() ? 0 : Hash64(text);
   };
   switch (c.distinct) {
-    case DistinctOf::kCustomer: return e.customer;
-    case DistinctOf::kSession: return e.session;
-    case DistinctOf::kCategory: return of_text(TextField::kCategory);
-    case DistinctOf::kCountry: return of_text(TextField::kCountry);
+    case DistinctOf::kCustomer:
+      return e.customer;
+    case DistinctOf::kSession:
+      return e.session;
+    case DistinctOf::kCategory:
+      return of_text(TextField::kCategory);
+    case DistinctOf::kCountry:
+      return of_text(TextField::kCountry);
   }
   return 0;
 }

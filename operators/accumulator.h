@@ -67,7 +67,8 @@ class Accumulator {
   double ValueOf(size_t feature, const int64_t* row, const Sketches& sketches) const {
     const Column& c = columns_[feature];
     int64_t distinct = 0;
-    if (c.aggregate == Aggregate::kDistinct && row[c.slot] != 0) distinct = sketches[static_cast<size_t>(row[c.slot] - 1)].sketch.Count();
+    if (c.aggregate == Aggregate::kDistinct && row[c.slot] != 0)
+      distinct = sketches[static_cast<size_t>(row[c.slot] - 1)].sketch.Count();
     return Value(feature, row, distinct);
   }
 
@@ -88,7 +89,7 @@ class Accumulator {
   static uint64_t DistinctHash(const Column& c, const Event& e);
 
   std::vector<Column> columns_;
-  std::vector<std::vector<uint16_t>> by_input_;   ///< features fed by an input
+  std::vector<std::vector<uint16_t>> by_input_;  ///< features fed by an input
   std::vector<int64_t> zero_row_;
   std::vector<bool> is_sketch_;
   size_t slots_ = 1;
@@ -160,7 +161,8 @@ inline int64_t SaturatingAdd(int64_t a, int64_t b) {
 }
 
 template <typename Sketches>
-void Accumulator::Merge(const int64_t* from, const Sketches& from_sketches, int64_t* into, Sketches& into_sketches) const {
+void Accumulator::Merge(const int64_t* from, const Sketches& from_sketches, int64_t* into,
+                        Sketches& into_sketches) const {
   into[0] += from[0];
   for (size_t f = 0; f < columns_.size(); ++f) {
     const Column& c = columns_[f];
@@ -209,13 +211,19 @@ double Accumulator::Value(size_t feature, const Slot* row, int64_t distinct) con
   if (c.is_fact) return kNaN;
   const Slot* slot = row + c.slot;
   switch (c.aggregate) {
-    case Aggregate::kCount: return static_cast<double>(slot[0]);
-    case Aggregate::kSum: return static_cast<double>(slot[0]) / Decimal::kOne;
-    case Aggregate::kMean: return slot[1] == 0 ? kNaN : static_cast<double>(slot[0]) / (static_cast<double>(slot[1]) * Decimal::kOne);
+    case Aggregate::kCount:
+      return static_cast<double>(slot[0]);
+    case Aggregate::kSum:
+      return static_cast<double>(slot[0]) / Decimal::kOne;
+    case Aggregate::kMean:
+      return slot[1] == 0 ? kNaN : static_cast<double>(slot[0]) / (static_cast<double>(slot[1]) * Decimal::kOne);
     case Aggregate::kMax:
-    case Aggregate::kMin: return slot[0] == kNone ? kNaN : static_cast<double>(slot[0]) / Decimal::kOne;
-    case Aggregate::kLast: return slot[1] == kNone ? kNaN : static_cast<double>(slot[0]) / Decimal::kOne;
-    case Aggregate::kDistinct: return static_cast<double>(distinct);
+    case Aggregate::kMin:
+      return slot[0] == kNone ? kNaN : static_cast<double>(slot[0]) / Decimal::kOne;
+    case Aggregate::kLast:
+      return slot[1] == kNone ? kNaN : static_cast<double>(slot[0]) / Decimal::kOne;
+    case Aggregate::kDistinct:
+      return static_cast<double>(distinct);
   }
   return kNaN;
 }

@@ -58,29 +58,34 @@ class ZonedCalendar final : public BucketCalendar {
                          "use a name of the IANA database such as Europe/London or UTC; the package tzdata brings it");
     }
     if (options.count < 1) {
-      return ConfigError(fmt::format("a bucket must be at least one unit long: count {}", options.count), "set count to 1 or more");
+      return ConfigError(fmt::format("a bucket must be at least one unit long: count {}", options.count),
+                         "set count to 1 or more");
     }
     if (calendar->length_s_ > kDaySeconds) {
-      return ConfigError(fmt::format("buckets counted in seconds, minutes or hours must fit into a day: {} s", calendar->length_s_),
-                         "use the unit day for longer buckets");
+      return ConfigError(
+          fmt::format("buckets counted in seconds, minutes or hours must fit into a day: {} s", calendar->length_s_),
+          "use the unit day for longer buckets");
     }
     for (const int day : options.weekdays) {
       if (day < 1 || day > 7) return ConfigError(fmt::format("no such weekday: {}", day), "1 is Monday, 7 is Sunday");
       calendar->open_weekday_[static_cast<size_t>(day - 1)] = true;
     }
     if (options.open == OpenRule::kWeekdays) {
-      if (options.weekdays.empty()) return ConfigError("the calendar has no open weekday", "name at least one, 1 is Monday");
+      if (options.weekdays.empty())
+        return ConfigError("the calendar has no open weekday", "name at least one, 1 is Monday");
     } else {
       calendar->open_weekday_.fill(true);
     }
     for (const std::string& text : options.holidays) {
       date::local_days day;
-      if (!ParseDate(text, &day)) return ConfigError(fmt::format("a holiday is not a date: {}", text), "write it as YYYY-MM-DD");
+      if (!ParseDate(text, &day))
+        return ConfigError(fmt::format("a holiday is not a date: {}", text), "write it as YYYY-MM-DD");
       calendar->holidays_.insert(day.time_since_epoch().count());
     }
     if (options.open_minute < 0 || options.close_minute > 24 * 60 || options.open_minute >= options.close_minute) {
-      return ConfigError(fmt::format("business hours make no sense: minute {} to {}", options.open_minute, options.close_minute),
-                         "open before you close, both within the day");
+      return ConfigError(
+          fmt::format("business hours make no sense: minute {} to {}", options.open_minute, options.close_minute),
+          "open before you close, both within the day");
     }
     calendar->ArrangeSeasons();
     return std::unique_ptr<BucketCalendar>(std::move(calendar));
@@ -106,14 +111,16 @@ class ZonedCalendar final : public BucketCalendar {
   bool IsHoliday(EventTime start) const override { return UpToADay() && holidays_.contains(LocalDay(start)); }
   int Weekday(EventTime start) const override { return WeekdayOf(LocalDay(start)); }
   int32_t LocalDay(EventTime start) const override {
-    return static_cast<int32_t>(FloorDivide(zone_->to_local(ToSys(start)).time_since_epoch().count(), kDaySeconds * kSecondUs));
+    return static_cast<int32_t>(
+        FloorDivide(zone_->to_local(ToSys(start)).time_since_epoch().count(), kDaySeconds * kSecondUs));
   }
 
   std::string Label(EventTime start) const override {
     const date::sys_info info = zone_->get_info(ToSys(start));
     const int64_t local = FloorDivide(start.us, kSecondUs) + info.offset.count();
     const date::year_month_day day{date::local_days{date::days{FloorDivide(local, kDaySeconds)}}};
-    const std::string text = fmt::format("{:04}-{:02}-{:02}", int{day.year()}, unsigned{day.month()}, unsigned{day.day()});
+    const std::string text =
+        fmt::format("{:04}-{:02}-{:02}", int{day.year()}, unsigned{day.month()}, unsigned{day.day()});
     if (length_s_ == 0) return text;
     const int64_t second = local - FloorDivide(local, kDaySeconds) * kDaySeconds;
     const int64_t offset = std::abs(info.offset.count()) / 60;
@@ -152,7 +159,8 @@ class ZonedCalendar final : public BucketCalendar {
       step.features.push_back(holidays_.contains(day - 1) ? 1.F : 0.F);
       step.features.push_back(holidays_.contains(day + 1) ? 1.F : 0.F);
     }
-    if (options_.unit != BucketUnit::kMonth) step.features.push_back(static_cast<float>((unsigned{ymd.day()} - 1) / 31.0));
+    if (options_.unit != BucketUnit::kMonth)
+      step.features.push_back(static_cast<float>((unsigned{ymd.day()} - 1) / 31.0));
     cyclic(day_of_year / 365.25);
     TC_CHECK_EQ(step.features.size(), FeatureCount());
     return step;
@@ -199,7 +207,8 @@ class ZonedCalendar final : public BucketCalendar {
       case BucketUnit::kMonth: {
         const int64_t month = group * options_.count;
         const date::year_month_day ymd{date::year{static_cast<int>(1970 + FloorDivide(month, 12))},
-                                       date::month{static_cast<unsigned>(month - FloorDivide(month, 12) * 12 + 1)}, date::day{1}};
+                                       date::month{static_cast<unsigned>(month - FloorDivide(month, 12) * 12 + 1)},
+                                       date::day{1}};
         return date::local_days{ymd}.time_since_epoch().count();
       }
       case BucketUnit::kDay:
@@ -247,7 +256,9 @@ class ZonedCalendar final : public BucketCalendar {
 
   void ArrangeSeasons() {
     constexpr int64_t kSteps = 10'080;  // a longer season costs more memory a series than it tells
-    const auto add = [this](int64_t length) { season_lengths_.push_back(static_cast<int>(std::max<int64_t>(length, 1))); };
+    const auto add = [this](int64_t length) {
+      season_lengths_.push_back(static_cast<int>(std::max<int64_t>(length, 1)));
+    };
     if (options_.unit == BucketUnit::kMonth) return add(12 / options_.count);
     if (options_.unit == BucketUnit::kWeek) return add(52 / options_.count);
     if (length_s_ == 0) return add(options_.count == 1 ? OpenWeekdays() : std::max(2, 364 / options_.count));
@@ -266,10 +277,14 @@ class ZonedCalendar final : public BucketCalendar {
   enum class Season : uint8_t { kMinute, kHour, kDay, kWeek };
   int64_t LengthOf(Season season) const {
     switch (season) {
-      case Season::kMinute: return 60 % length_s_ == 0 ? 60 / length_s_ : 0;
-      case Season::kHour: return 3600 % length_s_ == 0 ? 3600 / length_s_ : 0;
-      case Season::kDay: return SlotsADay();
-      case Season::kWeek: return SlotsADay() * OpenWeekdays();
+      case Season::kMinute:
+        return 60 % length_s_ == 0 ? 60 / length_s_ : 0;
+      case Season::kHour:
+        return 3600 % length_s_ == 0 ? 3600 / length_s_ : 0;
+      case Season::kDay:
+        return SlotsADay();
+      case Season::kWeek:
+        return SlotsADay() * OpenWeekdays();
     }
     return 0;
   }
@@ -280,7 +295,8 @@ class ZonedCalendar final : public BucketCalendar {
       const int length = season_lengths_[out->size()];
       out->push_back(static_cast<int32_t>(std::clamp<int64_t>(phase, 0, length - 1)));
     };
-    if (options_.unit == BucketUnit::kMonth) return add((unsigned{ymd.month()} - 1) / static_cast<unsigned>(options_.count));
+    if (options_.unit == BucketUnit::kMonth)
+      return add((unsigned{ymd.month()} - 1) / static_cast<unsigned>(options_.count));
     if (options_.unit == BucketUnit::kWeek) return add(day_of_year / 7 / options_.count);
     if (length_s_ == 0) {
       if (options_.count == 1) return add(WeekdayRank(weekday));
@@ -297,16 +313,18 @@ class ZonedCalendar final : public BucketCalendar {
   }
 
   CalendarOptions options_;
-  int64_t length_s_ = 0;              ///< below a day; 0: days and longer
+  int64_t length_s_ = 0;  ///< below a day; 0: days and longer
   const date::time_zone* zone_ = nullptr;
   std::array<bool, 7> open_weekday_{};
-  std::set<int64_t> holidays_;        ///< days since 1970-01-01
+  std::set<int64_t> holidays_;  ///< days since 1970-01-01
   std::vector<Season> seasons_;
   std::vector<int> season_lengths_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<BucketCalendar>> BucketCalendar::Make(const CalendarOptions& options) { return ZonedCalendar::Make(options); }
+Result<std::unique_ptr<BucketCalendar>> BucketCalendar::Make(const CalendarOptions& options) {
+  return ZonedCalendar::Make(options);
+}
 
 }  // namespace tidecast

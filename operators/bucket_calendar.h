@@ -13,10 +13,11 @@
 
 namespace tidecast {
 
-/// Buckets on a time zone's calendar: days of 23, 24 or 25 hours, weeks from Monday, months; open days and business hours.
+/// Buckets on a time zone's calendar: days of 23, 24 or 25 hours, weeks from Monday, months; open days and business
+/// hours.
 ///   Up to an hour long: elapsed time since local midnight, so that each hour of a 25-hour day has its own bucket.
-///   Longer than an hour, below a day: by the local clock (6 h: 00, 06, 12, 18), 5 or 7 hours long where the clock moves.
-///   Several days, weeks, months: counted from 1970 in local dates.
+///   Longer than an hour, below a day: by the local clock (6 h: 00, 06, 12, 18), 5 or 7 hours long where the clock
+///   moves. Several days, weeks, months: counted from 1970 in local dates.
 /// Thread: immutable.
 class BucketCalendar {
  public:
@@ -41,11 +42,12 @@ class BucketCalendar {
   virtual int32_t LocalDay(EventTime start) const = 0;
   /// `ds` as it is published: 2011-03-27 for days and longer, 2011-03-27T14:00:00+01:00 below a day.
   virtual std::string Label(EventTime start) const = 0;
-  /// Lengths of the seasons of open buckets (SEMANTICS.md 8), e.g. {6} for an explicit week of six days. Learned days: {7},
-  /// since which days are open turns out later; the phase is then the weekday, and closed days are phases never met.
+  /// Lengths of the seasons of open buckets (SEMANTICS.md 8), e.g. {6} for an explicit week of six days. Learned days:
+  /// {7}, since which days are open turns out later; the phase is then the weekday, and closed days are phases never
+  /// met.
   virtual std::vector<int> SeasonLengths() const = 0;
-  /// Season phases and features of a bucket: [time of day sin, cos] below a day, [weekday sin, cos, holiday the day before,
-  /// the day after] up to a day, [position in the month] below a month, [time of year sin, cos].
+  /// Season phases and features of a bucket: [time of day sin, cos] below a day, [weekday sin, cos, holiday the day
+  /// before, the day after] up to a day, [position in the month] below a month, [time of year sin, cos].
   virtual CalendarStep StepAt(EventTime start, int64_t index) const = 0;
   virtual size_t FeatureCount() const = 0;
 
@@ -53,10 +55,10 @@ class BucketCalendar {
   static Result<std::unique_ptr<BucketCalendar>> Make(const CalendarOptions& options);
 };
 
-/// What a view's model knows of open buckets: numbers them, learns the open weekdays, looks ahead. State of the model stage.
-/// A weekday counts as open when it was open in at least half of the last 8 weeks (all open in the first two); should
-/// every weekday fall below that, all count as open. Holidays are closed ahead under every rule.
-/// Thread: confined. REQUIRES: the calendar outlives it.
+/// What a view's model knows of open buckets: numbers them, learns the open weekdays, looks ahead. State of the model
+/// stage. A weekday counts as open when it was open in at least half of the last 8 weeks (all open in the first two);
+/// should every weekday fall below that, all count as open. Holidays are closed ahead under every rule. Thread:
+/// confined. REQUIRES: the calendar outlives it.
 class OpenBuckets {
  public:
   virtual ~OpenBuckets() = default;

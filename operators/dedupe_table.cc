@@ -71,7 +71,8 @@ void DedupeTable::Clear() {
 }
 
 size_t DedupeTable::memory_bytes() const {
-  return times_.bucket_count() * 18 + times_.size() * sizeof(Entry) + (added_.capacity() + expired_.capacity()) * sizeof(Entry);
+  return times_.bucket_count() * 18 + times_.size() * sizeof(Entry) +
+         (added_.capacity() + expired_.capacity()) * sizeof(Entry);
 }
 
 }  // namespace tidecast

@@ -12,9 +12,9 @@
 
 namespace tidecast {
 
-/// Ids of events seen on one input, each remembered for `keep` of event time. Whether an id is still known is judged by the
-/// event's own watermark, so that the answer is a function of the log alone; when the memory is freed does not matter.
-/// Thread: confined.
+/// Ids of events seen on one input, each remembered for `keep` of event time. Whether an id is still known is judged by
+/// the event's own watermark, so that the answer is a function of the log alone; when the memory is freed does not
+/// matter. Thread: confined.
 class DedupeTable {
  public:
   DedupeTable(uint16_t input, Duration keep) : input_(input), keep_(keep) {}
@@ -43,8 +43,8 @@ class DedupeTable {
   uint16_t input_;
   Duration keep_;
   boost::unordered_flat_map<uint64_t, EventTime> times_;
-  std::map<int64_t, std::vector<Entry>> slots_;   ///< by 1/16 of `keep`, oldest first
-  std::vector<Entry> added_;                      ///< since the last Save
+  std::map<int64_t, std::vector<Entry>> slots_;  ///< by 1/16 of `keep`, oldest first
+  std::vector<Entry> added_;                     ///< since the last Save
   std::vector<Entry> expired_;
 };
 

@@ -141,12 +141,14 @@ void DistinctSketch::Encode(ByteWriter& out) const {
 
 Status DistinctSketch::Decode(ByteReader& in) {
   if (const uint8_t version = in.U8(); version != kVersion) {
-    return Status(Code::kVersion, fmt::format("a distinct count has format {}, this build reads {}", version, kVersion));
+    return Status(Code::kVersion,
+                  fmt::format("a distinct count has format {}, this build reads {}", version, kVersion));
   }
   DistinctSketch read;
   if (in.Bool()) {
     const size_t count = in.Count(sizeof(uint64_t));
-    if (count > kExactMax) return Status(Code::kCorruption, fmt::format("a distinct count holds too many values: {}", count));
+    if (count > kExactMax)
+      return Status(Code::kCorruption, fmt::format("a distinct count holds too many values: {}", count));
     for (size_t i = 0; i < count; ++i) {
       if (const uint64_t hash = in.U64(); hash != 0) read.Insert(hash);
     }
@@ -154,7 +156,8 @@ Status DistinctSketch::Decode(ByteReader& in) {
     read.registers_.resize(kRegisters);
     in.Array<uint8_t>(read.registers_);
     for (const uint8_t rank : read.registers_) {
-      if (rank > kRanks) return Status(Code::kCorruption, fmt::format("a distinct count has a register out of range: {}", rank));
+      if (rank > kRanks)
+        return Status(Code::kCorruption, fmt::format("a distinct count has a register out of range: {}", rank));
     }
   }
   if (!in.ok()) return Status(Code::kCorruption, "a distinct count is cut short");

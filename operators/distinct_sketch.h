@@ -10,10 +10,10 @@
 
 namespace tidecast {
 
-/// Counts distinct 64-bit hashes: exactly up to kExactMax, then as a HyperLogLog of 4,096 registers, which `exact()` tells.
-/// The standard error is then 1.04 / sqrt(4096) = 1.6 %. The result does not depend on the order of what was added.
-/// Thread: confined.
-/// Source: Flajolet et al. 2007; estimator of Ertl 2017 (New cardinality estimation algorithms for HyperLogLog sketches, alg. 6).
+/// Counts distinct 64-bit hashes: exactly up to kExactMax, then as a HyperLogLog of 4,096 registers, which `exact()`
+/// tells. The standard error is then 1.04 / sqrt(4096) = 1.6 %. The result does not depend on the order of what was
+/// added. Thread: confined. Source: Flajolet et al. 2007; estimator of Ertl 2017 (New cardinality estimation algorithms
+/// for HyperLogLog sketches, alg. 6).
 class DistinctSketch {
  public:
   static constexpr size_t kExactMax = 4096;
@@ -40,7 +40,7 @@ class DistinctSketch {
   bool AddToRegisters(uint64_t hash);
   void ToRegisters();
 
-  std::vector<uint64_t> table_;      ///< open addressing, 0 = free; a power of two
+  std::vector<uint64_t> table_;  ///< open addressing, 0 = free; a power of two
   size_t size_ = 0;
   std::vector<uint8_t> registers_;
 };

@@ -23,7 +23,8 @@ std::optional<Decimal> FactTable::Fact::Number(NumberField field) const {
 
 // The hash of the content at the end keeps apart facts that agree in everything else that orders them.
 std::string FactTable::Key(uint64_t slot, const Fact& fact) {
-  uint64_t content = Hash64({reinterpret_cast<const char*>(fact.numbers.data()), fact.numbers.size() * sizeof(int64_t)}, fact.has);
+  uint64_t content =
+      Hash64({reinterpret_cast<const char*>(fact.numbers.data()), fact.numbers.size() * sizeof(int64_t)}, fact.has);
   content = Mix64(content ^ static_cast<uint64_t>(fact.valid_to.us));
   return KeyWriter()
       .U8(static_cast<uint8_t>(WindowTable::kFact))
@@ -51,13 +52,15 @@ void FactTable::Add(uint32_t id, const Event& event) {
   kinds_[event.input] = event.kind;
   const uint64_t slot = SlotOf(id, event.input);
   std::vector<Fact>& facts = facts_[slot];
-  const auto at = std::lower_bound(facts.begin(), facts.end(), fact, [](const Fact& a, const Fact& b) { return a.Order() < b.Order(); });
+  const auto at = std::lower_bound(facts.begin(), facts.end(), fact,
+                                   [](const Fact& a, const Fact& b) { return a.Order() < b.Order(); });
   if (at != facts.end() && at->Order() == fact.Order()) return;
   facts.insert(at, std::move(fact));
   dirty_.push_back(slot);
 }
 
-const FactTable::Fact* FactTable::InForce(const std::vector<Fact>& facts, NumberField field, EventTime as_of, EventTime at) const {
+const FactTable::Fact* FactTable::InForce(const std::vector<Fact>& facts, NumberField field, EventTime as_of,
+                                          EventTime at) const {
   const Fact* best = nullptr;
   for (const Fact& fact : facts) {
     if (fact.valid_from > at) break;
@@ -70,7 +73,8 @@ const FactTable::Fact* FactTable::InForce(const std::vector<Fact>& facts, Number
   return best;
 }
 
-std::optional<Decimal> FactTable::ValueAt(uint32_t id, uint16_t input, NumberField field, EventTime as_of, EventTime at) const {
+std::optional<Decimal> FactTable::ValueAt(uint32_t id, uint16_t input, NumberField field, EventTime as_of,
+                                          EventTime at) const {
   const auto facts = facts_.find(SlotOf(id, input));
   if (facts == facts_.end()) return std::nullopt;
   const Fact* fact = InForce(facts->second, field, as_of, at);
@@ -123,13 +127,16 @@ void FactTable::Expire(EventTime watermark) {
   if (before == expired_to_) return;
   expired_to_ = before;
   for (auto& [slot, facts] : facts_) {
-    // The newest fact of each field stays however old it is: it is still the one in force.
-    std::set<std::pair<uint64_t, unsigned>> newer;
+    // What was in force at `before` stays however old it is: the newest fact of each field by then.
+    std::set<unsigned> newer;
     for (auto fact = facts.rbegin(); fact != facts.rend(); ++fact) {
       bool needed = fact->valid_from > before || fact->announced > before;
-      for (unsigned f = 0; f < kNumberFields; ++f) {
-        if (((fact->has >> f) & 1U) == 0) continue;
-        if (newer.emplace(fact->name, f).second) needed = needed || fact->valid_to > before;
+      if (fact->kind == InputKind::kPromotions) {
+        needed = needed || fact->valid_to > before;
+      } else if (!needed) {
+        for (unsigned f = 0; f < kNumberFields; ++f) {
+          if (((fact->has >> f) & 1U) != 0 && newer.insert(f).second) needed = needed || fact->valid_to > before;
+        }
       }
       if (needed) continue;
       if (fact->stored) deleted_.push_back(Key(slot, *fact));
@@ -153,7 +160,11 @@ void FactTable::Save(DeltaSink& out) {
     for (Fact& fact : facts->second) {
       if (!fact.dirty) continue;
       value.Clear();
-      value.U8(kVersion).U8(static_cast<uint8_t>(fact.kind)).Time(fact.valid_to).U16(fact.has).Varint(fact.numbers.size());
+      value.U8(kVersion)
+          .U8(static_cast<uint8_t>(fact.kind))
+          .Time(fact.valid_to)
+          .U16(fact.has)
+          .Varint(fact.numbers.size());
       for (const int64_t number : fact.numbers) value.SignedVarint(number);
       out.Put(Family::kPanes, Key(slot, fact), value.view());
       fact.dirty = false;
@@ -183,12 +194,14 @@ Status FactTable::Load(std::string_view key, std::string_view bytes) {
   TC_RETURN_IF_ERROR(at.Finish("fact's key"));
   TC_RETURN_IF_ERROR(value.Finish("fact"));
   if (fact.numbers.size() != static_cast<size_t>(std::popcount(fact.has))) {
-    return Status(Code::kCorruption, fmt::format("a fact has {} numbers for the fields {:#x}", fact.numbers.size(), fact.has));
+    return Status(Code::kCorruption,
+                  fmt::format("a fact has {} numbers for the fields {:#x}", fact.numbers.size(), fact.has));
   }
   fact.stored = true;
   kinds_[static_cast<uint16_t>(slot & 0xffff)] = fact.kind;
   std::vector<Fact>& facts = facts_[slot];
-  const auto place = std::upper_bound(facts.begin(), facts.end(), fact, [](const Fact& a, const Fact& b) { return a.Order() < b.Order(); });
+  const auto place = std::upper_bound(facts.begin(), facts.end(), fact,
+                                      [](const Fact& a, const Fact& b) { return a.Order() < b.Order(); });
   facts.insert(place, std::move(fact));
   return Status::Ok();
 }
@@ -203,7 +216,8 @@ void FactTable::Clear() {
 
 size_t FactTable::memory_bytes() const {
   size_t bytes = facts_.size() * 64;
-  for (const auto& [slot, facts] : facts_) bytes += facts.capacity() * sizeof(Fact) + facts.size() * 2 * sizeof(int64_t);
+  for (const auto& [slot, facts] : facts_)
+    bytes += facts.capacity() * sizeof(Fact) + facts.size() * 2 * sizeof(int64_t);
   return bytes;
 }
 

@@ -15,11 +15,10 @@
 
 namespace tidecast {
 
-/// Facts of series (catalog, promotions, inventory), kept by the time they were announced at and the time they hold from,
-/// and read as of a moment: only what had been announced by then counts, so that a backlog sees no future price or stock.
-/// A newer fact of the same input, series and (for promotions) promotion name replaces the older one from its valid-from on;
-/// at equal times the larger value, so that the order of arrival does not matter.
-/// Thread: confined.
+/// Facts of series (catalog, promotions, inventory), kept by the time they were announced at and the time they hold
+/// from, and read as of a moment: only what had been announced by then counts, so that a backlog sees no future price
+/// or stock. A newer fact of the same input, series and (for promotions) promotion name replaces the older one from its
+/// valid-from on; at equal times the larger value, so that the order of arrival does not matter. Thread: confined.
 class FactTable {
  public:
   /// How long what is superseded stays: prices are compared with those of 60 days before.
@@ -52,7 +51,7 @@ class FactTable {
     EventTime announced;
     EventTime valid_from;
     EventTime valid_to;
-    uint64_t name = 0;        ///< promotions: hash of the promotion's name
+    uint64_t name = 0;  ///< promotions: hash of the promotion's name
     InputKind kind = InputKind::kCatalog;
     uint16_t has = 0;
     std::vector<int64_t> numbers;  ///< those of `has`, in order
@@ -66,9 +65,9 @@ class FactTable {
   const Fact* InForce(const std::vector<Fact>& facts, NumberField field, EventTime as_of, EventTime at) const;
 
   size_t inputs_;
-  std::unordered_map<uint64_t, std::vector<Fact>> facts_;   ///< by (id, input)
-  std::map<uint16_t, InputKind> kinds_;                     ///< inputs that brought facts
-  std::vector<uint64_t> dirty_;                             ///< slots with dirty facts
+  std::unordered_map<uint64_t, std::vector<Fact>> facts_;  ///< by (id, input)
+  std::map<uint16_t, InputKind> kinds_;                    ///< inputs that brought facts
+  std::vector<uint64_t> dirty_;                            ///< slots with dirty facts
   std::vector<std::string> deleted_;
   EventTime expired_to_;
 };

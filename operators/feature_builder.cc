@@ -23,9 +23,9 @@ std::string SeriesPrefix(std::string_view series) {
 std::string RowKey(std::string_view series, int64_t step) { return KeyWriter(SeriesPrefix(series)).I64(step).Take(); }
 
 struct Ring {
-  std::vector<float> rows;                   ///< [time_steps, feature]; step s stands at s modulo time_steps
+  std::vector<float> rows;  ///< [time_steps, feature]; step s stands at s modulo time_steps
   int64_t last_step = std::numeric_limits<int64_t>::min();
-  int64_t first_step = 0;                    ///< of this ring: older rows may be in the store alone
+  int64_t first_step = 0;  ///< of this ring: older rows may be in the store alone
   Epoch saved_in = 0;
 
   bool Whole(size_t time_steps) const { return last_step - first_step + 1 >= static_cast<int64_t>(time_steps); }
@@ -63,7 +63,8 @@ void FeatureBuilder::OnRow(std::string_view series, int64_t step, std::span<cons
   const std::string name(series);
   Ring& ring = impl.rings[name];
   if (ring.rows.empty()) ring.rows.assign(impl.time_steps * impl.features, kNaN);
-  if (ring.last_step != std::numeric_limits<int64_t>::min() && step <= ring.last_step - steps) return;  // no tensor reaches back to it
+  if (ring.last_step != std::numeric_limits<int64_t>::min() && step <= ring.last_step - steps)
+    return;  // no tensor reaches back to it
   if (step > ring.last_step) {
     const bool first = ring.last_step == std::numeric_limits<int64_t>::min();
     // Steps in between have no row: what stood in their places is over.
@@ -79,8 +80,8 @@ void FeatureBuilder::OnRow(std::string_view series, int64_t step, std::span<cons
   impl.dirty[{name, step}] = true;
 }
 
-FeatureTensor FeatureBuilder::Tensor(std::span<const std::string_view> series, int64_t last_step, const StateReader& store,
-                                     std::vector<float>& memory) const {
+FeatureTensor FeatureBuilder::Tensor(std::span<const std::string_view> series, int64_t last_step,
+                                     const StateReader& store, std::vector<float>& memory) const {
   const Impl& impl = *impl_;
   const auto steps = static_cast<int64_t>(impl.time_steps);
   memory.assign(series.size() * impl.time_steps * impl.features, kNaN);
@@ -90,25 +91,29 @@ FeatureTensor FeatureBuilder::Tensor(std::span<const std::string_view> series, i
     const auto at = impl.rings.find(std::string(series[s]));
     if (at == impl.rings.end() || !at->second.Whole(impl.time_steps)) {
       const std::string prefix = SeriesPrefix(series[s]);
-      const Status status = store.Scan(Family::kPanes, prefix, RowKey(series[s], first_step), [&](std::string_view key, std::string_view value) {
-        KeyReader key_reader(key.substr(prefix.size()));
-        const int64_t step = key_reader.I64();
-        if (step > last_step) return false;
-        ByteReader bytes(value);
-        const bool good = bytes.U8() == kVersion && bytes.left() == impl.features * sizeof(float);
-        if (good && step >= first_step) bytes.Array<float>({out + static_cast<size_t>(step - first_step) * impl.features, impl.features});
-        return true;
-      });
+      const Status status = store.Scan(
+          Family::kPanes, prefix, RowKey(series[s], first_step), [&](std::string_view key, std::string_view value) {
+            KeyReader key_reader(key.substr(prefix.size()));
+            const int64_t step = key_reader.I64();
+            if (step > last_step) return false;
+            ByteReader bytes(value);
+            const bool good = bytes.U8() == kVersion && bytes.left() == impl.features * sizeof(float);
+            if (good && step >= first_step)
+              bytes.Array<float>({out + static_cast<size_t>(step - first_step) * impl.features, impl.features});
+            return true;
+          });
       // A row that cannot be read is a row that is not there: NaN is masked by all that use the tensor.
       status.IgnoreWithReason("missing feature rows are NaN");
     }
     if (at == impl.rings.end() || at->second.last_step == std::numeric_limits<int64_t>::min()) continue;
     const Ring& ring = at->second;
-    for (int64_t step = std::max(first_step, ring.last_step - steps + 1); step <= std::min(last_step, ring.last_step); ++step) {
+    for (int64_t step = std::max(first_step, ring.last_step - steps + 1); step <= std::min(last_step, ring.last_step);
+         ++step) {
       const float* row = impl.Row(ring, step);
       // Rows in memory are newer than stored ones; what memory does not have may still be in the store.
       const bool known = std::any_of(row, row + impl.features, [](float v) { return v == v; });
-      if (known || ring.Whole(impl.time_steps)) std::copy_n(row, impl.features, out + static_cast<size_t>(step - first_step) * impl.features);
+      if (known || ring.Whole(impl.time_steps))
+        std::copy_n(row, impl.features, out + static_cast<size_t>(step - first_step) * impl.features);
     }
   }
   return {memory, series.size(), impl.time_steps, impl.features};
@@ -148,6 +153,8 @@ Status FeatureBuilder::Reload(const StateReader&) {
   return Status::Ok();
 }
 
-size_t FeatureBuilder::memory_bytes() const { return impl_->rings.size() * impl_->RingBytes() + impl_->dirty.size() * 96; }
+size_t FeatureBuilder::memory_bytes() const {
+  return impl_->rings.size() * impl_->RingBytes() + impl_->dirty.size() * 96;
+}
 
 }  // namespace tidecast

@@ -22,7 +22,8 @@ void HoppingWindow::AddRow(const int64_t* from, int sign, __int128* into) const 
   for (const Accumulator::Column& c : layout_->columns()) {
     if (c.is_fact) continue;
     const size_t s = c.slot;
-    if (c.aggregate == Aggregate::kCount || c.aggregate == Aggregate::kSum) into[s] += sign * static_cast<__int128>(from[s]);
+    if (c.aggregate == Aggregate::kCount || c.aggregate == Aggregate::kSum)
+      into[s] += sign * static_cast<__int128>(from[s]);
     if (c.aggregate == Aggregate::kMean) {
       into[s] += sign * static_cast<__int128>(from[s]);
       into[s + 1] += sign * static_cast<__int128>(from[s + 1]);
@@ -30,7 +31,8 @@ void HoppingWindow::AddRow(const int64_t* from, int sign, __int128* into) const 
   }
 }
 
-bool HoppingWindow::Extreme(size_t feature, bool is_max, uint32_t id, std::span<const PaneTable* const> panes, __int128* into) const {
+bool HoppingWindow::Extreme(size_t feature, bool is_max, uint32_t id, std::span<const PaneTable* const> panes,
+                            __int128* into) const {
   const size_t slot = layout_->columns()[feature].slot;
   int64_t best = Accumulator::kNone;
   for (const PaneTable* pane : panes) {
@@ -66,7 +68,8 @@ void HoppingWindow::Rescan(uint32_t id, std::span<const PaneTable* const> panes,
   for (size_t f = 0; f < layout_->columns().size(); ++f) {
     const Accumulator::Column& c = layout_->columns()[f];
     if (c.is_fact) continue;
-    if (c.aggregate == Aggregate::kMax || c.aggregate == Aggregate::kMin) Extreme(f, c.aggregate == Aggregate::kMax, id, panes, row + c.slot);
+    if (c.aggregate == Aggregate::kMax || c.aggregate == Aggregate::kMin)
+      Extreme(f, c.aggregate == Aggregate::kMax, id, panes, row + c.slot);
     if (c.aggregate == Aggregate::kDistinct) row[c.slot] = CountDistinct(c.slot, id, panes);
   }
 }
@@ -75,7 +78,8 @@ void HoppingWindow::Read(const __int128* row, std::vector<double>* values) const
   values->resize(layout_->columns().size());
   for (size_t f = 0; f < values->size(); ++f) {
     const Accumulator::Column& c = layout_->columns()[f];
-    (*values)[f] = layout_->Value(f, row, c.aggregate == Aggregate::kDistinct && !c.is_fact ? static_cast<int64_t>(row[c.slot]) : 0);
+    (*values)[f] = layout_->Value(
+        f, row, c.aggregate == Aggregate::kDistinct && !c.is_fact ? static_cast<int64_t>(row[c.slot]) : 0);
   }
 }
 
@@ -86,8 +90,8 @@ bool HoppingWindow::Combine(uint32_t id, std::span<const PaneTable* const> panes
   return row[0] > 0;
 }
 
-bool HoppingWindow::Advance(uint32_t id, EventTime newest_start, EventTime newest_end, std::span<const PaneTable* const> panes,
-                            std::vector<double>* values) {
+bool HoppingWindow::Advance(uint32_t id, EventTime newest_start, EventTime newest_end,
+                            std::span<const PaneTable* const> panes, std::vector<double>* values) {
   TC_CHECK_EQ(panes.size(), size_ + 1);
   if (id >= running_end_.size()) {
     const size_t grown = std::max<size_t>(size_t{id} + 1, running_end_.size() * 3 / 2);
@@ -130,7 +134,8 @@ bool HoppingWindow::Advance(uint32_t id, EventTime newest_start, EventTime newes
             }
             break;
           case Aggregate::kDistinct:
-            if ((comes != nullptr && comes[s] != 0) || (leaves != nullptr && leaves[s] != 0)) row[s] = CountDistinct(s, id, inside);
+            if ((comes != nullptr && comes[s] != 0) || (leaves != nullptr && leaves[s] != 0))
+              row[s] = CountDistinct(s, id, inside);
             break;
           default:
             break;
@@ -195,7 +200,8 @@ void HoppingWindow::Save(DeltaSink& out) {
 Status HoppingWindow::LoadRevision(EventTime newest_start, uint32_t id, std::string_view bytes) {
   ByteReader value(bytes);
   if (const uint8_t version = value.U8(); version != kVersion) {
-    return Status(Code::kVersion, fmt::format("a window's revision has format {}, this build reads {}", version, kVersion));
+    return Status(Code::kVersion,
+                  fmt::format("a window's revision has format {}, this build reads {}", version, kVersion));
   }
   Revision revision;
   revision.number = static_cast<uint32_t>(value.Varint());

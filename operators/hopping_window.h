@@ -12,11 +12,11 @@
 
 namespace tidecast {
 
-/// One hopping window of a view: `size` buckets long, moving on by one. Combined from panes by a running row per series:
-/// the newest pane is added, the oldest taken off; max and min are looked up again only when the one that leaves held them,
-/// distinct counts when a pane with values comes or goes. The running rows are a cache: they are made anew from the panes
-/// after Reload, after a gap and after a late event. Sums are 128 bits wide inside.
-/// Thread: confined.
+/// One hopping window of a view: `size` buckets long, moving on by one. Combined from panes by a running row per
+/// series: the newest pane is added, the oldest taken off; max and min are looked up again only when the one that
+/// leaves held them, distinct counts when a pane with values comes or goes. The running rows are a cache: they are made
+/// anew from the panes after Reload, after a gap and after a late event. Sums are 128 bits wide inside. Thread:
+/// confined.
 class HoppingWindow {
  public:
   HoppingWindow(const Accumulator& layout, uint16_t view, uint16_t index, size_t size)
@@ -24,8 +24,9 @@ class HoppingWindow {
 
   size_t size() const { return size_; }
 
-  /// Moves the series on to the window that ends with the newest pane. `panes`: newest first, size() + 1 of them (the last
-  /// one leaves); null where a bucket has none. Returns whether the window holds any event; then `values` are its features.
+  /// Moves the series on to the window that ends with the newest pane. `panes`: newest first, size() + 1 of them (the
+  /// last one leaves); null where a bucket has none. Returns whether the window holds any event; then `values` are its
+  /// features.
   bool Advance(uint32_t id, EventTime newest_start, EventTime newest_end, std::span<const PaneTable* const> panes,
                std::vector<double>* values);
   /// The window over `panes` (newest first), without the running row. Returns whether it holds any event.
@@ -63,8 +64,8 @@ class HoppingWindow {
   uint16_t view_;
   uint16_t index_;
   size_t size_;
-  std::vector<__int128> running_;           ///< [id, slot]; a sketch's slot holds its count
-  std::vector<EventTime> running_end_;      ///< end of the newest bucket in the running row; Min(): not valid
+  std::vector<__int128> running_;       ///< [id, slot]; a sketch's slot holds its count
+  std::vector<EventTime> running_end_;  ///< end of the newest bucket in the running row; Min(): not valid
   std::map<std::pair<EventTime, uint32_t>, Revision> revisions_;
   size_t pending_ = 0;
 };

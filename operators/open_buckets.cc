@@ -55,7 +55,12 @@ class WeekOfOpenBuckets final : public OpenBuckets {
 
   void Encode(std::string* out) const override {
     ByteWriter bytes;
-    bytes.U8(kVersion).I64(open_count_).Time(last_over_).Time(last_open_).U32(static_cast<uint32_t>(day_)).Bool(day_open_);
+    bytes.U8(kVersion)
+        .I64(open_count_)
+        .Time(last_over_)
+        .Time(last_open_)
+        .U32(static_cast<uint32_t>(day_))
+        .Bool(day_open_);
     for (size_t i = 0; i < 7; ++i) bytes.U8(history_[i]).U8(seen_[i]);
     out->append(bytes.view());
   }
@@ -63,7 +68,8 @@ class WeekOfOpenBuckets final : public OpenBuckets {
   Status Decode(std::string_view bytes) override {
     ByteReader reader(bytes);
     if (const uint8_t version = reader.U8(); version != kVersion) {
-      return Status(Code::kVersion, fmt::format("stored open buckets have format {}, this build reads {}", version, kVersion));
+      return Status(Code::kVersion,
+                    fmt::format("stored open buckets have format {}, this build reads {}", version, kVersion));
     }
     const int64_t open_count = reader.I64();
     const EventTime last_over = reader.Time();
@@ -129,10 +135,10 @@ class WeekOfOpenBuckets final : public OpenBuckets {
   int64_t open_count_ = 0;
   EventTime last_over_;
   EventTime last_open_;
-  int32_t day_ = kNoDay;             ///< learned: the local day of the last bucket
-  bool day_open_ = false;            ///< and whether one of its buckets was open
-  std::array<uint8_t, 7> history_{}; ///< by weekday: bit i = open i weeks ago
-  std::array<uint8_t, 7> seen_{};    ///< weeks in the history, at most 8
+  int32_t day_ = kNoDay;              ///< learned: the local day of the last bucket
+  bool day_open_ = false;             ///< and whether one of its buckets was open
+  std::array<uint8_t, 7> history_{};  ///< by weekday: bit i = open i weeks ago
+  std::array<uint8_t, 7> seen_{};     ///< weeks in the history, at most 8
 };
 
 }  // namespace

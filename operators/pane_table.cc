@@ -18,7 +18,8 @@ uint32_t PaneTable::Add(uint32_t id) {
   slots_.resize(slots_.size() + layout_->slots());
   layout_->InitRow(slots(row));
   if (sealed_) {
-    const auto at = std::lower_bound(by_id_.begin(), by_id_.end(), id, [this](uint32_t r, uint32_t key) { return ids_[r] < key; });
+    const auto at =
+        std::lower_bound(by_id_.begin(), by_id_.end(), id, [this](uint32_t r, uint32_t key) { return ids_[r] < key; });
     by_id_.insert(at, row);
   } else {
     if (id >= row_of_.size()) row_of_.resize(std::max<size_t>(size_t{id} + 1, row_of_.size() * 3 / 2), kNoRow);
@@ -28,7 +29,8 @@ uint32_t PaneTable::Add(uint32_t id) {
 }
 
 uint32_t PaneTable::FindSealed(uint32_t id) const {
-  const auto at = std::lower_bound(by_id_.begin(), by_id_.end(), id, [this](uint32_t r, uint32_t key) { return ids_[r] < key; });
+  const auto at =
+      std::lower_bound(by_id_.begin(), by_id_.end(), id, [this](uint32_t r, uint32_t key) { return ids_[r] < key; });
   return at != by_id_.end() && ids_[*at] == id ? *at : kNoRow;
 }
 
@@ -117,8 +119,11 @@ Status PaneTable::LoadRow(uint32_t id, std::string_view bytes) {
   const uint64_t revision = value.Varint();
   const uint64_t stored_slots = value.Varint();
   if (stored_slots != layout_->slots()) {
-    return Status(Code::kConfig, fmt::format("the view's features are not those of the stored panes: {} slots stored, {} in the config",
-                                             stored_slots, layout_->slots()), Domain::kInput)
+    return Status(
+               Code::kConfig,
+               fmt::format("the view's features are not those of the stored panes: {} slots stored, {} in the config",
+                           stored_slots, layout_->slots()),
+               Domain::kInput)
         .WithRemedy("go back to the old features, or start with a new view name or a fresh state");
   }
   const uint32_t row = Add(id);
@@ -134,7 +139,8 @@ Status PaneTable::LoadRow(uint32_t id, std::string_view bytes) {
 
 Status PaneTable::LoadSketch(uint32_t id, uint16_t feature, std::string_view bytes) {
   const uint32_t row = Find(id);
-  if (row == kNoRow || feature >= layout_->columns().size() || layout_->columns()[feature].aggregate != Aggregate::kDistinct) {
+  if (row == kNoRow || feature >= layout_->columns().size() ||
+      layout_->columns()[feature].aggregate != Aggregate::kDistinct) {
     return Status(Code::kCorruption, fmt::format("a distinct count has no pane: series {}, feature {}", id, feature));
   }
   RowSketch sketch;
@@ -149,8 +155,10 @@ Status PaneTable::LoadSketch(uint32_t id, uint16_t feature, std::string_view byt
 }
 
 size_t PaneTable::memory_bytes() const {
-  size_t bytes = (row_of_.capacity() + by_id_.capacity() + ids_.capacity() + dirty_rows_.capacity()) * sizeof(uint32_t) +
-                 meta_.capacity() * sizeof(RowMeta) + slots_.capacity() * sizeof(int64_t) + sketches_.capacity() * sizeof(RowSketch);
+  size_t bytes =
+      (row_of_.capacity() + by_id_.capacity() + ids_.capacity() + dirty_rows_.capacity()) * sizeof(uint32_t) +
+      meta_.capacity() * sizeof(RowMeta) + slots_.capacity() * sizeof(int64_t) +
+      sketches_.capacity() * sizeof(RowSketch);
   for (const RowSketch& sketch : sketches_) bytes += sketch.sketch.memory_bytes();
   return bytes;
 }

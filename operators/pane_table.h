@@ -9,9 +9,9 @@
 
 namespace tidecast {
 
-/// The panes of one bucket: a row of slots for each series that has one, found by series id through a flat index while the
-/// bucket is open, by binary search once it is sealed. Rows keep their places; nothing is allocated per event once warm.
-/// Thread: confined.
+/// The panes of one bucket: a row of slots for each series that has one, found by series id through a flat index while
+/// the bucket is open, by binary search once it is sealed. Rows keep their places; nothing is allocated per event once
+/// warm. Thread: confined.
 class PaneTable {
  public:
   static constexpr uint32_t kNoRow = UINT32_MAX;
@@ -79,9 +79,9 @@ class PaneTable {
   const Accumulator* layout_;
   bool sealed_ = false;
   bool touched_ = false;
-  std::vector<uint32_t> row_of_;       ///< by id, while open
-  std::vector<uint32_t> by_id_;        ///< rows sorted by id, once sealed
-  std::vector<uint32_t> ids_;          ///< by row
+  std::vector<uint32_t> row_of_;  ///< by id, while open
+  std::vector<uint32_t> by_id_;   ///< rows sorted by id, once sealed
+  std::vector<uint32_t> ids_;     ///< by row
   std::vector<RowMeta> meta_;
   std::vector<int64_t> slots_;
   std::vector<RowSketch> sketches_;

@@ -85,15 +85,17 @@ Status SeriesDictionary::Reload(const StateReader& store) {
     const uint32_t id = at.U32();
     ByteReader value(bytes);
     if (const uint8_t version = value.U8(); version != kVersion) {
-      failed = Status(Code::kVersion, fmt::format("a series name has format {}, this build reads {}", version, kVersion));
+      failed =
+          Status(Code::kVersion, fmt::format("a series name has format {}, this build reads {}", version, kVersion));
       return false;
     }
     const std::string_view name = value.Bytes();
     const size_t views = value.Count(sizeof(EventTime));
     if (!at.AtEnd() || id != names_.size() || !value.ok() || views != births_.size() || Find(name)) {
-      failed = Status(Code::kCorruption, fmt::format("the dictionary of series is damaged: row {} of {}, views {} of {}", id,
-                                                     names_.size(), views, births_.size()))
-                   .WithRemedy("restore the task from its changelog, or reset its state after a change of views");
+      failed =
+          Status(Code::kCorruption, fmt::format("the dictionary of series is damaged: row {} of {}, views {} of {}", id,
+                                                names_.size(), views, births_.size()))
+              .WithRemedy("restore the task from its changelog, or reset its state after a change of views");
       return false;
     }
     Add(name);
@@ -108,8 +110,9 @@ Status SeriesDictionary::Reload(const StateReader& store) {
 }
 
 size_t SeriesDictionary::memory_bytes() const {
-  return name_bytes_ + ids_.bucket_count() * (sizeof(std::string_view) + 12) + names_.capacity() * sizeof(std::string_view) +
-         births_.size() * names_.capacity() * sizeof(EventTime) + (order_.capacity() + ranks_.capacity()) * sizeof(uint32_t);
+  return name_bytes_ + ids_.bucket_count() * (sizeof(std::string_view) + 12) +
+         names_.capacity() * sizeof(std::string_view) + births_.size() * names_.capacity() * sizeof(EventTime) +
+         (order_.capacity() + ranks_.capacity()) * sizeof(uint32_t);
 }
 
 }  // namespace tidecast

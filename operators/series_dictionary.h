@@ -56,11 +56,11 @@ class SeriesDictionary {
 
   boost::unordered_flat_map<std::string_view, uint32_t, NameHash> ids_;
   std::vector<std::string_view> names_;
-  std::vector<std::unique_ptr<char[]>> blocks_;   ///< hold the names
+  std::vector<std::unique_ptr<char[]>> blocks_;  ///< hold the names
   size_t block_left_ = 0;
   char* block_at_ = nullptr;
   size_t name_bytes_ = 0;
-  std::vector<std::vector<EventTime>> births_;    ///< [view][id]
+  std::vector<std::vector<EventTime>> births_;  ///< [view][id]
   std::vector<uint32_t> order_;
   std::vector<uint32_t> ranks_;
   std::vector<uint32_t> dirty_;

@@ -46,7 +46,8 @@ void SessionWindows::Add(uint32_t id, const Event& event, EventTime judged_by) {
   if (t + gap_ + lateness_ <= judged_by) return;
   std::vector<Place> near;
   for (auto at = sessions_.lower_bound({id, EventTime::Min()}); at != sessions_.end() && at->first.first == id; ++at) {
-    if (at->second.phase != Phase::kWithdrawn && t > at->first.second - gap_ && t < EndOf(at->second)) near.push_back(at->first);
+    if (at->second.phase != Phase::kWithdrawn && t > at->first.second - gap_ && t < EndOf(at->second))
+      near.push_back(at->first);
   }
   const Place place{id, near.empty() ? t : std::min(t, near.front().second)};
   const bool keeps_first = !near.empty() && near.front() == place;
@@ -84,7 +85,8 @@ void SessionWindows::Publish(const Due& due, std::vector<double>* values) {
   TC_CHECK(at != sessions_.end());
   Session& session = at->second;
   values->resize(layout_->columns().size());
-  for (size_t f = 0; f < values->size(); ++f) (*values)[f] = layout_->ValueOf(f, session.slots.data(), session.sketches);
+  for (size_t f = 0; f < values->size(); ++f)
+    (*values)[f] = layout_->ValueOf(f, session.slots.data(), session.sketches);
   if (session.phase == Phase::kWithdrawn) return Erase(at);
   session.phase = Phase::kClosed;
   ++session.revision;
@@ -121,7 +123,11 @@ void SessionWindows::Save(DeltaSink& out) {
     }
     const Session& session = at->second;
     value.Clear();
-    value.U8(kVersion).U8(static_cast<uint8_t>(session.phase)).Time(session.last).Varint(session.revision).Varint(session.slots.size());
+    value.U8(kVersion)
+        .U8(static_cast<uint8_t>(session.phase))
+        .Time(session.last)
+        .Varint(session.revision)
+        .Varint(session.slots.size());
     for (size_t i = 0; i < session.slots.size(); ++i) {
       if (!layout_->IsSketchSlot(i)) {
         value.SignedVarint(session.slots[i]);
@@ -149,7 +155,8 @@ Status SessionWindows::LoadRow(uint32_t id, EventTime start, std::string_view by
   session.revision = static_cast<uint32_t>(value.Varint());
   const uint64_t slots = value.Varint();
   if (phase > 2 || slots != layout_->slots()) {
-    return Status(Code::kCorruption, fmt::format("a session has phase {} and {} slots, the view has {}", phase, slots, layout_->slots()));
+    return Status(Code::kCorruption,
+                  fmt::format("a session has phase {} and {} slots, the view has {}", phase, slots, layout_->slots()));
   }
   session.slots.resize(slots);
   for (size_t i = 0; i < slots; ++i) {

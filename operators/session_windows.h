@@ -15,12 +15,11 @@
 
 namespace tidecast {
 
-/// The sessions of one view's session window: per series, events less than `gap` apart belong together, also when they come
-/// out of order and tie two sessions into one. A session [first, last + gap) closes when the watermark reaches its end; it
-/// stays until a gap and the allowed lateness later, and a late event opens it again: it is then published with the next
-/// revision. One whose first event moved, or which was merged into another, is withdrawn: published once more under its old
-/// start with empty features.  Sums saturate.
-/// Thread: confined.
+/// The sessions of one view's session window: per series, events less than `gap` apart belong together, also when they
+/// come out of order and tie two sessions into one. A session [first, last + gap) closes when the watermark reaches its
+/// end; it stays until a gap and the allowed lateness later, and a late event opens it again: it is then published with
+/// the next revision. One whose first event moved, or which was merged into another, is withdrawn: published once more
+/// under its old start with empty features.  Sums saturate. Thread: confined.
 class SessionWindows {
  public:
   SessionWindows(const Accumulator& layout, uint16_t view, uint16_t index, Duration gap, Duration lateness)
@@ -33,15 +32,15 @@ class SessionWindows {
     uint32_t id = 0;
     EventTime start;
     EventTime end;
-    uint32_t revision = 1;       ///< that it will have once published
+    uint32_t revision = 1;  ///< that it will have once published
   };
-  /// Takes out what is due at this watermark, in the order of (end, name). Each must be published or put back.
+  /// Takes out what is due at this watermark, in the order of (end, name, start). Each must be published or put back.
   std::vector<Due> TakeDue(EventTime watermark, SeriesDictionary& dictionary);
   /// Marks it as published; `values` are its features.
   void Publish(const Due& due, std::vector<double>* values);
   void PutBack(const Due& due) { queue_.insert({due.end, {due.id, due.start}}); }
-  /// The smallest watermark at which something is due; Max() when nothing is open. A function of what is in state, so that
-  /// a reload does not change when things come out.
+  /// The smallest watermark at which something is due; Max() when nothing is open. A function of what is in state, so
+  /// that a reload does not change when things come out.
   EventTime next_close() const { return queue_.empty() ? EventTime::Max() : queue_.begin()->first; }
   void Prune(EventTime watermark);
 
@@ -56,11 +55,11 @@ class SessionWindows {
   struct Session {
     EventTime last;
     Phase phase = Phase::kOpen;
-    uint32_t revision = 0;       ///< of the last publication, 0: none
+    uint32_t revision = 0;  ///< of the last publication, 0: none
     std::vector<int64_t> slots;
     std::vector<RowSketch> sketches;
   };
-  using Place = std::pair<uint32_t, EventTime>;   ///< id, start
+  using Place = std::pair<uint32_t, EventTime>;  ///< id, start
   using Timed = std::pair<EventTime, Place>;
   using TimeQueue = std::priority_queue<Timed, std::vector<Timed>, std::greater<>>;
   using At = std::map<Place, Session>::iterator;
@@ -79,10 +78,10 @@ class SessionWindows {
   Duration gap_;
   Duration lateness_;
   std::map<Place, Session> sessions_;
-  std::set<Timed> queue_;           ///< open and withdrawn ones, by their end
-  TimeQueue closed_;                ///< by the time at which they are forgotten
-  std::set<Place> changed_;         ///< since the last Save; those that are gone are deleted
-  std::set<Place> stored_;          ///< rows that the store has
+  std::set<Timed> queue_;    ///< open and withdrawn ones, by their end
+  TimeQueue closed_;         ///< by the time at which they are forgotten
+  std::set<Place> changed_;  ///< since the last Save; those that are gone are deleted
+  std::set<Place> stored_;   ///< rows that the store has
 };
 
 }  // namespace tidecast

@@ -101,10 +101,12 @@ void WatermarkTracker::Encode(std::string* out) const {
 Status WatermarkTracker::Decode(std::string_view bytes) {
   ByteReader reader(bytes);
   if (const uint8_t version = reader.U8(); version != kVersion) {
-    return Status(Code::kVersion, fmt::format("stored watermarks have format {}, this build reads {}", version, kVersion));
+    return Status(Code::kVersion,
+                  fmt::format("stored watermarks have format {}, this build reads {}", version, kVersion));
   }
   if (const uint8_t count = reader.U8(); count != states_.size()) {
-    return Status(Code::kCorruption, fmt::format("stored watermarks are of {} sources, the config has {}", count, states_.size()));
+    return Status(Code::kCorruption,
+                  fmt::format("stored watermarks are of {} sources, the config has {}", count, states_.size()));
   }
   std::vector<SourceState> states(states_.size());
   for (SourceState& state : states) {

@@ -19,14 +19,15 @@ class WatermarkTracker {
  public:
   struct Source {
     WatermarkOptions options;
-    bool is_clock = true;          ///< facts do not drive the watermark
+    bool is_clock = true;  ///< facts do not drive the watermark
   };
   explicit WatermarkTracker(std::vector<Source> sources);
 
-  /// Takes note of an event; returns the watermark by which it must be judged late or not: its own partition's watermark
-  /// BEFORE this event, or the task's when the partition was idle. Min() for facts, which are never late.
+  /// Takes note of an event; returns the watermark by which it must be judged late or not: its own partition's
+  /// watermark BEFORE this event, or the task's when the partition was idle. Min() for facts, which are never late.
   EventTime OnEvent(size_t source, EventTime event_time);
-  /// Tells what a poll of the source found. Idle = at the end for `idle_timeout` with nothing since; blocked holds the watermark.
+  /// Tells what a poll of the source found. Idle = at the end for `idle_timeout` with nothing since; blocked holds the
+  /// watermark.
   void OnPoll(size_t source, bool got_records, bool at_end, bool blocked, ProcessingTime now);
   /// Bounded runs: the source has ended; once all have, facts included, the watermark is Max().
   void OnEnd(size_t source);
@@ -38,8 +39,8 @@ class WatermarkTracker {
   bool idle(size_t source) const { return states_[source].idle; }
   bool blocked(size_t source) const { return states_[source].blocked; }
 
-  /// Fixed-size encoding for the commit record: per source max event time, carried watermark and idle flag, then the task's
-  /// watermark before the end of input. That a source ended is not kept: a later run may find more in it.
+  /// Fixed-size encoding for the commit record: per source max event time, carried watermark and idle flag, then the
+  /// task's watermark before the end of input. That a source ended is not kept: a later run may find more in it.
   void Encode(std::string* out) const;
   /// Errors: kCorruption, kVersion. REQUIRES: made for the same sources.
   Status Decode(std::string_view bytes);
@@ -47,11 +48,11 @@ class WatermarkTracker {
  private:
   struct SourceState {
     EventTime max_time;
-    EventTime carried;             ///< from an internal topic, or the task's watermark when the source came back from idle
+    EventTime carried;  ///< from an internal topic, or the task's watermark when the source came back from idle
     bool idle = false;
     bool ended = false;
     bool blocked = false;
-    bool quiet = false;            ///< at the end, with nothing since `quiet_since`
+    bool quiet = false;  ///< at the end, with nothing since `quiet_since`
     ProcessingTime quiet_since;
   };
   void WakeUp(SourceState& state);

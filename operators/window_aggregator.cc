@@ -18,7 +18,8 @@ class KeyedWindows final : public WindowAggregator {
  public:
   static Result<std::unique_ptr<WindowAggregator>> Make(const Options& options) {
     if (options.views.empty() || options.views.size() > kViewsMax) {
-      return Status(Code::kConfig, fmt::format("there must be 1 to {} views: {}", kViewsMax, options.views.size()), Domain::kInput)
+      return Status(Code::kConfig, fmt::format("there must be 1 to {} views: {}", kViewsMax, options.views.size()),
+                    Domain::kInput)
           .WithRemedy("name at least one view");
     }
     TC_CHECK_EQ(options.input_names.size(), options.input_kinds.size());
@@ -26,8 +27,8 @@ class KeyedWindows final : public WindowAggregator {
     std::unique_ptr<KeyedWindows> windows(new KeyedWindows(options.views.size(), options.input_names.size()));
     windows->views_of_input_.resize(options.input_names.size());
     for (size_t v = 0; v < options.views.size(); ++v) {
-      TC_ASSIGN_OR_RETURN(auto view,
-                          WindowView::Make(static_cast<uint16_t>(v), options.views[v], options.input_names, options.input_kinds));
+      TC_ASSIGN_OR_RETURN(auto view, WindowView::Make(static_cast<uint16_t>(v), options.views[v], options.input_names,
+                                                      options.input_kinds));
       for (uint16_t i = 0; i < options.input_names.size(); ++i) {
         if (view->layout().Takes(i)) windows->views_of_input_[i].push_back(view.get());
       }
@@ -56,21 +57,22 @@ class KeyedWindows final : public WindowAggregator {
       counts[i] = end + views[i]->allowed_lateness() > judged_by;
       counts_any |= counts[i];
       late |= counts[i] && end <= judged_by;
-      TC_CHECK(!counts[i] || end + views[i]->allowed_lateness() > watermark_, "a bucket that was let go: end {} watermark {} judged by {}",
-               end.us, watermark_.us, judged_by.us);
+      TC_CHECK(!counts[i] || end + views[i]->allowed_lateness() > watermark_,
+               "a bucket that was let go: end {} watermark {} judged by {}", end.us, watermark_.us, judged_by.us);
     }
     if (!counts_any) return Verdict::kTooLate;
     const std::optional<uint32_t> known = dictionary_.Find(event.key);
     for (size_t i = 0; i < views.size(); ++i) {
-      if (counts[i] && views[i]->layout().WouldOverflow(event, known ? views[i]->RowSoFar(*known) : nullptr)) return Verdict::kOverflow;
+      if (counts[i] && views[i]->layout().WouldOverflow(event, known ? views[i]->RowSoFar(*known) : nullptr))
+        return Verdict::kOverflow;
     }
     const uint32_t id = known ? *known : dictionary_.Intern(event.key);
     for (size_t i = 0; i < views.size(); ++i) {
       if (!counts[i]) continue;
       views[i]->Add(id, event, judged_by, dictionary_);
-      next_close_ = std::min(next_close_, std::min(views[i]->next_end(), views[i]->next_session_close()));
       has_revisions_ = has_revisions_ || views[i]->has_revisions();
     }
+    UpdateNextClose();
     if (has_id) dedupe.Remember(event.dedupe, event.time);
     return late ? Verdict::kLate : Verdict::kAccepted;
   }
@@ -95,7 +97,9 @@ class KeyedWindows final : public WindowAggregator {
     return done;
   }
 
-  void ActiveBuckets(uint16_t view, std::vector<EventTime>* starts) const override { views_[view]->ActiveBuckets(starts); }
+  void ActiveBuckets(uint16_t view, std::vector<EventTime>* starts) const override {
+    views_[view]->ActiveBuckets(starts);
+  }
   double OpenValue(uint16_t view, std::string_view series, size_t feature) const override {
     return views_[view]->OpenValue(dictionary_.Find(series), feature);
   }
@@ -124,8 +128,9 @@ class KeyedWindows final : public WindowAggregator {
     watermark_ = EventTime::Min();
     TC_RETURN_IF_ERROR(dictionary_.Reload(store));
     // Buckets before panes, panes before their distinct counts.
-    for (const WindowTable table : {WindowTable::kCursor, WindowTable::kBucket, WindowTable::kPane, WindowTable::kDistinct,
-                                    WindowTable::kSession, WindowTable::kWindowRevision, WindowTable::kDedupe, WindowTable::kFact}) {
+    for (const WindowTable table :
+         {WindowTable::kCursor, WindowTable::kBucket, WindowTable::kPane, WindowTable::kDistinct, WindowTable::kSession,
+          WindowTable::kWindowRevision, WindowTable::kDedupe, WindowTable::kFact}) {
       const std::string prefix = WindowTablePrefix(table);
       Status failed;
       TC_RETURN_IF_ERROR(store.Scan(Family::kPanes, prefix, prefix, [&](std::string_view key, std::string_view value) {
@@ -166,7 +171,8 @@ class KeyedWindows final : public WindowAggregator {
 
   void UpdateNextClose() {
     next_close_ = EventTime::Max();
-    for (const auto& view : views_) next_close_ = std::min(next_close_, std::min(view->next_end(), view->next_session_close()));
+    for (const auto& view : views_)
+      next_close_ = std::min(next_close_, std::min(view->next_end(), view->next_session_close()));
   }
 
   Status LoadRow(WindowTable table, std::string_view key, std::string_view value) {
@@ -181,13 +187,15 @@ class KeyedWindows final : public WindowAggregator {
       return dedupe_[owner].LoadRow(time, id);
     }
     if (owner >= views_.size()) {
-      return Status(Code::kConfig, fmt::format("the stored windows have a view that the config has not: {}", owner), Domain::kInput)
+      return Status(Code::kConfig, fmt::format("the stored windows have a view that the config has not: {}", owner),
+                    Domain::kInput)
           .WithRemedy("bring the view back, or start with a fresh state");
     }
     WindowView& view = *views_[owner];
     Status status;
     const auto known = [this](uint32_t id) {
-      return id < dictionary_.size() ? Status::Ok() : Status(Code::kCorruption, fmt::format("a stored row is of no series: {}", id));
+      return id < dictionary_.size() ? Status::Ok()
+                                     : Status(Code::kCorruption, fmt::format("a stored row is of no series: {}", id));
     };
     switch (table) {
       case WindowTable::kCursor:
@@ -236,11 +244,13 @@ class KeyedWindows final : public WindowAggregator {
   SeriesDictionary dictionary_;
   std::vector<DedupeTable> dedupe_;
   FactTable facts_;
-  EventTime watermark_;   ///< largest finite one so far
+  EventTime watermark_;  ///< largest finite one so far
 };
 
 }  // namespace
 
-Result<std::unique_ptr<WindowAggregator>> WindowAggregator::Make(const Options& options) { return KeyedWindows::Make(options); }
+Result<std::unique_ptr<WindowAggregator>> WindowAggregator::Make(const Options& options) {
+  return KeyedWindows::Make(options);
+}
 
 }  // namespace tidecast

@@ -28,10 +28,10 @@ class WindowSink {
 
 enum class Verdict : uint8_t {
   kAccepted,
-  kLate,        ///< its bucket had closed by its own partition's watermark, but within allowed lateness: it counts (revises)
-  kTooLate,     ///< beyond allowed lateness in every view: not counted, goes to the late topic
-  kDuplicate,   ///< its id was seen before
-  kOverflow,    ///< a sum would pass the range of int64: counted nowhere, a dead letter
+  kLate,  ///< its bucket had closed by its own partition's watermark, but within allowed lateness: it counts (revises)
+  kTooLate,    ///< beyond allowed lateness in every view: not counted, goes to the late topic
+  kDuplicate,  ///< its id was seen before
+  kOverflow,   ///< a sum would pass the range of int64: counted nowhere, a dead letter
 };
 
 /// Which buckets had input in any task of any instance (calendar `learned`). Filled by the runtime between steps.
@@ -42,14 +42,27 @@ class ActivityBoard {
   virtual Answer Ask(uint16_t view, EventTime bucket_start, EventTime bucket_end) const = 0;
 };
 
-/// The keyed windows of one task, all views: panes by (series, bucket), closed in order of (end, series name).
+/// The keyed windows of one task, all views: panes by (series, bucket), closed in order of (end, view, series name).
 /// One touch of a pane an event; hopping windows are combined from panes; sessions kept per series.
 /// Closing is a resumable walk: OnWatermark makes at most `rows_max` rows a call and keeps its cursor in state.
-/// State: dictionary of series, panes of open and still revisable buckets, de-duplication ids, facts, cursor.
+///   Lateness: by `judged_by`; an event late in one view and on time in another is kLate, one that counts in any view is
+///   not kTooLate. An id is remembered only for an event that counts; a duplicate is told before lateness.
+///   Rows of a bucket closed by an explicit rule are those of the series with an event in it, and it then counts as open;
+///   a bucket that is quiet by the learned rule has none (window_view.h).
+///   Revisions: a row that first appears after its bucket has closed (a series born late) begins with revision 2, so that
+///   revision 1 always means: made by the close. Rows of a revision carry no `known`.
+///   Learned calendars: while the ActivityBoard says kUnknown, all views wait, so that their order never depends on timing.
+///   End of input (watermark Max()): buckets close up to that of the last event; nothing is let go, so that a longer log may go on.
+///   Facts (catalog, promotions, inventory) are never late; a feature of a fact input is its value as of the bucket's end.
+///   `known`: per step {promotion depth, catalog price / price 60 days before}, when a view forecasts and the config has
+///   promotions or a catalog; steps are the bucket and the next `horizon` open ones, as learned by this task.
+/// State (state/FORMAT.md): dictionary, panes of open and still revisable buckets, ids, sessions, facts, cursors. All of it
+/// is in memory too, so nothing is evicted.
 /// Thread: confined.  Errors: Reload only.
 class WindowAggregator : public Stateful {
  public:
-  /// `inputs`: names and kinds by Event::input. `dedupe_keep[i]`: how long ids of input i are remembered (0: no de-duplication).
+  /// `inputs`: names and kinds by Event::input. `dedupe_keep[i]`: how long ids of input i are remembered (0: no
+  /// de-duplication).
   struct Options {
     std::vector<ViewOptions> views;
     std::vector<std::string> input_names;
@@ -58,16 +71,20 @@ class WindowAggregator : public Stateful {
   };
   static Result<std::unique_ptr<WindowAggregator>> Make(const Options& options);
 
-  /// Adds one event. `judged_by`: see WatermarkTracker::OnEvent. Revisions of closed buckets come out at the next OnWatermark.
+  /// Adds one event. `judged_by`: see WatermarkTracker::OnEvent. Revisions of closed buckets come out at the next
+  /// OnWatermark.
   virtual Verdict OnEvent(const Event& event, EventTime judged_by) = 0;
-  /// Closes what the watermark has passed and emits pending revisions. Returns true when nothing is left to do at this watermark.
+  /// Closes what the watermark has passed and emits pending revisions. Returns true when nothing is left to do at this
+  /// watermark.
   virtual bool OnWatermark(EventTime watermark, const ActivityBoard& activity, WindowSink& sink, size_t rows_max) = 0;
-  /// The smallest watermark at which OnWatermark has a bucket or window to close; Max() when nothing is open. The caller
-  /// asks after each event (keep it a member read), so that a bucket closes exactly where the watermark passes its end.
+  /// The smallest watermark at which OnWatermark has a bucket or window to close; Max() when nothing is open. The
+  /// caller asks after each event (keep it a member read), so that a bucket closes exactly where the watermark passes
+  /// its end.
   EventTime next_close() const { return next_close_; }
   /// Whether revisions wait for the next OnWatermark.
   bool has_revisions() const { return has_revisions_; }
-  /// Buckets of view v in which this task saw an event of the target's input, and that are not yet closed; for the ActivityBoard.
+  /// Buckets of view v in which this task saw an event of the target's input, and that are not yet closed; for the
+  /// ActivityBoard.
   virtual void ActiveBuckets(uint16_t view, std::vector<EventTime>* starts) const = 0;
   /// Value so far of the open bucket of a series (the page's live bucket); NaN when there is none.
   virtual double OpenValue(uint16_t view, std::string_view series, size_t feature) const = 0;

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
-
 // How an event comes in (Add):
 //   1. its bucket is found, or made; one that lies behind the closing is made as a closed one;
 //   2. its pane takes the event;
 //   3. a series that was not born by then is: buckets that have closed since get zero rows as revisions;
-//   4. when the bucket (or, in the walk under way, the series) is done, the row becomes a pending revision, and so do the
+//   4. when the bucket (or, in the walk under way, the series) is done, the row becomes a pending revision, and so do
+//   the
 //      hopping windows over it.
 // Closing is in window_walk.cc, state in window_view_state.cc.
 
@@ -19,10 +19,12 @@ Result<std::unique_ptr<WindowView>> WindowView::Make(uint16_t index, const ViewO
                                                      const std::vector<std::string>& input_names,
                                                      const std::vector<InputKind>& input_kinds) {
   const auto config_error = [&options](std::string text, std::string remedy) {
-    return Status(Code::kConfig, fmt::format("{}: view {}", text, options.name), Domain::kInput).WithRemedy(std::move(remedy));
+    return Status(Code::kConfig, fmt::format("{}: view {}", text, options.name), Domain::kInput)
+        .WithRemedy(std::move(remedy));
   };
   if (options.group_by != "key") {
-    return config_error(fmt::format("series are grouped by the key here, not by {}", options.group_by), "set group_by: key");
+    return config_error(fmt::format("series are grouped by the key here, not by {}", options.group_by),
+                        "set group_by: key");
   }
   if (options.allowed_lateness.count() < 0) return config_error("the allowed lateness is negative", "set 0 or more");
   std::unique_ptr<WindowView> view(new WindowView(index, options));
@@ -36,12 +38,15 @@ Result<std::unique_ptr<WindowView>> WindowView::Make(uint16_t index, const ViewO
   for (uint16_t w = 0; w < options.windows.size(); ++w) {
     const WindowOptions& window = options.windows[w];
     if (window.kind == WindowKind::kHopping) {
-      if (window.size_buckets < 1) return config_error(fmt::format("a hopping window has no bucket: {}", window.name), "set size_buckets to 1 or more");
+      if (window.size_buckets < 1)
+        return config_error(fmt::format("a hopping window has no bucket: {}", window.name),
+                            "set size_buckets to 1 or more");
       view->hopping_.emplace_back(view->layout_, index, w, static_cast<size_t>(window.size_buckets));
       view->hopping_index_.push_back(w);
       view->hopping_size_ = std::max(view->hopping_size_, static_cast<size_t>(window.size_buckets));
     } else {
-      if (window.gap.count() <= 0) return config_error(fmt::format("a session window has no gap: {}", window.name), "set the gap, e.g. 30m");
+      if (window.gap.count() <= 0)
+        return config_error(fmt::format("a session window has no gap: {}", window.name), "set the gap, e.g. 30m");
       view->sessions_.emplace_back(view->layout_, index, w, window.gap, options.allowed_lateness);
       view->session_index_.push_back(w);
     }
@@ -103,7 +108,8 @@ WindowView::Bucket& WindowView::BucketAt(const BucketCalendar::Span& span) {
 void WindowView::CloseBackTo(EventTime start) {
   EventTime known = next_.start;
   if (!buckets_.empty()) known = std::min(known, buckets_.begin()->first);
-  for (BucketCalendar::Span span = calendar_->BucketOf(start); span.start < known; span = calendar_->BucketOf(span.end)) {
+  for (BucketCalendar::Span span = calendar_->BucketOf(start); span.start < known;
+       span = calendar_->BucketOf(span.end)) {
     const auto [at, is_new] = buckets_.try_emplace(span.start);
     if (!is_new) continue;
     Bucket& bucket = at->second;
@@ -116,7 +122,8 @@ void WindowView::CloseBackTo(EventTime start) {
 
 bool WindowView::IsPast(const Bucket& bucket, uint32_t id, const SeriesDictionary& dictionary) const {
   if (bucket.closed) return true;
-  return walking_ && walked_to_ && bucket.span.start == next_.start && dictionary.name(id) <= dictionary.name(*walked_to_);
+  return walking_ && walked_to_ && bucket.span.start == next_.start &&
+         dictionary.name(id) <= dictionary.name(*walked_to_);
 }
 
 void WindowView::Add(uint32_t id, const Event& event, EventTime judged_by, SeriesDictionary& dictionary) {
@@ -134,7 +141,8 @@ void WindowView::Add(uint32_t id, const Event& event, EventTime judged_by, Serie
       }
     }
     bucket_ = &BucketAt(span_);
-    TC_CHECK(bucket_->closed || span_.start >= next_.start, "bucket {} was let go, closing is at {}", span_.start.us, next_.start.us);
+    TC_CHECK(bucket_->closed || span_.start >= next_.start, "bucket {} was let go, closing is at {}", span_.start.us,
+             next_.start.us);
   }
   Bucket& bucket = *bucket_;
   const uint32_t row = bucket.pane->FindOrAdd(id);
@@ -142,7 +150,8 @@ void WindowView::Add(uint32_t id, const Event& event, EventTime judged_by, Serie
   if (event.input == layout_.target_input() && !bucket.target_active) {
     bucket.target_active = bucket.meta_dirty = true;
   }
-  if (bucket.span.start < dictionary.birth(index_, id)) [[unlikely]] GiveBirth(bucket, id, dictionary);
+  if (bucket.span.start < dictionary.birth(index_, id)) [[unlikely]]
+    GiveBirth(bucket, id, dictionary);
   if (bucket.closed || walking_) [[unlikely]] {
     arranged_ = false;
     if (bucket.closed && bucket.openness == Openness::kShut && event.input == layout_.target_input()) {
@@ -193,7 +202,8 @@ void WindowView::GiveBirth(Bucket& bucket, uint32_t id, SeriesDictionary& dictio
 }
 
 bool WindowView::hopping_pending() const {
-  return std::any_of(hopping_.begin(), hopping_.end(), [](const HoppingWindow& window) { return window.has_pending(); });
+  return std::any_of(hopping_.begin(), hopping_.end(),
+                     [](const HoppingWindow& window) { return window.has_pending(); });
 }
 
 EventTime WindowView::next_session_close() const {
@@ -217,8 +227,10 @@ double WindowView::OpenValue(std::optional<uint32_t> id, size_t feature) const {
 }
 
 size_t WindowView::memory_bytes() const {
-  size_t bytes = (walk_ids_.capacity() * sizeof(uint32_t)) + pending_.size() * 64 + tombstones_.capacity() * sizeof(std::string);
-  for (const auto& [start, bucket] : buckets_) bytes += sizeof bucket + 48 + (bucket.pane ? bucket.pane->memory_bytes() : 0);
+  size_t bytes =
+      (walk_ids_.capacity() * sizeof(uint32_t)) + pending_.size() * 64 + tombstones_.capacity() * sizeof(std::string);
+  for (const auto& [start, bucket] : buckets_)
+    bytes += sizeof bucket + 48 + (bucket.pane ? bucket.pane->memory_bytes() : 0);
   for (const auto& pane : spare_panes_) bytes += pane->memory_bytes();
   for (const HoppingWindow& window : hopping_) bytes += window.memory_bytes();
   for (const SessionWindows& sessions : sessions_) bytes += sessions.memory_bytes();

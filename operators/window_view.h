@@ -20,16 +20,16 @@
 
 namespace tidecast {
 
-/// The buckets of one view in one task: panes of open and still revisable buckets, the closing walk, revisions, hopping and
-/// session windows.
+/// The buckets of one view in one task: panes of open and still revisable buckets, the closing walk, revisions, hopping
+/// and session windows.
 ///
 /// Which rows a bucket gets:
 ///   kOpen     every series born by then (or, without emit_empty, those with an event); OnBucketEnd says open.
-///   kTouched  closed by an explicit rule (holiday, weekday, hours): only series with an event, and open if there is one.
-///   kShut     quiet under the learned rule: none. A later event of the target's input makes it kTouched.
-/// A late event re-opens its pane; the row comes out once more, with the next revision. A row that exists only since its
-/// bucket has closed (a series born late, an event in a row that was not published) begins with revision 2.
-/// Thread: confined.
+///   kTouched  closed by an explicit rule (holiday, weekday, hours): only series with an event, and open if there is
+///   one. kShut     quiet under the learned rule: none. A later event of the target's input makes it kTouched.
+/// A late event re-opens its pane; the row comes out once more, with the next revision. A row that exists only since
+/// its bucket has closed (a series born late, an event in a row that was not published) begins with revision 2. Thread:
+/// confined.
 class WindowView {
  public:
   static Result<std::unique_ptr<WindowView>> Make(uint16_t index, const ViewOptions& options,
@@ -42,7 +42,8 @@ class WindowView {
 
   /// End of the bucket that holds `time`; remembers the bucket for the next calls.
   EventTime EndOf(EventTime time) {
-    if (time < span_.start || time >= span_.end) [[unlikely]] Locate(time);
+    if (time < span_.start || time >= span_.end) [[unlikely]]
+      Locate(time);
     return span_.end;
   }
   /// The row of `id` in the bucket that EndOf was asked for last; null when there is none.
@@ -92,10 +93,10 @@ class WindowView {
   enum class Openness : uint8_t { kOpen = 0, kTouched = 1, kShut = 2 };
   struct Bucket {
     BucketCalendar::Span span;
-    std::unique_ptr<PaneTable> pane;        ///< null: no series has a row
+    std::unique_ptr<PaneTable> pane;  ///< null: no series has a row
     bool closed = false;
-    bool target_active = false;             ///< an event of the target's input came
-    Openness openness = Openness::kOpen;    ///< once closed
+    bool target_active = false;           ///< an event of the target's input came
+    Openness openness = Openness::kOpen;  ///< once closed
     bool meta_dirty = true;
     bool meta_stored = false;
   };
@@ -126,22 +127,22 @@ class WindowView {
   Accumulator layout_;
   std::unique_ptr<BucketCalendar> calendar_;
   bool has_known_ = false;
-  bool has_facts_ = false;                        ///< features of fact inputs
+  bool has_facts_ = false;  ///< features of fact inputs
 
-  std::map<EventTime, Bucket> buckets_;           ///< by start: revisable closed ones, then open ones that were touched
-  BucketCalendar::Span span_;                     ///< last located
-  Bucket* bucket_ = nullptr;                      ///< that one, when it exists
+  std::map<EventTime, Bucket> buckets_;  ///< by start: revisable closed ones, then open ones that were touched
+  BucketCalendar::Span span_;            ///< last located
+  Bucket* bucket_ = nullptr;             ///< that one, when it exists
   std::vector<std::unique_ptr<PaneTable>> spare_panes_;
 
   // The cursor.
-  bool begun_ = false;                            ///< an event has come
+  bool begun_ = false;  ///< an event has come
   bool closed_any_ = false;
-  BucketCalendar::Span next_;                     ///< closes next
-  bool walking_ = false;                          ///< some of its rows are out
+  BucketCalendar::Span next_;  ///< closes next
+  bool walking_ = false;       ///< some of its rows are out
   Openness walk_openness_ = Openness::kOpen;
-  std::optional<uint32_t> walked_to_;             ///< last series done
+  std::optional<uint32_t> walked_to_;  ///< last series done
   bool cursor_dirty_ = false;
-  std::unique_ptr<OpenBuckets> open_buckets_;     ///< only with known covariates: which steps lie ahead
+  std::unique_ptr<OpenBuckets> open_buckets_;  ///< only with known covariates: which steps lie ahead
 
   // The walk, made anew whenever the dictionary or the bucket has changed.
   bool arranged_ = false;
@@ -149,14 +150,14 @@ class WindowView {
   const PaneTable* walk_pane_ = nullptr;
   std::vector<uint32_t> walk_ids_;
   size_t walk_at_ = 0;
-  std::vector<BucketCalendar::Span> walk_steps_;  ///< known covariates: the bucket and the next `horizon`
+  std::vector<BucketCalendar::Span> walk_steps_;           ///< known covariates: the bucket and the next `horizon`
   std::vector<std::vector<const PaneTable*>> walk_panes_;  ///< by hopping window
   std::vector<EventTime> walk_window_starts_;
 
   std::set<std::pair<EventTime, uint32_t>> pending_;  ///< revised rows: bucket start, series
   std::vector<HoppingWindow> hopping_;
-  std::vector<uint16_t> hopping_index_;           ///< their places in options_.windows
-  size_t hopping_size_ = 0;                       ///< the largest
+  std::vector<uint16_t> hopping_index_;  ///< their places in options_.windows
+  size_t hopping_size_ = 0;              ///< the largest
   std::vector<SessionWindows> sessions_;
   std::vector<uint16_t> session_index_;
 

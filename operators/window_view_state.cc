@@ -43,7 +43,8 @@ void WindowView::Save(DeltaSink& out) {
 Status WindowView::LoadCursor(std::string_view bytes) {
   ByteReader value(bytes);
   if (const uint8_t version = value.U8(); version != kCursorVersion) {
-    return Status(Code::kVersion, fmt::format("a closing cursor has format {}, this build reads {}", version, kCursorVersion));
+    return Status(Code::kVersion,
+                  fmt::format("a closing cursor has format {}, this build reads {}", version, kCursorVersion));
   }
   begun_ = value.Bool();
   closed_any_ = value.Bool();
@@ -75,15 +76,16 @@ Status WindowView::LoadBucket(EventTime start, std::string_view bytes) {
   bucket.meta_stored = true;
   TC_RETURN_IF_ERROR(value.Finish("bucket"));
   if (openness > 2 || bucket.span.end <= start) {
-    return Status(Code::kCorruption, fmt::format("a stored bucket makes no sense: start {} end {} openness {}", start.us,
-                                                 bucket.span.end.us, openness));
+    return Status(Code::kCorruption, fmt::format("a stored bucket makes no sense: start {} end {} openness {}",
+                                                 start.us, bucket.span.end.us, openness));
   }
   return Status::Ok();
 }
 
 Status WindowView::LoadPane(EventTime start, uint32_t id, std::string_view value) {
   auto at = buckets_.find(start);
-  if (at == buckets_.end()) return Status(Code::kCorruption, fmt::format("a stored pane has no bucket: start {}", start.us));
+  if (at == buckets_.end())
+    return Status(Code::kCorruption, fmt::format("a stored pane has no bucket: start {}", start.us));
   if (at->second.pane == nullptr) at->second.pane = std::make_unique<PaneTable>(layout_);
   TC_RETURN_IF_ERROR(at->second.pane->LoadRow(id, value));
   const uint32_t row = at->second.pane->Find(id);
@@ -94,7 +96,8 @@ Status WindowView::LoadPane(EventTime start, uint32_t id, std::string_view value
 Status WindowView::LoadSketch(EventTime start, uint32_t id, uint16_t feature, std::string_view value) {
   auto at = buckets_.find(start);
   if (at == buckets_.end() || at->second.pane == nullptr) {
-    return Status(Code::kCorruption, fmt::format("a stored distinct count has no pane: start {} series {}", start.us, id));
+    return Status(Code::kCorruption,
+                  fmt::format("a stored distinct count has no pane: start {} series {}", start.us, id));
   }
   return at->second.pane->LoadSketch(id, feature, value);
 }

@@ -28,7 +28,8 @@ bool WindowView::BeginWalk(Walk& walk) {
   walked_to_.reset();
   if (open_buckets_ != nullptr) {
     const bool touched = at != buckets_.end() && at->second.pane != nullptr && at->second.pane->touched();
-    open_buckets_->OnBucketEnd(next_.start, walk_openness_ == Openness::kOpen || (walk_openness_ == Openness::kTouched && touched));
+    open_buckets_->OnBucketEnd(next_.start,
+                               walk_openness_ == Openness::kOpen || (walk_openness_ == Openness::kTouched && touched));
   }
   return true;
 }
@@ -44,7 +45,8 @@ void WindowView::ArrangeWalk(SeriesDictionary& dictionary) {
     }
   } else if (pane != nullptr && walk_openness_ != Openness::kShut) {
     for (uint32_t row = 0; row < pane->size(); ++row) walk_ids_.push_back(pane->id(row));
-    std::sort(walk_ids_.begin(), walk_ids_.end(), [&](uint32_t a, uint32_t b) { return dictionary.rank(a) < dictionary.rank(b); });
+    std::sort(walk_ids_.begin(), walk_ids_.end(),
+              [&](uint32_t a, uint32_t b) { return dictionary.rank(a) < dictionary.rank(b); });
   }
   walk_at_ = 0;
   if (walked_to_) {
@@ -54,9 +56,11 @@ void WindowView::ArrangeWalk(SeriesDictionary& dictionary) {
                                    walk_ids_.begin());
   }
   walk_steps_.clear();
-  if (open_buckets_ != nullptr && walk_openness_ != Openness::kShut && !walk_ids_.empty() && open_buckets_->open_count() > 0) {
+  if (open_buckets_ != nullptr && walk_openness_ != Openness::kShut && !walk_ids_.empty() &&
+      open_buckets_->open_count() > 0) {
     walk_steps_.push_back(next_);
-    for (const CalendarStep& step : open_buckets_->Context(options_.horizon).ahead) walk_steps_.push_back({step.start, step.end});
+    for (const CalendarStep& step : open_buckets_->Context(options_.horizon).ahead)
+      walk_steps_.push_back({step.start, step.end});
   }
   walk_panes_.clear();
   walk_window_starts_.clear();
@@ -120,16 +124,19 @@ bool WindowView::EmitSeries(Walk& walk, uint32_t id) {
   const PaneTable* pane = walk_pane_;
   const uint32_t row = pane == nullptr ? PaneTable::kNoRow : pane->Find(id);
   bool emitted = false;
-  if (row != PaneTable::kNoRow ? walk_openness_ != Openness::kShut : walk_openness_ == Openness::kOpen && options_.emit_empty) {
+  if (row != PaneTable::kNoRow ? walk_openness_ != Openness::kShut
+                               : walk_openness_ == Openness::kOpen && options_.emit_empty) {
     FillValues(pane, row, id, next_.end, walk.facts);
     FillKnown(id, next_.end, walk.facts);
-    walk.sink.OnBucket({index_, walk.dictionary.name(id), next_.start, next_.end, 1, EventTime::Min(), values_, known_});
+    walk.sink.OnBucket(
+        {index_, walk.dictionary.name(id), next_.start, next_.end, 1, EventTime::Min(), values_, known_});
     emitted = true;
   }
   for (size_t w = 0; w < hopping_.size(); ++w) {
     if (!hopping_[w].Advance(id, next_.start, next_.end, walk_panes_[w], &values_)) continue;
-    walk.sink.OnWindow({index_, walk.dictionary.name(id), walk_window_starts_[w], next_.end, 1, EventTime::Min(), values_, {}},
-                       hopping_index_[w]);
+    walk.sink.OnWindow(
+        {index_, walk.dictionary.name(id), walk_window_starts_[w], next_.end, 1, EventTime::Min(), values_, {}},
+        hopping_index_[w]);
     emitted = true;
   }
   return emitted;
@@ -184,7 +191,8 @@ WindowView::Outcome WindowView::EmitRevisions(Walk& walk) {
     const uint32_t row = bucket.pane->Find(id);
     const uint32_t revision = bucket.pane->PublishRevision(row);
     FillValues(bucket.pane.get(), row, id, bucket.span.end, walk.facts);
-    walk.sink.OnBucket({index_, walk.dictionary.name(id), start, bucket.span.end, revision, walk.watermark, values_, {}});
+    walk.sink.OnBucket(
+        {index_, walk.dictionary.name(id), start, bucket.span.end, revision, walk.watermark, values_, {}});
     pending_.erase({start, id});
   }
   for (size_t w = 0; w < hopping_.size(); ++w) {
@@ -200,8 +208,14 @@ WindowView::Outcome WindowView::EmitRevisions(Walk& walk) {
       --walk.rows_left;
       const uint32_t revision = window.PublishRevision(start, id);
       window.Combine(id, PanesBack(start, window.size()), &values_);
-      walk.sink.OnWindow({index_, walk.dictionary.name(id), StartBack(start, window.size() - 1), buckets_.at(start).span.end, revision,
-                          walk.watermark, values_, {}},
+      walk.sink.OnWindow({index_,
+                          walk.dictionary.name(id),
+                          StartBack(start, window.size() - 1),
+                          buckets_.at(start).span.end,
+                          revision,
+                          walk.watermark,
+                          values_,
+                          {}},
                          hopping_index_[w]);
     }
   }
@@ -220,8 +234,14 @@ WindowView::Outcome WindowView::CloseSessions(Walk& walk) {
       }
       --walk.rows_left;
       sessions_[w].Publish(due, &values_);
-      walk.sink.OnWindow({index_, walk.dictionary.name(due.id), due.start, due.end, due.revision,
-                          due.revision > 1 ? walk.watermark : EventTime::Min(), values_, {}},
+      walk.sink.OnWindow({index_,
+                          walk.dictionary.name(due.id),
+                          due.start,
+                          due.end,
+                          due.revision,
+                          due.revision > 1 ? walk.watermark : EventTime::Min(),
+                          values_,
+                          {}},
                          session_index_[w]);
     }
     if (!room) return Outcome::kNoRoom;
@@ -249,7 +269,9 @@ void WindowView::Prune(EventTime watermark) {
   if (!watermark.IsFinite()) return;
   for (SessionWindows& sessions : sessions_) sessions.Prune(watermark);
   auto keep = buckets_.begin();
-  while (keep != buckets_.end() && keep->second.closed && keep->second.span.end + options_.allowed_lateness <= watermark) ++keep;
+  while (keep != buckets_.end() && keep->second.closed &&
+         keep->second.span.end + options_.allowed_lateness <= watermark)
+    ++keep;
   // Windows over the oldest bucket that may still change reach back from it.
   for (size_t i = 0; i < hopping_size_ && keep != buckets_.begin(); ++i) --keep;
   if (keep == buckets_.begin()) return;

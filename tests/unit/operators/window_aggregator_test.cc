@@ -12,7 +12,9 @@ using namespace testing;  // NOLINT
 class WindowAggregatorTest : public ::testing::Test {
  protected:
   void Use(const WindowAggregator::Options& options) { windows_ = MakeWindows(options); }
-  Verdict Send(const Event& event, EventTime judged_by = EventTime::Min()) { return windows_->OnEvent(event, judged_by); }
+  Verdict Send(const Event& event, EventTime judged_by = EventTime::Min()) {
+    return windows_->OnEvent(event, judged_by);
+  }
   void Close(int64_t seconds, size_t rows_max = 4096) { Drain(*windows_, At(seconds), sink_, activity_, rows_max); }
 
   std::unique_ptr<WindowAggregator> windows_;
@@ -59,7 +61,8 @@ TEST_F(WindowAggregatorTest, ZeroRowsFromTheFirstEventOn) {
   Send(Order("b", 3 * kHour));
   Close(3 * kHour);
   std::vector<std::string> seen;
-  for (const SeenRow& row : sink_.rows) seen.push_back(fmt::format("{}@{}={}", row.series, row.start.us / 3'600'000'000, row.features[0]));
+  for (const SeenRow& row : sink_.rows)
+    seen.push_back(fmt::format("{}@{}={}", row.series, row.start.us / 3'600'000'000, row.features[0]));
   EXPECT_EQ(seen, (std::vector<std::string>{"b@0=1", "a@1=1", "b@1=0", "a@2=0", "b@2=0"}));
 }
 
@@ -181,7 +184,7 @@ TEST_F(WindowAggregatorTest, LearnedCalendarWaitsThenClosesQuietDays) {
   Send(Order("a", 10));
   Send(Order("a", 2 * kDay));
   EXPECT_FALSE(windows_->OnWatermark(At(2 * kDay), activity_, sink_, 100));
-  EXPECT_EQ(sink_.rows.size(), 1U);   // the first day was active here: nobody needs to be asked
+  EXPECT_EQ(sink_.rows.size(), 1U);  // the first day was active here: nobody needs to be asked
   const size_t calls = sink_.log.size();
   EXPECT_FALSE(windows_->OnWatermark(At(2 * kDay), activity_, sink_, 100));
   EXPECT_EQ(sink_.log.size(), calls);
@@ -300,13 +303,14 @@ TEST_F(WindowAggregatorTest, HoppingWindowsAreCombinedFromPanesAndRevised) {
     seen.clear();
     for (const SeenRow& row : sink_.rows) {
       if (row.window == 0) {
-        seen.push_back(fmt::format("[{},{}) {} {} r{}", row.start.us / 3'600'000'000, row.end.us / 3'600'000'000, row.features[0],
-                                   row.features[1], row.revision));
+        seen.push_back(fmt::format("[{},{}) {} {} r{}", row.start.us / 3'600'000'000, row.end.us / 3'600'000'000,
+                                   row.features[0], row.features[1], row.revision));
       }
     }
   };
   windows();
-  EXPECT_EQ(seen, (std::vector<std::string>{"[-2,1) 5 5 r1", "[-1,2) 6 5 r1", "[0,3) 6 5 r1", "[1,4) 3 2 r1", "[2,5) 2 2 r1", "[3,6) 2 2 r1"}));
+  EXPECT_EQ(seen, (std::vector<std::string>{"[-2,1) 5 5 r1", "[-1,2) 6 5 r1", "[0,3) 6 5 r1", "[1,4) 3 2 r1",
+                                            "[2,5) 2 2 r1", "[3,6) 2 2 r1"}));
   sink_.Clear();
   EXPECT_EQ(Send(Order("a", 4 * kHour, 7), At(7 * kHour)), Verdict::kLate);
   Close(7 * kHour);

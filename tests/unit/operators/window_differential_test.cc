@@ -32,7 +32,8 @@ RandomLog MakeLog(uint64_t seed, size_t count) {
     event.Set(NumberField::kUnitPrice, Decimal{static_cast<int64_t>(random() % 5'000'000)});
     event.dedupe = 1 + i;
     log.events.push_back(event);
-    if (random() % 15 == 0) log.events.push_back(log.events[log.events.size() - 1 - random() % std::min<size_t>(20, log.events.size())]);
+    if (random() % 15 == 0)
+      log.events.push_back(log.events[log.events.size() - 1 - random() % std::min<size_t>(20, log.events.size())]);
   }
   return log;
 }
@@ -69,8 +70,10 @@ struct Played {
   std::map<std::string, std::string> stored;
 };
 
-/// Steps through the log. `batch`: events between commits; with `abort`, each batch is first done, dropped, and done again.
-void Play(const WindowAggregator::Options& options, const std::vector<Event>& events, uint64_t seed, bool abort, Played* run) {
+/// Steps through the log. `batch`: events between commits; with `abort`, each batch is first done, dropped, and done
+/// again.
+void Play(const WindowAggregator::Options& options, const std::vector<Event>& events, uint64_t seed, bool abort,
+          Played* run) {
   std::mt19937_64 random(seed);
   FixedActivity activity;
   auto windows = MakeWindows(options);

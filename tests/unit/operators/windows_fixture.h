@@ -23,7 +23,7 @@ inline EventTime At(int64_t seconds) { return EventTime::FromSeconds(seconds); }
 /// A row as a sink has seen it.
 struct SeenRow {
   uint16_t view = 0;
-  int window = -1;   ///< -1: a bucket
+  int window = -1;  ///< -1: a bucket
   std::string series;
   EventTime start;
   EventTime end;
@@ -32,7 +32,8 @@ struct SeenRow {
   std::vector<double> features;
   std::vector<float> known;
   std::string Text() const {
-    std::string text = fmt::format("v{} w{} {} [{},{}) r{} @{}", view, window, series, start.us, end.us, revision, revised_at.us);
+    std::string text =
+        fmt::format("v{} w{} {} [{},{}) r{} @{}", view, window, series, start.us, end.us, revision, revised_at.us);
     for (const double f : features) text += fmt::format(" {}", f);
     for (const float k : known) text += fmt::format(" k{}", k);
     return text;
@@ -54,12 +55,13 @@ class RecordingSink final : public WindowSink {
   }
   std::vector<SeenRow> rows;
   std::vector<std::tuple<uint16_t, EventTime, bool>> over;
-  std::vector<std::string> log;   ///< everything, in order
+  std::vector<std::string> log;  ///< everything, in order
 
  private:
   void Keep(const ClosedBucket& b, int window) {
     rows.push_back({b.view, window, std::string(b.series), b.start, b.end, b.revision, b.revised_at,
-                    std::vector<double>(b.features.begin(), b.features.end()), std::vector<float>(b.known.begin(), b.known.end())});
+                    std::vector<double>(b.features.begin(), b.features.end()),
+                    std::vector<float>(b.known.begin(), b.known.end())});
     log.push_back(rows.back().Text());
   }
 };
@@ -123,10 +125,13 @@ class Committer {
   const StateReader& reader() const { return reader_; }
   std::map<std::string, std::string> Contents() const {
     std::map<std::string, std::string> all;
-    TC_CHECK(reader_.Scan(Family::kPanes, "", "", [&all](std::string_view key, std::string_view value) {
-      all.emplace(key, value);
-      return true;
-    }).ok());
+    TC_CHECK(reader_
+                 .Scan(Family::kPanes, "", "",
+                       [&all](std::string_view key, std::string_view value) {
+                         all.emplace(key, value);
+                         return true;
+                       })
+                 .ok());
     return all;
   }
 
