@@ -45,20 +45,19 @@ class ActivityBoard {
 /// The keyed windows of one task, all views: panes by (series, bucket), closed in order of (end, view, series name).
 /// One touch of a pane an event; hopping windows are combined from panes; sessions kept per series.
 /// Closing is a resumable walk: OnWatermark makes at most `rows_max` rows a call and keeps its cursor in state.
-///   Lateness: by `judged_by`; an event late in one view and on time in another is kLate, one that counts in any view is
-///   not kTooLate. An id is remembered only for an event that counts; a duplicate is told before lateness.
-///   Rows of a bucket closed by an explicit rule are those of the series with an event in it, and it then counts as open;
-///   a bucket that is quiet by the learned rule has none (window_view.h).
-///   Revisions: a row that first appears after its bucket has closed (a series born late) begins with revision 2, so that
-///   revision 1 always means: made by the close. Rows of a revision carry no `known`.
-///   Learned calendars: while the ActivityBoard says kUnknown, all views wait, so that their order never depends on timing.
-///   End of input (watermark Max()): buckets close up to that of the last event; nothing is let go, so that a longer log may go on.
-///   Facts (catalog, promotions, inventory) are never late; a feature of a fact input is its value as of the bucket's end.
-///   `known`: per step {promotion depth, catalog price / price 60 days before}, when a view forecasts and the config has
-///   promotions or a catalog; steps are the bucket and the next `horizon` open ones, as learned by this task.
-/// State (state/FORMAT.md): dictionary, panes of open and still revisable buckets, ids, sessions, facts, cursors. All of it
-/// is in memory too, so nothing is evicted.
-/// Thread: confined.  Errors: Reload only.
+///   Lateness: by `judged_by`; an event late in one view and on time in another is kLate, one that counts in any view
+///   is not kTooLate. An id is remembered only for an event that counts; a duplicate is told before lateness. Rows of a
+///   bucket closed by an explicit rule are those of the series with an event in it, and it then counts as open; a
+///   bucket that is quiet by the learned rule has none (window_view.h). Revisions: a row that first appears after its
+///   bucket has closed (a series born late) begins with revision 2, so that revision 1 always means: made by the close.
+///   Rows of a revision carry no `known`. Learned calendars: while the ActivityBoard says kUnknown, all views wait, so
+///   that their order never depends on timing. End of input (watermark Max()): buckets close up to that of the last
+///   event; nothing is let go, so that a longer log may go on. Facts (catalog, promotions, inventory) are never late; a
+///   feature of a fact input is its value as of the bucket's end. `known`: per step {promotion depth, catalog price /
+///   price 60 days before}, when a view forecasts and the config has promotions or a catalog; steps are the bucket and
+///   the next `horizon` open ones, as learned by this task.
+/// State (state/FORMAT.md): dictionary, panes of open and still revisable buckets, ids, sessions, facts, cursors. All
+/// of it is in memory too, so nothing is evicted. Thread: confined.  Errors: Reload only.
 class WindowAggregator : public Stateful {
  public:
   /// `inputs`: names and kinds by Event::input. `dedupe_keep[i]`: how long ids of input i are remembered (0: no
