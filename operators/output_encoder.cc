@@ -8,7 +8,7 @@
 
 #include "engine/core/check.h"
 #include "engine/core/hash.h"
-#include "operators/json_append.h"
+#include "engine/io/json_append.h"
 
 namespace tidecast {
 namespace {

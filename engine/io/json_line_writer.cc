@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 
+#include "engine/io/json_append.h"
 #include "engine/io/json_pointer_path.h"
 
 namespace tidecast {
@@ -49,30 +50,6 @@ bool IsJsonNumber(std::string_view text) {
     if (digits() == 0) return false;
   }
   return i == text.size();
-}
-
-void AppendJsonString(std::string_view text, std::string* out) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  out->push_back('"');
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out->push_back('\\');
-      out->push_back(c);
-    } else if (static_cast<unsigned char>(c) >= 0x20) {
-      out->push_back(c);
-    } else if (c == '\n') {
-      out->append("\\n");
-    } else if (c == '\t') {
-      out->append("\\t");
-    } else if (c == '\r') {
-      out->append("\\r");
-    } else {
-      out->append("\\u00");
-      out->push_back(kHex[static_cast<unsigned char>(c) >> 4]);
-      out->push_back(kHex[static_cast<unsigned char>(c) & 15]);
-    }
-  }
-  out->push_back('"');
 }
 
 Result<JsonLineWriter> JsonLineWriter::Make(const InputOptions& options, const std::vector<ColumnPlan::Column>& columns) {

@@ -35,7 +35,5 @@ class JsonLineWriter {
 
 /// Whether `text` is a number in JSON's grammar.
 bool IsJsonNumber(std::string_view text);
-/// Appends a JSON string with its quotes.
-void AppendJsonString(std::string_view text, std::string* out);
 
 }  // namespace tidecast

@@ -16,6 +16,11 @@ std::string StreamOf(std::string_view key) {
   return static_cast<Stage>(key[0]) == Stage::kSeries ? std::string(key.substr(0, kPrefixBytes)) : std::string();
 }
 
+Outcome OutcomeOf(const Status& status) {
+  if (status.code() == Code::kFenced) return Outcome::kFenced;
+  return status.code() == Code::kFatal ? Outcome::kFatal : Outcome::kAbortable;
+}
+
 std::string NumberText(uint64_t n) { return fmt::format("{}", n); }
 
 bool ReadNumber(std::string_view text, uint64_t* n) {
@@ -66,7 +71,7 @@ void EpochCommitter::Start(EpochCut cut) {
   faults_.Reach(CommitStep::kCut);
   const Status begun = transport_.Begin();
   state_ = State::kProducing;
-  if (!begun.ok()) Fail(Outcome::kAbortable, begun);
+  if (!begun.ok()) Fail(OutcomeOf(begun), begun);
 }
 
 OutputRecord EpochCommitter::ChangelogRecord(const StateBatch::Row& row, uint64_t ordinal) const {
@@ -94,7 +99,7 @@ bool EpochCommitter::ProduceMore() {
     Status status = transport_.Produce(record);
     if (status.ok()) return true;
     if (status.code() != Code::kWouldBlock) {
-      const Outcome outcome = status.code() == Code::kFenced ? Outcome::kFenced : status.code() == Code::kFatal ? Outcome::kFatal : Outcome::kAbortable;
+      const Outcome outcome = OutcomeOf(status);
       Fail(outcome, std::move(status));
     }
     return false;
@@ -140,7 +145,10 @@ bool EpochCommitter::ProduceMore() {
 void EpochCommitter::Step() {
   if (state_ != State::kProducing || !ProduceMore()) return;
   faults_.Reach(CommitStep::kChangelogProduced);
-  if (Status sent = transport_.SendOffsets(cut_.positions); !sent.ok()) return Fail(Outcome::kAbortable, std::move(sent));
+  if (Status sent = transport_.SendOffsets(cut_.positions); !sent.ok()) {
+    const Outcome outcome = OutcomeOf(sent);
+    return Fail(outcome, std::move(sent));
+  }
   faults_.Reach(CommitStep::kOffsetsSent);
   state_ = State::kCommitting;
   StateBatch state = cut_.state;  // kept: an unknown outcome is decided later, and then the rows are still needed
@@ -149,6 +157,8 @@ void EpochCommitter::Step() {
 
 void EpochCommitter::OnTransaction(const TransportEvent& event) {
   if (state_ == State::kAborting) {
+    // An abort that cannot be brought to its end leaves a client that is of no more use.
+    if (event.outcome == Outcome::kFatal || event.outcome == Outcome::kFenced || event.outcome == Outcome::kUnknown) outcome_ = event.outcome;
     state_ = State::kFailed;
     return;
   }

@@ -206,7 +206,7 @@ bool SeriesTask::ended() const {
 }
 
 bool SeriesTask::drained() const {
-  return !waiting_ && windows_->next_close() > watermark() && !windows_->has_revisions() &&
+  return !waiting_ && !closing_is_due() && !windows_->has_revisions() &&
          std::all_of(sources_.begin(), sources_.end(), [](const Source& s) { return !s.loaded && (s.at_end || s.ended); });
 }
 
@@ -219,8 +219,7 @@ bool SeriesTask::idle() const {
 
 EventTime SeriesTask::closed_up_to() const {
   const EventTime w = watermark();
-  if (windows_->next_close() > w) return w;
-  return EventTime{windows_->next_close().us - 1};
+  return closing_is_due() ? EventTime{windows_->next_close().us - 1} : w;
 }
 
 int SeriesTask::PickSource() const {
@@ -335,7 +334,7 @@ void SeriesTask::Run(const ActivityBoard& activity, size_t bytes_max, Sink& sink
     if (source.events.events.empty()) FinishBatch(i, out);
   }
   for (;;) {
-    if (windows_->next_close() <= watermarks_->task_watermark()) {
+    if (closing_is_due()) {
       const int64_t before = sink.calls();
       waiting_ = !windows_->OnWatermark(watermarks_->task_watermark(), activity, sink, kRowsPerWalk);
       if (waiting_ && sink.calls() == before) return;  // the calendar waits for what the other tasks have seen

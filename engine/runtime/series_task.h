@@ -141,6 +141,10 @@ class SeriesTask {
 
   SeriesTask(uint16_t partition, const TaskPlan& plan) : partition_(partition), plan_(plan) {}
   void Run(const ActivityBoard& activity, size_t bytes_max, Sink& sink, TaskStepOutput& out);
+  /// A bucket has been passed by the watermark and is not closed; Max() means that nothing is open.
+  bool closing_is_due() const {
+    return windows_->next_close() != EventTime::Max() && windows_->next_close() <= watermark();
+  }
   int PickSource() const;
   void UseRecordsBefore(Source& source, int64_t offset, TaskStepOutput& out);
   void FinishBatch(size_t index, TaskStepOutput& out);

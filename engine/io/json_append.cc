@@ -1,4 +1,4 @@
-#include "operators/json_append.h"
+#include "engine/io/json_append.h"
 
 #include <array>
 
