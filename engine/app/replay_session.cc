@@ -89,7 +89,10 @@ Result<Summary> RunReplay(const ReplayRequest& request, const Clock& clock, Metr
     options.state_directory = request.state_directory;
   }
   // Files end; a silent partition is not an idle one here (EXACTLY_ONCE.md 3).
-  for (InputOptions& input : options.inputs) input.watermark.idle_timeout = Duration{};
+  for (InputOptions& input : options.inputs) {
+    input.watermark.idle_timeout = Duration{};
+    input.unfed = std::none_of(request.files.begin(), request.files.end(), [&](const FeedFile& file) { return file.input.name == input.name; });
+  }
 
   std::unique_ptr<ResultFiles> files;
   if (!request.out.empty()) {

@@ -32,6 +32,7 @@ struct InputOptions {
   TimeFormat time_format = TimeFormat::kAuto;
   std::string zone = "UTC";           ///< of times without an offset
   WatermarkOptions watermark;
+  bool unfed = false;                 ///< replay: no file feeds it, so it does not hold back the watermark
   Duration max_future{};              ///< judged against the record's broker time; 0: no limit
   std::optional<DedupeOptions> dedupe;
   bool key_check = true;              ///< murmur2(key) == partition and key == sku

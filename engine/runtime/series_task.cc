@@ -84,10 +84,10 @@ Result<std::unique_ptr<SeriesTask>> SeriesTask::Make(uint16_t partition, const T
     source.input = input.index;
     source.tp = {options.topic, partition};
     source.partitions = input.partitions;
-    source.is_clock = IsClock(options.kind);
+    source.is_clock = IsClock(options.kind) && !options.unfed;
     TC_ASSIGN_OR_RETURN(source.decoder, EventDecoder::Make(options, input.index, plan.options.pseudonym_key));
     task->sources_.push_back(std::move(source));
-    watermark_sources.push_back({options.watermark, IsClock(options.kind)});
+    watermark_sources.push_back({options.watermark, task->sources_.back().is_clock});
   }
   task->watermarks_ = std::make_unique<WatermarkTracker>(std::move(watermark_sources));
   WindowAggregator::Options windows;

@@ -8,6 +8,7 @@
 
 #include "engine/io/column_sniffer.h"
 #include "engine/io/event_decoder.h"
+#include "engine/io/json_append.h"
 #include "engine/io/json_line_writer.h"
 
 namespace tidecast {
