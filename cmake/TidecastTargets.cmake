@@ -27,6 +27,6 @@ function(tidecast_tests name folder)
   endif()
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE tidecast_flags ${ARG_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
+  gtest_discover_tests(${name} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT "TIDECAST_SOURCE_DIR=${CMAKE_SOURCE_DIR};TIDECAST_BINARY_DIR=${CMAKE_BINARY_DIR}")
 endfunction()

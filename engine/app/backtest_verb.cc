@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/app/error_report.h"
+#include "engine/app/flags.h"
 #include "engine/app/verbs.h"
 #include "operators/backtest.h"
 
@@ -15,22 +16,12 @@ struct BacktestFlags {
   BacktestOptions options;
   std::string calendar = "observed";
   std::string levels;
-  std::string known, past, statics, seasons;
+  std::string known, past, statics, seasons, experts;
   std::string model = "lstm";
   std::string net = "online";
   std::string domain;
   std::string fill;
 };
-
-std::vector<std::string> SplitList(const std::string& text) {
-  std::vector<std::string> parts;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find(',', at), text.size());
-    if (end > at) parts.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return parts;
-}
 
 Status Backtest(BacktestFlags& flags) {
   BacktestOptions& options = flags.options;
@@ -58,6 +49,7 @@ Status Backtest(BacktestFlags& flags) {
   options.known_columns = SplitList(flags.known);
   options.past_columns = SplitList(flags.past);
   options.static_columns = SplitList(flags.statics);
+  options.forecaster.experts = SplitList(flags.experts);
   options.fill_zero = flags.fill == "zero";
   if (flags.domain == "count") options.domain = ValueDomain::kCount;
   if (flags.domain == "nonneg") options.domain = ValueDomain::kNonNegative;
@@ -104,6 +96,7 @@ void AddBacktestVerb(CLI::App& app, int* exit_code) {
   verb->add_flag("--full-windows", options.full_windows, "leave out origins whose horizon passes the end");
   verb->add_option("--until", options.until, "last ds of the calendar");
   verb->add_option("--model", flags->model, "lstm or experts")->check(CLI::IsMember({"lstm", "experts"}))->capture_default_str();
+  verb->add_option("--experts", flags->experts, "only these experts, e.g. empirical_960 (models/README.md names them)");
   verb->add_option("--net", flags->net, "online or frozen")->check(CLI::IsMember({"online", "frozen"}))->capture_default_str();
   verb->add_option("--device", options.forecaster.device, "auto, cpu or cuda")->capture_default_str();
   verb->add_option("--seed", options.forecaster.seed, "seed")->capture_default_str();

@@ -14,6 +14,16 @@ Status ApplyModelFlag(const std::string& model, EngineOptions* options) {
   return Status::Ok();
 }
 
+std::vector<std::string> SplitList(const std::string& text) {
+  std::vector<std::string> parts;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find(',', at), text.size());
+    if (end > at) parts.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return parts;
+}
+
 Result<EventTime> ParseUntilFlag(const std::string& date, const EngineOptions& options) {
   const std::string zone = options.views.empty() ? "UTC" : options.views.front().calendar.zone;
   TC_ASSIGN_OR_RETURN(EventTimeParser parser, EventTimeParser::Make(TimeFormat::kRfc3339, zone));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "engine/runtime/engine_options.h"
 
@@ -8,6 +9,9 @@ namespace tidecast {
 
 /// Lays `--model lstm | experts | none` over the config; empty changes nothing. Errors: kUsage.
 Status ApplyModelFlag(const std::string& model, EngineOptions* options);
+
+/// Splits "a,b,c"; empty parts are left out.
+std::vector<std::string> SplitList(const std::string& text);
 
 /// Start of a local day in the zone of the first view, as an exclusive end for events. Errors: kUsage.
 Result<EventTime> ParseUntilFlag(const std::string& date, const EngineOptions& options);

@@ -39,7 +39,9 @@ void ReplaySink::OnBucket(const ClosedBucket& bucket) {
 }
 
 void ReplaySink::OnBucketEnd(uint16_t view, EventTime /*start*/, EventTime end, bool /*open*/) {
-  if (views_[view].scorer) views_[view].scorer->OnBucketEnd(end);
+  if (!views_[view].scorer) return;
+  views_[view].scorer->OnBucketEnd(end);
+  figures_ = Figures();
 }
 
 void ReplaySink::OnForecast(uint16_t v, const SeriesForecast& forecast, const BucketContext& context) {
@@ -77,6 +79,13 @@ void ReplaySink::OnLate(const OutputRecord& record) {
 
 void ReplaySink::OnDeadLetter(const OutputRecord& record) {
   if (files_) files_->OnDeadLetter(record);
+}
+
+void ReplaySink::AddFigures(LiveStatus& status) const {
+  if (figures_.forecasts == 0) return;
+  status.figures["wql"] = figures_.wql;
+  status.figures["wql_seasonal_naive"] = figures_.wql_seasonal_naive;
+  status.figures["coverage_80"] = figures_.coverage_80;
 }
 
 AccuracyFigures ReplaySink::Figures() const {

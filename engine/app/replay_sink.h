@@ -24,6 +24,7 @@ class ReplaySink final : public ResultSink {
   void OnAlert(const Alert& alert) override;
   void OnLate(const OutputRecord& record) override;
   void OnDeadLetter(const OutputRecord& record) override;
+  void AddFigures(LiveStatus& status) const override;
 
   /// Of the first view that is forecast.
   AccuracyFigures Figures() const;
@@ -41,6 +42,7 @@ class ReplaySink final : public ResultSink {
   std::vector<View> views_;
   std::unique_ptr<OutputEncoder> encoder_;
   std::unique_ptr<ResultFiles> files_;
+  AccuracyFigures figures_;                   ///< as of the last bucket's end
   // Labels are the same for all series of a bucket and of a round.
   uint16_t label_view_ = 0;
   EventTime label_start_;

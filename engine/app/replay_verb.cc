@@ -17,6 +17,7 @@ struct ReplayFlags {
   std::string state;
   std::string until;
   std::string model;
+  std::string experts;
   bool as_is = false;
   bool gzip = false;
   int threads = 0;
@@ -26,6 +27,7 @@ Status Replay(const ReplayFlags& flags) {
   ReplayRequest request;
   TC_ASSIGN_OR_RETURN(request.options, LoadOptions(flags.config));
   TC_RETURN_IF_ERROR(ApplyModelFlag(flags.model, &request.options));
+  request.options.model.experts = SplitList(flags.experts);
   if (flags.threads > 0) request.options.threads = flags.threads;
   request.options.server.enabled = false;
   TC_ASSIGN_OR_RETURN(request.files, FilesForInputs(request.options, {{"orders", flags.orders}, {"clicks", flags.clicks}, {"catalog", flags.catalog},
@@ -64,6 +66,7 @@ void AddReplayVerb(CLI::App& app, int* exit_code) {
   verb->add_option("--state", flags->state, "state directory to use and keep (default: a temporary one)");
   verb->add_option("--until", flags->until, "feed only events before this date (YYYY-MM-DD)");
   verb->add_option("--model", flags->model, "lstm, experts or none instead of the config's");
+  verb->add_option("--experts", flags->experts, "only these experts, e.g. smoothing_5 (models/README.md names them)");
   verb->add_option("--threads", flags->threads, "threads instead of the config's; the result is the same");
   verb->add_flag("--as-is", flags->as_is, "keep the files' order instead of ordering by event time");
   verb->add_flag("--gzip", flags->gzip, "write .csv.gz");

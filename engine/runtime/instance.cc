@@ -494,6 +494,7 @@ LiveStatus Instance::Look() const {
       status.expert_weights = stats.expert_weights;
     }
   }
+  if (parts_.sink != nullptr) parts_.sink->AddFigures(status);
   return status;
 }
 

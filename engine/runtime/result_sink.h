@@ -3,6 +3,7 @@
 #include "engine/core/bucket.h"
 #include "engine/core/forecast.h"
 #include "engine/core/record.h"
+#include "engine/runtime/live_status.h"
 #include "models/bucket_context.h"
 #include "operators/alert_operator.h"
 
@@ -20,6 +21,8 @@ class ResultSink {
   virtual void OnAlert(const Alert&) {}
   virtual void OnLate(const OutputRecord&) {}
   virtual void OnDeadLetter(const OutputRecord&) {}
+  /// Adds what it can tell to the status, e.g. accuracy. Called a few times a second: must be cheap.
+  virtual void AddFigures(LiveStatus&) const {}
 };
 
 }  // namespace tidecast
