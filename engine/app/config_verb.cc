@@ -15,6 +15,22 @@ void AddConfigVerb(CLI::App& app, int* exit_code) {
   init->add_flag("--full", *full, "every key, not only the usual ones");
   init->callback([full] { fmt::print("{}", ConfigTemplate(*full)); });
 
+  auto code = std::make_shared<std::string>();
+  CLI::App* help = app.add_subcommand("help", "Explain an error code, e.g. tidecast help TC0103");
+  help->add_option("code", *code, "code of an error; without one, all of them");
+  help->callback([code, exit_code] {
+    if (code->empty()) {
+      for (const ProblemCode& row : ProblemCodes()) fmt::print("{}  {}\n", row.code, row.sentence);
+      return;
+    }
+    const std::optional<ProblemCode> row = ExplainProblemCode(*code);
+    if (!row) {
+      *exit_code = ReportError(Status(Code::kUsage, fmt::format("no such error code: {}", *code), Domain::kInput).WithRemedy("`tidecast help` lists them"));
+      return;
+    }
+    fmt::print("{}: {}\n  = try: {}\n", row->code, row->sentence, row->remedy);
+  });
+
   CLI::App* verb = app.add_subcommand("config", "Tell about configs");
   verb->require_subcommand(1);
   verb->add_subcommand("schema", "Print the JSON Schema of a config")->callback([] { fmt::print("{}", ConfigSchema()); });
