@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/io/input_fields.h"
-#include "operators/json_append.h"
+#include "engine/io/json_append.h"
 #include "tests/unit/operators/json_schema_check.h"
 #include "tests/unit/operators/label_calendar.h"
 
