@@ -87,13 +87,13 @@ void ModelTask::OnBucketOver(const BucketOver& over) {
   View& view = views_[over.view];
   if (over.start <= view.done_up_to) return;
   Pending& pending = view.pending[over.start];
-  if (pending.over) {
-    TC_CHECK_EQ(pending.open, over.open, "two tasks disagree on whether a bucket was open");
-    return;
-  }
+  // A bucket that a rule closes is open all the same where a task had input in it (operators/README.md).
+  const bool open = over.open || (pending.over && pending.open);
+  if (pending.over && pending.open == open) return;
   pending.end = over.end;
   pending.over = true;
-  pending.open = over.open;
+  pending.over_stored = false;
+  pending.open = open;
   dirty_ = true;
 }
 
