@@ -121,7 +121,7 @@ void ModelTask::BeginNext(uint16_t v, ResultSink* sink) {
   const EventTime start = view.pending.begin()->first;
   Pending pending = std::move(view.pending.begin()->second);
   view.pending.erase(view.pending.begin());
-  if (pending.over_stored) TaskDeltaSink(deletes_, {Stage::kModel, v}).Delete(Family::kMeta, OverKey(v, start));
+  if (pending.over_ever_stored) TaskDeltaSink(deletes_, {Stage::kModel, v}).Delete(Family::kMeta, OverKey(v, start));
   view.calendar->OnBucketEnd(start, pending.open);
   view.done_up_to = start;
   view.calendar_dirty = true;
@@ -218,7 +218,7 @@ void ModelTask::Save(Epoch epoch, StateBatch& out) {
       }
       if (pending.over && !pending.over_stored) {
         model.Put(Family::kMeta, OverKey(v, start), ByteWriter().U8(kVersion).Time(pending.end).Bool(pending.open).view());
-        pending.over_stored = true;
+        pending.over_stored = pending.over_ever_stored = true;
       }
     }
     if (view.calendar_dirty) {
@@ -273,7 +273,7 @@ Status ModelTask::Reload(std::span<const uint16_t> partitions) {
       bytes.U8();
       pending.end = bytes.Time();
       pending.open = bytes.Bool();
-      pending.over = pending.over_stored = true;
+      pending.over = pending.over_stored = pending.over_ever_stored = true;
       inner = bytes.Finish("bucket end");
       return inner.ok();
     }));

@@ -57,7 +57,8 @@ class ModelTask {
   struct Pending {
     EventTime end;
     bool over = false;            ///< its end was told
-    bool over_stored = false;
+    bool over_stored = false;     ///< as it is now
+    bool over_ever_stored = false;
     bool open = true;
     std::vector<ModelRow> rows;
   };
