@@ -127,8 +127,9 @@ Result<Summary> RunReplay(const ReplayRequest& request, const Clock& clock, Metr
     if (progress == Instance::Progress::kFinished) break;
     const LiveStatus look = instance.Look();
     narrator.Progress(look, static_cast<double>(pump.appended()) / lines);
-    if (progress == Instance::Progress::kWorked || !instance.drained() || finishing) continue;
-    // Everything fed so far is worked off: the next chunk may come. So what is merged is a function of the files alone.
+    if (progress == Instance::Progress::kWorked || finishing) continue;
+    // All that can be done with what was fed is done (a task may wait for what its neighbours will see of a day): the next
+    // chunk may come. So what is merged is a function of the files alone.
     const EventTime up_to = AllowedUpTo(request, first, paced_since ? clock.Now() - *paced_since : Duration{});
     size_t fed = 0;
     if (!fed_up && !pump.ended()) {

@@ -260,11 +260,6 @@ bool Instance::AllEnded() const {
   return std::all_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task->ended() && task->drained(); });
 }
 
-bool Instance::drained() const {
-  return state_ == State::kRunning && std::all_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task->drained(); }) &&
-         model_->idle(ClosedUpTo());
-}
-
 Result<bool> Instance::Poll() {
   bool any = false;
   const ProcessingTime now = parts_.clock.Now();

@@ -56,8 +56,6 @@ class Instance {
   /// Finish what is under way, commit, leave the group; then Step returns kFinished.
   void Stop() { stopping_ = true; }
 
-  /// Everything polled is used up and the model has nothing to do: the feeder may go on.
-  bool drained() const;
   /// Tasks are restored and read.
   bool running() const { return state_ == State::kRunning; }
   LiveStatus Look() const;
