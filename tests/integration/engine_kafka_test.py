@@ -1,0 +1,274 @@
+#!/usr/bin/env python3
+"""The whole engine on a real broker: `tidecast run --until-end` makes the windows that a replay of the same lines makes, no
+record twice for a read_committed reader - also when it is killed at each step of a commit and at random, when the broker is
+killed, and when two instances share the partitions and one of them is killed.
+
+    engine_kafka_test.py --tidecast PROGRAM --feed PROGRAM --source DIR --broker DIR --script FILE [SCENARIO ...]
+"""
+import argparse
+import csv
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+STEPS = ["cut", "outputs_produced", "changelog_produced", "offsets_sent", "committed", "state_written"]
+FEATURES = ["units", "returns", "customers"]
+LAST_DAY = "2010-12-16"
+CONFIG = """\
+namespace: {ns}
+instance: {instance}
+transport: {{kind: {transport}, partitions: {partitions}}}
+state: {{directory: {state}, memory_limit: 512MiB}}
+kafka: {{bootstrap.servers: "{address}", session.timeout.ms: {session}}}
+commit: {{interval: 100ms}}
+inputs:
+  orders:
+    kind: orders
+    time: {{field: /ts, zone: Europe/London}}
+    columns: {{sku: StockCode, order_id: InvoiceNo, quantity: Quantity, ts: InvoiceDate, unit_price: UnitPrice,
+              customer_id: CustomerID, country: Country}}
+views:
+  sku:
+    bucket: {{every: 1d, zone: Europe/London, open: learned}}
+    allowed_lateness: 1d
+    features:
+      units: {{input: orders, sum: quantity, where: positive}}
+      returns: {{input: orders, sum: quantity, where: negative, absolute: true}}
+      customers: {{input: orders, distinct: customer, where: positive}}
+    target: units
+    horizon: 7
+model: {{kind: {model}}}
+"""
+
+flags = None
+address = None
+folder = None
+reference = None
+orders = None
+
+
+def write_config(ns, instance="i1", transport="kafka", model="none", session=45000, partitions=4, at=None):
+    path = os.path.join(folder, f"{ns}-{instance}.yaml")
+    with open(path, "w") as file:
+        file.write(CONFIG.format(ns=ns, instance=instance, transport=transport, partitions=partitions, session=session, model=model,
+                                 state=os.path.join(folder, f"state-{ns}-{instance}"), address=at or address))
+    return path
+
+
+def run_verb(config, env=None, extra=(), timeout=120):
+    return subprocess.run([flags.tidecast, "run", config, "--no-server", *extra], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, timeout=timeout, env={**os.environ, **(env or {})})
+
+
+def start(config, extra=()):
+    with open(config + ".log", "a") as log:
+        return subprocess.Popen([flags.tidecast, "run", config, "--no-server", *extra], stdout=subprocess.DEVNULL, stderr=log)
+
+
+def log_of(config):
+    with open(config + ".log") as log:
+        return log.read()[-3000:]
+
+
+def feed(config):
+    done = subprocess.run([flags.feed, address, config, orders], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
+
+
+def tap(config, topic):
+    done = subprocess.run([flags.tidecast, "tap", topic, "--config", config], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+class EngineOnKafka(unittest.TestCase):
+    maxDiff = 2000
+
+    def finish(self, config, timeout=120):
+        done = run_verb(config, extra=["--until-end"], timeout=timeout)
+        self.assertEqual(done.returncode, 0, done.stderr[-3000:])
+        return json.loads(done.stdout)
+
+    def check_windows(self, config):
+        """Equal to the replay's, and nothing twice."""
+        rows = tap(config, "features")
+        seen = set()
+        last = {}
+        for row in rows:
+            key = (row["unique_id"], row["ds"], row["revision"])
+            self.assertNotIn(key, seen, "a record twice")
+            seen.add(key)
+            if row["revision"] >= last.get(key[:2], (0, None))[0]:
+                last[key[:2]] = (row["revision"], tuple(float(row[f]) for f in FEATURES))
+        found = {key: values for key, (_, values) in last.items()}
+        missing = reference.keys() - found.keys()
+        extra = found.keys() - reference.keys()
+        wrong = [key for key in reference.keys() & found.keys() if reference[key] != found[key]]
+        self.assertFalse(missing or extra or wrong,
+                         f"{len(missing)} missing {sorted(missing)[:3]}, {len(extra)} extra {sorted(extra)[:3]}, "
+                         f"{len(wrong)} wrong {[(k, reference[k], found[k]) for k in wrong[:3]]}")
+
+    def check_forecasts(self, config):
+        seen = set()
+        for row in tap(config, "forecasts"):
+            key = (row["unique_id"], row["cutoff"], row["revision"])
+            self.assertNotIn(key, seen, "a forecast twice")
+            seen.add(key)
+        return len(seen)
+
+    def test_1_final_windows_equal_the_replay(self):
+        config = write_config("plain", model="experts")
+        feed(config)
+        summary = self.finish(config)
+        self.assertEqual(summary["events_read"], LINES)
+        self.assertEqual(summary["events_accepted"], LINES)
+        self.check_windows(config)
+        # Compaction may have thinned the topic, but never doubles.
+        self.assertLessEqual(self.check_forecasts(config), summary["forecasts"])
+        again = self.finish(config)
+        self.assertEqual(again["events_read"], LINES)
+        self.check_windows(config)
+
+    def test_2_killed_at_each_step_of_a_commit(self):
+        config = write_config("steps", model="experts")
+        feed(config)
+        report = os.path.join(folder, "steps.hit")
+        for step in STEPS:
+            died = run_verb(config, {"TIDECAST_FAULT": f"{step}:2", "TIDECAST_FAULT_REPORT": report}, ["--until-end"])
+            self.assertEqual(died.returncode, -signal.SIGKILL, f"{step}: {died.stderr[-2000:]}")
+        summary = self.finish(config)
+        with open(report) as file:
+            hit = file.read().split()
+        print("steps hit:", ", ".join(hit))
+        self.assertEqual(hit, STEPS)
+        self.assertEqual(summary["events_read"], LINES)
+        self.check_windows(config)
+        self.check_forecasts(config)
+
+    def test_3_killed_at_random(self):
+        config = write_config("random", model="experts")
+        feed(config)
+        chance = random.Random(7)
+        kills = 0
+        for _ in range(10):
+            process = start(config, ["--until-end"])
+            try:
+                process.wait(timeout=.25 + chance.random() * .6)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                kills += 1
+            process.wait(timeout=30)
+        print(f"{kills} of 10 kills met a running engine")
+        self.assertGreaterEqual(kills, 3)
+        summary = self.finish(config)
+        self.assertEqual(summary["events_read"], LINES)
+        self.check_windows(config)
+        self.check_forecasts(config)
+
+    def test_4_the_broker_is_killed(self):
+        config = write_config("broker", model="experts")
+        feed(config)
+        process = start(config, ["--until-end"])
+        try:
+            time.sleep(1.0)
+            broker = os.path.join(flags.broker, "broker")
+            subprocess.run([flags.script, "kill", "--dir", broker], check=True, timeout=60, stdout=subprocess.DEVNULL)
+            subprocess.run([flags.script, "restart", "--dir", broker], check=True, timeout=120, stdout=subprocess.DEVNULL)
+            self.assertEqual(process.wait(timeout=150), 0, log_of(config))
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        summary = self.finish(config)
+        self.assertEqual(summary["events_read"], LINES)
+        self.check_windows(config)
+
+    def test_5_two_instances_and_one_is_killed(self):
+        first = write_config("two", "i1", session=6000)
+        second = write_config("two", "i2", session=6000)
+        feed(first)
+        processes = [start(first), start(second)]
+        try:
+            time.sleep(4)
+            self.assertIsNone(processes[0].poll(), log_of(first))
+            self.assertIsNone(processes[1].poll(), log_of(second))
+            processes[0].kill()
+            time.sleep(9)
+            self.assertIsNone(processes[1].poll(), log_of(second))
+            processes[1].send_signal(signal.SIGTERM)
+            self.assertEqual(processes[1].wait(timeout=30), 0, log_of(second))
+        finally:
+            for process in processes:
+                if process.poll() is None:
+                    process.kill()
+                process.wait()
+        summary = self.finish(second)
+        self.assertEqual(summary["events_read"], LINES)
+        self.check_windows(second)
+
+    def test_6_what_cannot_work_is_said(self):
+        missing = run_verb(write_config("missing"))
+        self.assertEqual(missing.returncode, 66, missing.stderr)
+        self.assertIn("missing.orders", missing.stderr)
+        begun = time.monotonic()
+        away = run_verb(write_config("away", at="127.0.0.1:1"), timeout=40)
+        self.assertEqual(away.returncode, 69, away.stderr)
+        self.assertIn("127.0.0.1:1", away.stderr)
+        self.assertLess(time.monotonic() - begun, 20)
+        # Orders have 3 partitions, clicks 4.
+        path = write_config("uneven", partitions=3)
+        feed(path)
+        with open(path) as file:
+            text = file.read().replace("views:\n", "  clicks: {kind: clicks, topic: plain.orders}\nviews:\n", 1)
+        with open(path, "w") as file:
+            file.write(text)
+        uneven = run_verb(path)
+        self.assertEqual(uneven.returncode, 78, uneven.stderr)
+        self.assertIn("uneven.orders has 3", uneven.stderr)
+        self.assertIn("has 4", uneven.stderr)
+
+
+def prepare():
+    """Order lines of the first days, and what a replay on the embedded log makes of them."""
+    global orders, reference, LINES
+    orders = os.path.join(folder, "orders.csv")
+    LINES = 0
+    with gzip.open(os.path.join(flags.source, "examples/online-retail/orders.csv.gz"), "rt", newline="") as source, \
+            open(orders, "w", newline="") as target:
+        reader, writer = csv.reader(source), csv.writer(target)
+        header = next(reader)
+        writer.writerow(header)
+        time_at = header.index("InvoiceDate")
+        for row in reader:
+            if row[time_at] < LAST_DAY:
+                writer.writerow(row)
+                LINES += 1
+    out = os.path.join(folder, "out")
+    subprocess.run([flags.tidecast, "replay", "--orders", orders, "--config", write_config("replayed", transport="embedded"), "--out", out],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
+    with open(os.path.join(out, "features.csv")) as file:
+        reference = {(row["unique_id"], row["ds"]): tuple(float(row[f]) for f in FEATURES) for row in csv.DictReader(file)}
+    assert len(reference) > 10000, len(reference)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    for name in ("tidecast", "feed", "source", "broker", "script"):
+        parser.add_argument("--" + name, required=True)
+    flags, rest = parser.parse_known_args()
+    if os.path.exists(os.path.join(flags.broker, "skipped")):
+        print("SKIPPED: no Kafka broker could be started")
+        sys.exit(1 if os.environ.get("CI") == "true" else 0)
+    with open(os.path.join(flags.broker, "address")) as file:
+        address = file.read().strip()
+    with tempfile.TemporaryDirectory(prefix="tidecast-kafka-") as folder:
+        prepare()
+        unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
