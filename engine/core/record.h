@@ -47,9 +47,10 @@ struct OutputRecord {
   std::vector<Header> headers;
   EventTime record_time;              ///< Min(): the log's choice
 
+  /// Memory that it takes, about.
   size_t Bytes() const {
-    size_t n = topic.size() + key.size() + (value ? value->size() : 0) + 64;
-    for (const Header& h : headers) n += h.name.size() + h.value.size() + 8;
+    size_t n = sizeof(OutputRecord) + topic.size() + key.size() + (value ? value->size() : 0);
+    for (const Header& h : headers) n += sizeof(Header) + h.name.size() + h.value.size();
     return n;
   }
 };

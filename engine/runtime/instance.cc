@@ -317,7 +317,8 @@ void Instance::JoinOutputs(std::vector<TaskStepOutput>& outputs) {
 
 Result<bool> Instance::Work() {
   const size_t bytes_max = plan_->options.epoch_bytes_max;
-  if (open_bytes_ >= bytes_max) return false;  // backpressure: the epoch in flight must end first
+  // Backpressure: the epoch in flight must end first. What the model changed counts as what it put out.
+  if (open_bytes_ + model_->dirty_bytes() >= bytes_max) return false;
   bool worked = false;
   // The model goes first: tasks do not run ahead of rounds that are due, so that what waits is bounded.
   if (model_->idle(ClosedUpTo()) && !revoked_ && !stopping_) {
