@@ -42,75 +42,92 @@ double Tau(double x) {
 }  // namespace
 
 bool DistinctSketch::Add(uint64_t hash) {
-  if (!exact()) return AddToRegisters(hash);
+  if (!exact()) return many_->AddToRegisters(hash);
   if (!Insert(hash == 0 ? 1 : hash)) return false;
   if (size_ > kExactMax) ToRegisters();
   return true;
 }
 
 bool DistinctSketch::Insert(uint64_t hash) {
-  if (table_.empty()) table_.resize(8);
-  const auto find = [this, hash] {
-    size_t at = Mix64(hash) & (table_.size() - 1);
-    while (table_[at] != 0 && table_[at] != hash) at = (at + 1) & (table_.size() - 1);
-    return at;
-  };
-  size_t at = find();
-  if (table_[at] == hash) return false;
-  if ((size_ + 1) * 4 > table_.size() * 3) {
-    Grow(table_.size() * 2);
-    at = find();
+  if (many_ == nullptr) {
+    const auto end = few_.begin() + size_;
+    if (std::find(few_.begin(), end, hash) != end) return false;
+    if (size_ < kFew) {
+      few_[size_++] = hash;
+      return true;
+    }
+    many_ = std::make_unique<Many>();
+    many_->table.resize(8);
+    for (size_t i = 0; i < kFew; ++i) many_->Insert(few_[i], i);
   }
-  table_[at] = hash;
+  if (!many_->Insert(hash, size_)) return false;
   ++size_;
   return true;
 }
 
-void DistinctSketch::Grow(size_t slots) {
+bool DistinctSketch::Many::Insert(uint64_t hash, size_t size) {
+  const auto find = [this, hash] {
+    size_t at = Mix64(hash) & (table.size() - 1);
+    while (table[at] != 0 && table[at] != hash) at = (at + 1) & (table.size() - 1);
+    return at;
+  };
+  size_t at = find();
+  if (table[at] == hash) return false;
+  if ((size + 1) * 4 > table.size() * 3) {
+    Grow(table.size() * 2);
+    at = find();
+  }
+  table[at] = hash;
+  return true;
+}
+
+void DistinctSketch::Many::Grow(size_t slots) {
   std::vector<uint64_t> old(slots);
-  old.swap(table_);
+  old.swap(table);
   for (const uint64_t hash : old) {
     if (hash == 0) continue;
-    size_t at = Mix64(hash) & (table_.size() - 1);
-    while (table_[at] != 0) at = (at + 1) & (table_.size() - 1);
-    table_[at] = hash;
+    size_t at = Mix64(hash) & (table.size() - 1);
+    while (table[at] != 0) at = (at + 1) & (table.size() - 1);
+    table[at] = hash;
   }
 }
 
-bool DistinctSketch::AddToRegisters(uint64_t hash) {
+bool DistinctSketch::Many::AddToRegisters(uint64_t hash) {
   const uint64_t mixed = Mix64(hash == 0 ? 1 : hash);
   const size_t index = mixed >> (64 - kRegisterBits);
   const uint64_t rest = (mixed << kRegisterBits) | (uint64_t{1} << (kRegisterBits - 1));
   const auto rank = static_cast<uint8_t>(std::countl_zero(rest) + 1);
-  if (rank <= registers_[index]) return false;
-  registers_[index] = rank;
+  if (rank <= registers[index]) return false;
+  registers[index] = rank;
   return true;
 }
 
 void DistinctSketch::ToRegisters() {
-  registers_.assign(kRegisters, 0);
-  for (const uint64_t hash : table_) {
-    if (hash != 0) AddToRegisters(hash);
+  auto many = std::make_unique<Many>();
+  many->registers.assign(kRegisters, 0);
+  for (const uint64_t hash : Slots()) {
+    if (hash != 0) many->AddToRegisters(hash);
   }
-  std::vector<uint64_t>().swap(table_);
+  many_ = std::move(many);
   size_ = 0;
 }
 
 void DistinctSketch::Merge(const DistinctSketch& other) {
   if (other.exact()) {
-    for (const uint64_t hash : other.table_) {
+    for (const uint64_t hash : other.Slots()) {
       if (hash != 0) Add(hash);
     }
     return;
   }
   if (exact()) ToRegisters();
-  for (size_t i = 0; i < kRegisters; ++i) registers_[i] = std::max(registers_[i], other.registers_[i]);
+  std::vector<uint8_t>& registers = many_->registers;
+  for (size_t i = 0; i < kRegisters; ++i) registers[i] = std::max(registers[i], other.many_->registers[i]);
 }
 
 int64_t DistinctSketch::Count() const {
   if (exact()) return static_cast<int64_t>(size_);
   std::array<int, kRanks + 1> histogram{};
-  for (const uint8_t rank : registers_) ++histogram[rank];
+  for (const uint8_t rank : many_->registers) ++histogram[rank];
   constexpr double kM = kRegisters;
   double z = kM * Tau(1.0 - histogram[kRanks] / kM);
   for (size_t k = kRanks - 1; k >= 1; --k) z = 0.5 * (z + histogram[k]);
@@ -119,20 +136,19 @@ int64_t DistinctSketch::Count() const {
 }
 
 void DistinctSketch::Clear() {
-  std::fill(table_.begin(), table_.end(), 0);
+  many_.reset();
   size_ = 0;
-  registers_.clear();
 }
 
 void DistinctSketch::Encode(ByteWriter& out) const {
   out.U8(kVersion).Bool(exact());
   if (!exact()) {
-    out.Array<uint8_t>(registers_);
+    out.Array<uint8_t>(many_->registers);
     return;
   }
   std::vector<uint64_t> sorted;
   sorted.reserve(size_);
-  for (const uint64_t hash : table_) {
+  for (const uint64_t hash : Slots()) {
     if (hash != 0) sorted.push_back(hash);
   }
   std::sort(sorted.begin(), sorted.end());
@@ -153,9 +169,10 @@ Status DistinctSketch::Decode(ByteReader& in) {
       if (const uint64_t hash = in.U64(); hash != 0) read.Insert(hash);
     }
   } else {
-    read.registers_.resize(kRegisters);
-    in.Array<uint8_t>(read.registers_);
-    for (const uint8_t rank : read.registers_) {
+    read.many_ = std::make_unique<Many>();
+    read.many_->registers.resize(kRegisters);
+    in.Array<uint8_t>(read.many_->registers);
+    for (const uint8_t rank : read.many_->registers) {
       if (rank > kRanks)
         return Status(Code::kCorruption, fmt::format("a distinct count has a register out of range: {}", rank));
     }

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -25,24 +28,38 @@ class DistinctSketch {
   void Merge(const DistinctSketch& other);
   /// A whole number.
   int64_t Count() const;
-  bool exact() const { return registers_.empty(); }
+  bool exact() const { return many_ == nullptr || many_->registers.empty(); }
   void Clear();
 
   /// Bytes depend on the set alone (sorted hashes, or registers).
   void Encode(ByteWriter& out) const;
   /// Errors: kCorruption, kVersion.
   Status Decode(ByteReader& in);
-  size_t memory_bytes() const { return table_.capacity() * sizeof(uint64_t) + registers_.capacity(); }
+  size_t memory_bytes() const {
+    return many_ == nullptr ? 0 : sizeof(Many) + many_->table.capacity() * sizeof(uint64_t) + many_->registers.capacity();
+  }
 
  private:
+  static constexpr size_t kFew = 3;
+
+  struct Many {
+    std::vector<uint64_t> table;  ///< open addressing, 0 = free; a power of two
+    std::vector<uint8_t> registers;
+
+    bool Insert(uint64_t hash, size_t size);
+    void Grow(size_t slots);
+    bool AddToRegisters(uint64_t hash);
+  };
+  /// The values of an exact count, in no order.
+  std::span<const uint64_t> Slots() const {
+    return many_ != nullptr ? std::span<const uint64_t>(many_->table) : std::span<const uint64_t>(few_.data(), size_);
+  }
   bool Insert(uint64_t hash);
-  void Grow(size_t slots);
-  bool AddToRegisters(uint64_t hash);
   void ToRegisters();
 
-  std::vector<uint64_t> table_;  ///< open addressing, 0 = free; a power of two
-  size_t size_ = 0;
-  std::vector<uint8_t> registers_;
+  std::array<uint64_t, kFew> few_{};  ///< the first ones: most rows never have more, and need no memory of their own
+  std::unique_ptr<Many> many_;
+  uint32_t size_ = 0;                 ///< of an exact count
 };
 
 }  // namespace tidecast

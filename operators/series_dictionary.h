@@ -45,6 +45,8 @@ class SeriesDictionary {
   void Save(DeltaSink& out);
   Status Reload(const StateReader& store);
   size_t memory_bytes() const;
+  /// What Save will take, about.
+  size_t dirty_bytes() const { return dirty_.size() * (80 + 8 * births_.size()); }
 
  private:
   struct NameHash {

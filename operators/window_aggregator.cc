@@ -111,6 +111,12 @@ class KeyedWindows final : public WindowAggregator {
     return bytes;
   }
 
+  size_t dirty_bytes() const override {
+    size_t bytes = dictionary_.dirty_bytes();
+    for (const auto& view : views_) bytes += view->dirty_bytes();
+    return bytes;
+  }
+
   void Save(Epoch, DeltaSink& out) override {
     dictionary_.Save(out);
     for (const auto& view : views_) view->Save(out);

@@ -57,7 +57,7 @@ class ActivityBoard {
 ///   price 60 days before}, when a view forecasts and the config has promotions or a catalog; steps are the bucket and
 ///   the next `horizon` open ones, as learned by this task.
 /// State (state/FORMAT.md): dictionary, panes of open and still revisable buckets, ids, sessions, facts, cursors. All
-/// of it is in memory too, so nothing is evicted. Thread: confined.  Errors: Reload only.
+/// of it is in memory too, closed buckets packed. Thread: confined.  Errors: Reload only.
 class WindowAggregator : public Stateful {
  public:
   /// `inputs`: names and kinds by Event::input. `dedupe_keep[i]`: how long ids of input i are remembered (0: no
@@ -89,6 +89,8 @@ class WindowAggregator : public Stateful {
   virtual double OpenValue(uint16_t view, std::string_view series, size_t feature) const = 0;
   virtual size_t series_count(uint16_t view) const = 0;
   virtual size_t memory_bytes() const = 0;
+  /// What the next Save will take, about.
+  virtual size_t dirty_bytes() const = 0;
 
  protected:
   EventTime next_close_ = EventTime::Max();

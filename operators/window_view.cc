@@ -68,6 +68,7 @@ void WindowView::Clear() {
   pending_.clear();
   for (HoppingWindow& window : hopping_) window.Clear();
   for (SessionWindows& sessions : sessions_) sessions.Clear();
+  removed_.clear();
   tombstones_.clear();
 }
 
@@ -87,7 +88,7 @@ void WindowView::Locate(EventTime time) {
 
 const int64_t* WindowView::RowSoFar(uint32_t id) const {
   if (bucket_ == nullptr || bucket_->pane == nullptr) return nullptr;
-  const uint32_t row = bucket_->pane->Find(id);
+  const uint32_t row = bucket_->pane->FindOrThaw(id);
   return row == PaneTable::kNoRow ? nullptr : bucket_->pane->slots(row);
 }
 
@@ -226,12 +227,19 @@ double WindowView::OpenValue(std::optional<uint32_t> id, size_t feature) const {
   return bucket.pane->Value(feature, row);
 }
 
+size_t WindowView::dirty_bytes() const {
+  size_t bytes = 0;
+  for (const auto& [start, bucket] : buckets_) bytes += bucket.pane ? bucket.pane->dirty_bytes() : 0;
+  return bytes;
+}
+
 size_t WindowView::memory_bytes() const {
   size_t bytes =
       (walk_ids_.capacity() * sizeof(uint32_t)) + pending_.size() * 64 + tombstones_.capacity() * sizeof(std::string);
   for (const auto& [start, bucket] : buckets_)
     bytes += sizeof bucket + 48 + (bucket.pane ? bucket.pane->memory_bytes() : 0);
   for (const auto& pane : spare_panes_) bytes += pane->memory_bytes();
+  for (const Removed& removed : removed_) bytes += removed.pane ? removed.pane->memory_bytes() : 0;
   for (const HoppingWindow& window : hopping_) bytes += window.memory_bytes();
   for (const SessionWindows& sessions : sessions_) bytes += sessions.memory_bytes();
   return bytes;

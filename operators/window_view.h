@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -57,6 +58,8 @@ class WindowView {
   /// Whether an event has come into a bucket that has not closed.
   bool HasOpenBucket() const { return !buckets_.empty() && !buckets_.rbegin()->second.closed; }
   bool has_revisions() const { return !pending_.empty() || hopping_pending(); }
+  /// What Save will take, about.
+  size_t dirty_bytes() const;
 
   struct Walk {
     EventTime watermark;
@@ -121,6 +124,8 @@ class WindowView {
   std::vector<const PaneTable*> PanesBack(EventTime newest_start, size_t count) const;
   EventTime StartBack(EventTime newest_start, size_t buckets) const;
   void Remove(std::map<EventTime, Bucket>::iterator at);
+  void SaveRemoved(DeltaSink& out);
+  bool CanFreeze(EventTime start, const Bucket& bucket) const;
 
   uint16_t index_;
   ViewOptions options_;
@@ -161,7 +166,15 @@ class WindowView {
   std::vector<SessionWindows> sessions_;
   std::vector<uint16_t> session_index_;
 
-  std::vector<std::string> tombstones_;
+  /// A bucket let go, until the store has forgotten it: its rows go in portions, what tells of it last of all, so that
+  /// a restart in between finds the rest and lets it go again.
+  struct Removed {
+    EventTime start;
+    std::unique_ptr<PaneTable> pane;
+    bool meta_stored = false;
+  };
+  std::deque<Removed> removed_;
+  std::vector<std::string> tombstones_;  ///< revisions of hopping windows
   std::vector<double> values_;
   std::vector<float> known_;
 };

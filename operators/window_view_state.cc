@@ -7,14 +7,37 @@ namespace {
 constexpr uint8_t kCursorVersion = 1;
 constexpr uint8_t kBucketVersion = 1;
 constexpr uint32_t kNobody = UINT32_MAX;
+constexpr size_t kRemovedRowsPerSave = 1 << 15;
 
 }  // namespace
 
-void WindowView::Save(DeltaSink& out) {
+void WindowView::SaveRemoved(DeltaSink& out) {
   for (const std::string& key : tombstones_) out.Delete(Family::kPanes, key);
   tombstones_.clear();
+  while (!removed_.empty()) {
+    Removed& removed = removed_.front();
+    if (removed.pane != nullptr) {
+      if (!removed.pane->DeleteStored(index_, removed.start, kRemovedRowsPerSave, out)) return;
+      removed.pane->Clear();
+      if (spare_panes_.empty()) spare_panes_.push_back(std::move(removed.pane));
+    }
+    if (removed.meta_stored) out.Delete(Family::kPanes, BucketKey(index_, removed.start));
+    removed_.pop_front();
+  }
+}
+
+// Hopping windows read all panes of their length at each close: those stay as they are.
+bool WindowView::CanFreeze(EventTime start, const Bucket& bucket) const {
+  if (!bucket.closed || hopping_size_ > 0 || !bucket.pane->worth_freezing()) return false;
+  const auto revised = pending_.lower_bound({start, 0});
+  return revised == pending_.end() || revised->first != start;
+}
+
+void WindowView::Save(DeltaSink& out) {
+  SaveRemoved(out);
   for (auto& [start, bucket] : buckets_) {
     if (bucket.pane != nullptr && bucket.pane->dirty()) bucket.pane->Save(index_, start, out);
+    if (bucket.pane != nullptr && CanFreeze(start, bucket)) bucket.pane->Freeze();
     if (!bucket.meta_dirty) continue;
     out.Put(Family::kPanes, BucketKey(index_, start),
             ByteWriter()

@@ -255,12 +255,7 @@ void WindowView::Remove(std::map<EventTime, Bucket>::iterator at) {
     bucket_ = nullptr;
     span_.start = span_.end = EventTime::Max();
   }
-  if (bucket.meta_stored) tombstones_.push_back(BucketKey(index_, at->first));
-  if (bucket.pane != nullptr) {
-    bucket.pane->ListStored(index_, at->first, &tombstones_);
-    bucket.pane->Clear();
-    if (spare_panes_.size() < 4) spare_panes_.push_back(std::move(bucket.pane));
-  }
+  if (bucket.meta_stored || bucket.pane != nullptr) removed_.push_back({at->first, std::move(bucket.pane), bucket.meta_stored});
   buckets_.erase(at);
 }
 

@@ -70,11 +70,11 @@ class MemoryStore final : public StateStore {
         rows.erase(old);
         return;
       }
-      old->second = row.value;
+      old->second.assign(row.value);
     } else if (row.is_delete) {
       return;
     } else {
-      rows.emplace(row.key, row.value);
+      rows.emplace(std::string(row.key), std::string(row.value));
     }
     bytes_ += Bytes(row.key, row.value);
   }

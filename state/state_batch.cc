@@ -1,13 +1,51 @@
+#include <algorithm>
+#include <cstring>
 #include <iterator>
 #include <utility>
 
 #include "state/state_store.h"
 
 namespace tidecast {
+namespace {
+
+constexpr size_t kFirstBlockBytes = 1024;
+constexpr size_t kBlockBytes = 128 << 10;
+
+}  // namespace
+
+std::string_view StateBatch::Copy(std::string_view bytes) {
+  if (bytes.empty()) return {};
+  if (bytes.size() > block_left_) {
+    // A batch of few rows is as common as a large one: the first block is small.
+    const size_t size = std::max(bytes.size(), blocks_.empty() ? kFirstBlockBytes : kBlockBytes);
+    blocks_.push_back(std::make_unique_for_overwrite<char[]>(size));
+    if (size == bytes.size()) {
+      std::memcpy(blocks_.back().get(), bytes.data(), size);
+      return {blocks_.back().get(), size};
+    }
+    block_at_ = blocks_.back().get();
+    block_left_ = size;
+  }
+  std::memcpy(block_at_, bytes.data(), bytes.size());
+  const std::string_view copy(block_at_, bytes.size());
+  block_at_ += bytes.size();
+  block_left_ -= bytes.size();
+  return copy;
+}
+
+void StateBatch::Swap(StateBatch& other) noexcept {
+  rows_.swap(other.rows_);
+  ranges_.swap(other.ranges_);
+  blocks_.swap(other.blocks_);
+  owned_.swap(other.owned_);
+  std::swap(block_at_, other.block_at_);
+  std::swap(block_left_, other.block_left_);
+  std::swap(bytes_, other.bytes_);
+}
 
 void StateBatch::Append(StateBatch&& other) {
   if (empty()) {
-    std::swap(*this, other);
+    Swap(other);
     other.Clear();
     return;
   }
@@ -19,7 +57,19 @@ void StateBatch::Append(StateBatch&& other) {
   }
   ranges_.insert(ranges_.end(), std::make_move_iterator(other.ranges_.begin()),
                  std::make_move_iterator(other.ranges_.end()));
-  rows_.insert(rows_.end(), std::make_move_iterator(other.rows_.begin()), std::make_move_iterator(other.rows_.end()));
+  for (const Row& row : other.rows_) {
+    if (other.owned_.empty()) {
+      rows_.push_back(row);
+    } else if (row.is_delete) {
+      rows_.push_back({row.family, true, Copy(row.key), {}});
+    } else {
+      rows_.push_back({row.family, false, Copy(row.key), Copy(row.value)});
+    }
+  }
+  if (other.owned_.empty()) {
+    // Ours stays the block that is filled: it is the last one.
+    blocks_.insert(blocks_.begin(), std::make_move_iterator(other.blocks_.begin()), std::make_move_iterator(other.blocks_.end()));
+  }
   bytes_ += other.bytes_;
   other.Clear();
 }
@@ -27,6 +77,10 @@ void StateBatch::Append(StateBatch&& other) {
 void StateBatch::Clear() {
   rows_.clear();
   ranges_.clear();
+  blocks_.clear();
+  owned_.clear();
+  block_at_ = nullptr;
+  block_left_ = 0;
   bytes_ = 0;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,33 +13,44 @@
 
 namespace tidecast {
 
-/// Rows that change together. In the order of the calls; the last word on a key wins.
+/// Rows that change together. In the order of the calls; the last word on a key wins. Keys and values are packed into
+/// blocks: an epoch has hundreds of thousands of small rows, and two strings each would take thrice the memory.
 /// Thread: confined.
 class StateBatch {
  public:
+  /// Views live as long as the batch, and move with it.
   struct Row {
     Family family;
     bool is_delete;
-    std::string key;
-    std::string value;
+    std::string_view key;
+    std::string_view value;
   };
   struct Range {
     Family family;
     std::string from;  ///< included
     std::string to;    ///< excluded
   };
-  void Put(Family family, std::string_view key, std::string_view value) {
-    bytes_ += key.size() + value.size() + 16;
-    rows_.push_back({family, false, std::string(key), std::string(value)});
+  StateBatch() = default;
+  StateBatch(StateBatch&& other) noexcept { Swap(other); }
+  StateBatch& operator=(StateBatch&& other) noexcept {
+    Clear();
+    Swap(other);
+    return *this;
   }
-  /// Put for strings that the caller gives away: no copy.
-  void PutOwned(Family family, std::string key, std::string value) {
-    bytes_ += key.size() + value.size() + 16;
-    rows_.push_back({family, false, std::move(key), std::move(value)});
+
+  void Put(Family family, std::string_view key, std::string_view value) {
+    bytes_ += key.size() + value.size() + kRowBytes;
+    rows_.push_back({family, false, Copy(key), Copy(value)});
+  }
+  /// Put for a value that the caller gives away: no copy.
+  void PutOwned(Family family, std::string_view key, std::string value) {
+    bytes_ += key.size() + value.size() + kRowBytes;
+    owned_.push_back(std::move(value));
+    rows_.push_back({family, false, Copy(key), owned_.back()});
   }
   void Delete(Family family, std::string_view key) {
-    bytes_ += key.size() + 16;
-    rows_.push_back({family, true, std::string(key), {}});
+    bytes_ += key.size() + kRowBytes;
+    rows_.push_back({family, true, Copy(key), {}});
   }
   /// Ranges are applied before the rows.
   void DeleteRange(Family family, std::string_view from, std::string_view to) {
@@ -48,13 +60,23 @@ class StateBatch {
   void Append(StateBatch&& other);
   void Clear();
   bool empty() const { return rows_.empty() && ranges_.empty(); }
+  /// Memory that it takes, about.
   size_t bytes() const { return bytes_; }
   const std::vector<Row>& rows() const { return rows_; }
   const std::vector<Range>& ranges() const { return ranges_; }
 
  private:
+  static constexpr size_t kRowBytes = sizeof(Row) + 8;
+
+  void Swap(StateBatch& other) noexcept;
+  std::string_view Copy(std::string_view bytes);
+
   std::vector<Row> rows_;
   std::vector<Range> ranges_;
+  std::vector<std::unique_ptr<char[]>> blocks_;  ///< hold the rows' bytes
+  std::deque<std::string> owned_;                ///< values that were given away
+  char* block_at_ = nullptr;
+  size_t block_left_ = 0;
   size_t bytes_ = 0;
 };
 

@@ -307,7 +307,7 @@ void EmbeddedLog::Place(std::span<Pending> records, StateBatch& batch, Change& c
         ByteWriter row;
         row.Reserve(record.encoded.size() + 8);
         row.I64(touched.end).Raw(record.encoded);
-        batch.PutOwned(Family::kLatest, std::move(latest), row.Take());
+        batch.Put(Family::kLatest, latest, row.view());
       }
     }
     batch.PutOwned(Family::kLog, embedded::RecordKey(number, record.partition, touched.end), std::move(record.encoded));

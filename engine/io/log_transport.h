@@ -126,7 +126,8 @@ class LogTransport {
   /// Puts input positions into the transaction under the membership that was current at StartAt.
   virtual Status SendOffsets(std::span<const Position> positions) = 0;
   /// Ends the transaction; outcome by event. `state` is this epoch's local rows: a transport that shares the store
-  /// (embedded) writes them in the same atomic batch and says so in the event; another one leaves them to the caller.
+  /// (embedded) takes them, writes them in the same atomic batch and says so in the event; another one leaves `state` as it
+  /// is, for the caller to write.
   virtual void Commit(StateBatch&& state) = 0;
   virtual void Abort() = 0;
 

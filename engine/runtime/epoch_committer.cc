@@ -87,7 +87,7 @@ OutputRecord EpochCommitter::ChangelogRecord(const StateBatch::Row& row, uint64_
   record.key.reserve(row.key.size() + 1);
   record.key.push_back(static_cast<char>(row.family));
   record.key.append(row.key);
-  if (!row.is_delete) record.value = row.value;
+  if (!row.is_delete) record.value.emplace(row.value);
   record.headers.push_back({"seq", NumberText(cut_.seq)});
   record.headers.push_back({"ordinal", NumberText(ordinal)});
   if (stage != Stage::kSeries) record.headers.push_back({"instance", instance_});
@@ -151,8 +151,7 @@ void EpochCommitter::Step() {
   }
   faults_.Reach(CommitStep::kOffsetsSent);
   state_ = State::kCommitting;
-  StateBatch state = cut_.state;  // kept: an unknown outcome is decided later, and then the rows are still needed
-  transport_.Commit(std::move(state));
+  transport_.Commit(std::move(cut_.state));  // still ours unless the transport writes it
 }
 
 void EpochCommitter::OnTransaction(const TransportEvent& event) {

@@ -317,8 +317,8 @@ void Instance::JoinOutputs(std::vector<TaskStepOutput>& outputs) {
 
 Result<bool> Instance::Work() {
   const size_t bytes_max = plan_->options.epoch_bytes_max;
-  // Backpressure: the epoch in flight must end first. What the model changed counts as what it put out.
-  if (open_bytes_ + model_->dirty_bytes() >= bytes_max) return false;
+  // Backpressure: the epoch in flight must end first. What was changed counts as what was put out.
+  if (OpenBytes() >= bytes_max) return false;
   bool worked = false;
   // The model goes first: tasks do not run ahead of rounds that are due, so that what waits is bounded.
   if (model_->idle(ClosedUpTo()) && !revoked_ && !stopping_) {
@@ -331,12 +331,18 @@ Result<bool> Instance::Work() {
     JoinOutputs(outputs);
   }
   ModelTask::Output output;
-  TC_ASSIGN_OR_RETURN(const bool learned, model_->Step(ClosedUpTo(), parts_.executor, bytes_max - std::min(bytes_max - 1, open_bytes_), parts_.sink, output));
+  TC_ASSIGN_OR_RETURN(const bool learned, model_->Step(ClosedUpTo(), parts_.executor, bytes_max - std::min(bytes_max - 1, OpenBytes()), parts_.sink, output));
   forecasts_ += output.forecasts;
   alerts_ += output.alerts;
   open_bytes_ += output.bytes;
   for (OutputRecord& record : output.records) open_outputs_.push_back(std::move(record));
   return worked || learned;
+}
+
+size_t Instance::OpenBytes() const {
+  size_t bytes = open_bytes_ + model_->dirty_bytes();
+  for (const auto& task : tasks_) bytes += task->dirty_bytes();
+  return bytes;
 }
 
 bool Instance::Dirty() const {
@@ -346,8 +352,7 @@ bool Instance::Dirty() const {
 
 bool Instance::CutIsDue() const {
   if (committer_->state() != EpochCommitter::State::kIdle || !Dirty()) return false;
-  const size_t dirty = open_bytes_ + model_->dirty_bytes();
-  return dirty >= plan_->options.epoch_bytes_max || parts_.clock.Now() - last_cut_ >= plan_->options.commit_interval;
+  return OpenBytes() >= plan_->options.epoch_bytes_max || parts_.clock.Now() - last_cut_ >= plan_->options.commit_interval;
 }
 
 void Instance::Cut() {

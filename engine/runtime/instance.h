@@ -83,6 +83,7 @@ class Instance {
   Result<bool> RefreshActivity();
   void JoinOutputs(std::vector<TaskStepOutput>& outputs);
   bool CutIsDue() const;
+  size_t OpenBytes() const;              ///< of the epoch being filled: outputs and changed state, about
   bool Dirty() const;
   void Cut();
   EventTime ClosedUpTo() const;

@@ -79,6 +79,7 @@ void ModelTask::OnRow(QueuedRow&& queued) {
   }
   Pending& pending = view.pending[queued.start];
   pending.end = queued.end;
+  queued_bytes_ += 100 + queued.row.series.size() + (queued.row.past.size() + queued.row.known.size()) * sizeof(float);
   pending.rows.push_back(std::move(queued.row));
   dirty_ = true;
 }
@@ -109,7 +110,7 @@ bool ModelTask::between_rounds() const {
 }
 
 size_t ModelTask::dirty_bytes() const {
-  size_t bytes = 0;
+  size_t bytes = queued_bytes_ + deletes_.bytes();
   for (const View& view : views_) {
     if (view.forecast) bytes += view.forecast->dirty_bytes();
   }
@@ -176,7 +177,11 @@ void ModelTask::Take(uint16_t v, const BucketContext& context, RoundBlockOutput&
 Result<bool> ModelTask::StepView(uint16_t v, EventTime closed_up_to, Executor& executor, size_t bytes_max, ResultSink* sink, Output& out) {
   View& view = views_[v];
   bool worked = false;
-  while (out.bytes < bytes_max) {
+  const size_t dirty_before = dirty_bytes();
+  for (;;) {
+    // What the model has changed waits for the commit like what it has put out.
+    const size_t used = out.bytes + dirty_bytes() - dirty_before;
+    if (used >= bytes_max) break;
     if (!view.forecast || !view.forecast->in_round()) {
       if (view.pending.empty() || view.pending.begin()->second.end > closed_up_to) break;
       TC_CHECK(view.pending.begin()->second.over, "a bucket that all tasks have closed was never told to be over");
@@ -184,7 +189,7 @@ Result<bool> ModelTask::StepView(uint16_t v, EventTime closed_up_to, Executor& e
       worked = true;
       continue;
     }
-    const size_t left = bytes_max - out.bytes;
+    const size_t left = bytes_max - used;
     TC_ASSIGN_OR_RETURN(const bool over,
                         view.forecast->Step(
                             executor, left, [&](const BucketContext& context, RoundBlockOutput& block) { Encode(v, context, block); },
@@ -209,6 +214,7 @@ Result<bool> ModelTask::Step(EventTime closed_up_to, Executor& executor, size_t 
 void ModelTask::Save(Epoch epoch, StateBatch& out) {
   out.Append(std::move(deletes_));
   deletes_.Clear();
+  queued_bytes_ = 0;
   for (uint16_t v = 0; v < views_.size(); ++v) {
     View& view = views_[v];
     TaskDeltaSink model(out, {Stage::kModel, v});
@@ -246,6 +252,7 @@ void ModelTask::OnCommitted(Epoch epoch) {
 
 Status ModelTask::Reload(std::span<const uint16_t> partitions) {
   deletes_.Clear();
+  queued_bytes_ = 0;
   dirty_ = false;
   for (uint16_t v = 0; v < views_.size(); ++v) {
     View& view = views_[v];

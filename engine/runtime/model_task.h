@@ -81,6 +81,7 @@ class ModelTask {
   const StateStore& store_;
   std::vector<View> views_;
   StateBatch deletes_;            ///< queue rows used up since the last Save
+  size_t queued_bytes_ = 0;       ///< of rows that came since the last Save, about
   bool dirty_ = false;
   int64_t rows_skipped_ = 0;
   int64_t alerts_firing_ = 0;

@@ -114,6 +114,8 @@ class SeriesTask {
   /// The commit record of this cut: also the task's own row in the local store. `seq` is the epoch's for this task.
   void Save(Epoch epoch, uint64_t seq, StateBatch& out);
   void OnCommitted(Epoch epoch) { windows_->OnCommitted(epoch); }
+  /// What the next Save will take, about.
+  size_t dirty_bytes() const { return windows_->dirty_bytes(); }
   /// Whether anything changed since the last Save.
   bool dirty() const { return dirty_; }
   uint64_t stored_seq() const { return stored_seq_; }
