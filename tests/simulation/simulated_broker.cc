@@ -1,0 +1,162 @@
+#include "tests/simulation/simulated_broker.h"
+
+#include <algorithm>
+
+#include "engine/core/hash.h"
+
+namespace tidecast::simulation {
+namespace {
+
+Status NoSuchPartition(const std::string& topic, int32_t partition) {
+  return Status(Code::kNotFound, fmt::format("there is no such partition: {}[{}]", topic, partition),
+                Domain::kExternal);
+}
+
+}  // namespace
+
+Status SimulatedBroker::CreateTopic(const TopicSpec& spec) {
+  if (const auto known = topics_.find(spec.name); known != topics_.end()) {
+    if (known->second.info.partitions == spec.partitions) return Status::Ok();
+    return Status(Code::kConfig,
+                  fmt::format("a topic has another number of partitions: {} has {}, wanted {}", spec.name,
+                              known->second.info.partitions, spec.partitions),
+                  Domain::kExternal);
+  }
+  Topic& topic = topics_[spec.name];
+  topic.info = {spec.name, fmt::format("id-{}", next_topic_++), spec.partitions};
+  topic.partitions.resize(static_cast<size_t>(spec.partitions));
+  for (const auto& [name, value] : spec.config) topic.compacted |= name == "cleanup.policy" && value == "compact";
+  return Status::Ok();
+}
+
+Result<TopicInfo> SimulatedBroker::DescribeTopic(const std::string& topic) const {
+  const auto known = topics_.find(topic);
+  if (known == topics_.end()) return Status(Code::kNotFound, "there is no such topic: " + topic, Domain::kExternal);
+  return known->second.info;
+}
+
+std::vector<TopicInfo> SimulatedBroker::ListTopics() const {
+  std::vector<TopicInfo> all;
+  for (const auto& [name, topic] : topics_) all.push_back(topic.info);
+  return all;
+}
+
+const PartitionLog* SimulatedBroker::Find(const TopicPartition& source) const {
+  const auto topic = topics_.find(source.topic);
+  if (topic == topics_.end() || source.partition < 0 || source.partition >= topic->second.info.partitions)
+    return nullptr;
+  return &topic->second.partitions[static_cast<size_t>(source.partition)];
+}
+
+void SimulatedBroker::Feed(const std::vector<OutputRecord>& records) {
+  for (OutputRecord record : records) {
+    Topic& topic = topics_.at(record.topic);
+    if (record.partition < 0) record.partition = PartitionOf(record.key, topic.info.partitions);
+    if (!record.record_time.IsFinite()) record.record_time = EventTime{clock_.Now().us};
+    topic.partitions[static_cast<size_t>(record.partition)].Append(std::move(record), 0);
+  }
+}
+
+void SimulatedBroker::Compact(const std::string& name) {
+  const auto topic = topics_.find(name);
+  if (topic == topics_.end() || !topic->second.compacted) return;
+  for (PartitionLog& log : topic->second.partitions) log.Compact();
+}
+
+std::optional<int64_t> SimulatedBroker::CommittedPosition(const TopicPartition& source) const {
+  const auto found = positions_.find(source);
+  return found == positions_.end() ? std::nullopt : std::optional(found->second);
+}
+
+ProducerLife SimulatedBroker::InitProducer(const std::string& transactional_id) {
+  Producer& producer = producers_[transactional_id];
+  if (producer.id == 0) producer.id = next_producer_++;
+  if (producer.open) End(producer, false);
+  producer.expired = false;
+  return {transactional_id, ++producer.epoch};
+}
+
+SimulatedBroker::Producer* SimulatedBroker::Current(const ProducerLife& life) {
+  Producer& producer = producers_[life.transactional_id];
+  return producer.epoch == life.epoch ? &producer : nullptr;
+}
+
+void SimulatedBroker::Touch(Producer& producer) {
+  if (producer.open) return;
+  producer.open = true;
+  producer.began = clock_.Now();
+}
+
+Status SimulatedBroker::AddRecord(const ProducerLife& life, const OutputRecord& record) {
+  const auto topic = topics_.find(record.topic);
+  if (topic == topics_.end()) return NoSuchPartition(record.topic, record.partition);
+  const int32_t count = topic->second.info.partitions;
+  const int32_t partition = record.partition == -1 ? PartitionOf(record.key, count) : record.partition;
+  if (partition < 0 || partition >= count) return NoSuchPartition(record.topic, partition);
+  Producer* const producer = Current(life);
+  if (producer == nullptr)
+    return Status(Code::kFenced, "a newer producer has this transactional id: " + life.transactional_id,
+                  Domain::kExternal);
+  if (producer->expired)
+    return Status(Code::kAborted, "the coordinator has aborted the transaction: " + life.transactional_id,
+                  Domain::kExternal);
+  Touch(*producer);
+  producer->touched.insert({record.topic, partition});
+  OutputRecord kept = record;
+  kept.partition = partition;
+  if (!kept.record_time.IsFinite()) kept.record_time = EventTime{clock_.Now().us};
+  topic->second.partitions[static_cast<size_t>(partition)].Append(std::move(kept), producer->id);
+  return Status::Ok();
+}
+
+Outcome SimulatedBroker::AddPositions(const ProducerLife& life, const Membership& membership,
+                                      std::span<const Position> positions) {
+  Producer* const producer = Current(life);
+  if (producer == nullptr) return Outcome::kFenced;
+  if (producer->expired) return Outcome::kAbortable;
+  if (const Outcome judged = group_.Judge(membership); judged != Outcome::kOk) return judged;
+  Touch(*producer);
+  producer->positions.insert(producer->positions.end(), positions.begin(), positions.end());
+  return Outcome::kOk;
+}
+
+Outcome SimulatedBroker::EndTransaction(const ProducerLife& life, bool commit) {
+  Producer* const producer = Current(life);
+  if (producer == nullptr) return Outcome::kFenced;
+  if (producer->expired) {
+    if (commit) return Outcome::kAbortable;
+    producer->expired = false;
+    return Outcome::kOk;
+  }
+  End(*producer, commit);
+  return Outcome::kOk;
+}
+
+void SimulatedBroker::End(Producer& producer, bool commit) {
+  for (const TopicPartition& tp : producer.touched)
+    topics_.at(tp.topic).partitions[static_cast<size_t>(tp.partition)].End(producer.id, commit);
+  if (commit) {
+    for (const Position& position : producer.positions) positions_[position.source] = position.next_offset;
+  }
+  producer.touched.clear();
+  producer.positions.clear();
+  producer.open = false;
+}
+
+void SimulatedBroker::ExpireTransactions() {
+  for (auto late = late_ends_.begin(); late != late_ends_.end();) {
+    if (late->second > clock_.Now()) {
+      ++late;
+      continue;
+    }
+    EndTransaction(late->first, true);  // fenced by a newer life: nothing happens
+    late = late_ends_.erase(late);
+  }
+  for (auto& [id, producer] : producers_) {
+    if (!producer.open || clock_.Now() - producer.began <= transaction_timeout) continue;
+    End(producer, false);
+    producer.expired = true;
+  }
+}
+
+}  // namespace tidecast::simulation

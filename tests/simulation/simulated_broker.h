@@ -1,0 +1,86 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/core/clock.h"
+#include "engine/io/log_transport.h"
+#include "tests/simulation/partition_log.h"
+#include "tests/simulation/simulated_group.h"
+
+namespace tidecast::simulation {
+
+/// One life of a transactional id. A newer life fences the older ones.
+struct ProducerLife {
+  std::string transactional_id;
+  uint64_t epoch = 0;
+};
+
+/// A Kafka cluster in memory: topics, the transaction coordinator and one consumer group. It answers at once; what
+/// takes time and what goes wrong on the way is the client's matter (SimulatedTransport). Thread: confined.
+class SimulatedBroker {
+ public:
+  explicit SimulatedBroker(const Clock& clock) : clock_(clock), group_(clock) {}
+
+  Duration transaction_timeout = std::chrono::seconds(15);
+
+  Status CreateTopic(const TopicSpec& spec);
+  Result<TopicInfo> DescribeTopic(const std::string& topic) const;
+  std::vector<TopicInfo> ListTopics() const;
+  /// Null when it is not there.
+  const PartitionLog* Find(const TopicPartition& source) const;
+  /// Writes records outside of transactions.  REQUIRES: their topics and partitions are there.
+  void Feed(const std::vector<OutputRecord>& records);
+  /// Runs the log cleaner on compacted topics whose min.compaction.lag.ms is not set.
+  void Compact(const std::string& topic);
+
+  SimulatedGroup& group() { return group_; }
+  std::optional<int64_t> CommittedPosition(const TopicPartition& source) const;
+
+  /// A new life for the id: what an older one has left open is aborted.
+  ProducerLife InitProducer(const std::string& transactional_id);
+  /// Errors: kFenced (a newer life), kNotFound (no such partition).
+  Status AddRecord(const ProducerLife& life, const OutputRecord& record);
+  Outcome AddPositions(const ProducerLife& life, const Membership& membership, std::span<const Position> positions);
+  /// Errors by outcome: kFenced (a newer life), kAbortable (the transaction was expired).
+  Outcome EndTransaction(const ProducerLife& life, bool commit);
+  /// A commit that is still on its way when its client has given it up.
+  void EndLater(const ProducerLife& life, ProcessingTime when) { late_ends_.push_back({life, when}); }
+  /// What the coordinator does by itself: takes in delayed commits, aborts transactions that are open for too long.
+  void ExpireTransactions();
+
+ private:
+  struct Producer {
+    ProducerId id = 0;
+    uint64_t epoch = 0;
+    bool open = false;
+    bool expired = false;  ///< its transaction was aborted by the coordinator
+    ProcessingTime began;
+    std::set<TopicPartition> touched;
+    std::vector<Position> positions;
+  };
+  struct Topic {
+    TopicInfo info;
+    bool compacted = false;
+    std::vector<PartitionLog> partitions;
+  };
+  Producer* Current(const ProducerLife& life);
+  void End(Producer& producer, bool commit);
+  void Touch(Producer& producer);
+
+  const Clock& clock_;
+  SimulatedGroup group_;
+  std::map<std::string, Topic> topics_;
+  std::map<std::string, Producer> producers_;
+  std::map<TopicPartition, int64_t> positions_;
+  std::vector<std::pair<ProducerLife, ProcessingTime>> late_ends_;
+  ProducerId next_producer_ = 1;
+  int64_t next_topic_ = 1;
+};
+
+}  // namespace tidecast::simulation

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/core/time.h"
+#include "engine/io/log_transport.h"
+
+namespace tidecast::simulation {
+
+/// Points of an instance's way at which a schedule may interfere. The order is that of a commit (EXACTLY_ONCE.md 1).
+enum class Site : uint8_t {
+  kBegin,         ///< the epoch was cut, nothing was sent
+  kOutput,        ///< before an output record is sent
+  kChangelogRow,  ///< before a changelog row is sent
+  kPositions,     ///< all records are sent, the input positions are not
+  kCommit,        ///< before the commit is sent
+  kCommitted,     ///< the broker has ended the transaction, the client does not know yet
+  kStateWrite,    ///< before the local store is written
+  kStateWritten,  ///< after it
+  kRestore,       ///< a changelog partition is opened to restore from
+  kCount_,
+};
+std::string_view SiteName(Site site);
+
+/// What becomes of a commit on its way.
+struct CommitFate {
+  Outcome told = Outcome::kOk;  ///< what the client hears
+  bool happens = true;          ///< whether the broker ever gets it
+  Duration delay{};             ///< how long the answer takes
+  Duration end_delay{};         ///< told == kUnknown: the broker gets it so much later
+};
+
+/// What lies between a client and the broker. The base is a wire on which nothing happens.
+/// Thread: confined.
+class Wire {
+ public:
+  virtual ~Wire() = default;
+  /// May throw: that is how a process dies.
+  virtual void Reach(Site) {}
+  virtual CommitFate OnCommit() { return {}; }
+  virtual Duration AbortDelay() { return {}; }
+  /// Outcome of sending input positions, if the broker takes them.
+  virtual Outcome OnPositions() { return Outcome::kOk; }
+  virtual bool SendQueueIsFull() { return false; }
+  /// How many records a fetch has brought; 0: none yet, though there are some.
+  virtual size_t Fetched(const TopicPartition&, size_t records_max) { return records_max; }
+};
+
+}  // namespace tidecast::simulation
