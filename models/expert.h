@@ -87,7 +87,7 @@ class Expert {
 };
 
 /// The pool for a domain. `names` empty: all that fit the domain; else those, in the pool's order.
-/// Names: persistence, seasonal_naive_<season>, smoothing_5, smoothing_20, empirical_960, empirical_985, negative_binomial_900,
+/// Names: persistence, seasonal_naive_<season>, profile_<season>, smoothing_5, smoothing_20, empirical_960, empirical_985, negative_binomial_900,
 /// negative_binomial_970.
 std::vector<std::unique_ptr<Expert>> MakeExperts(ValueDomain domain, const std::vector<int>& season_lengths,
                                                  const std::vector<std::string>& names);

@@ -14,6 +14,9 @@ std::vector<std::unique_ptr<Expert>> MakeExperts(ValueDomain domain, const std::
   for (const int season : season_lengths) {
     if (season > 1 && season < kHistory) all.push_back(std::make_unique<SeasonalNaiveExpert>(domain, season));
   }
+  for (const int season : season_lengths) {
+    if (season > 1 && season <= kHistory / 4) all.push_back(std::make_unique<ProfileExpert>(domain, season));
+  }
   all.push_back(std::make_unique<SmoothingExpert>("smoothing_5", domain, .05F));
   all.push_back(std::make_unique<SmoothingExpert>("smoothing_20", domain, .2F));
   all.push_back(std::make_unique<EmpiricalExpert>("empirical_960", domain, .96F));

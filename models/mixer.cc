@@ -12,36 +12,44 @@ namespace {
 constexpr float kFixedShare = .01F;
 constexpr float kShrinkBuckets = 200;  ///< resolved forecasts after which own and pooled weights count alike
 constexpr float kMeanErrorMax = 10;    ///< a residual beyond so many scales counts as this much
-constexpr size_t kExpertsMax = 32;
+constexpr size_t kExpertsMax = MixRules::kExpertsMax;
 
-size_t BandOf(size_t level) { return level < 4 ? 0 : level < 9 ? 1 : 2; }
+/// Low, middle and high levels; the mean goes with the middle.
+size_t BandOf(size_t row) { return row < 4 ? 0 : row < 9 || row == kLevelCount ? 1 : 2; }
 
 }  // namespace
 
 void Mixer::WeightsOf(size_t demand_class, size_t group, std::span<const float> state, uint32_t resolved,
-                      std::span<const uint8_t> awake, std::span<float> weights) const {
+                      std::span<const uint8_t> awake, std::span<float> weights, std::span<float> toward) const {
   TC_CHECK_LE(experts_, kExpertsMax);
   const float own_share = static_cast<float>(resolved) / (static_cast<float>(resolved) + kShrinkBuckets);
   std::array<std::array<float, kExpertsMax>, kBands> own;
   std::array<bool, kBands> has_own{};
   const size_t size = MlPoly<float>::Size(experts_);
+  const auto share_out = [&](float* row) {
+    float sum = 0;
+    for (size_t k = 0; k < experts_; ++k) sum += awake[k] != 0 ? row[k] : 0;
+    for (size_t k = 0; k < experts_; ++k) row[k] = awake[k] != 0 && sum > 0 ? row[k] / sum : 0;
+    return sum > 0;
+  };
   for (size_t band = 0; band < kBands; ++band) {
     // MlPoly is a view for both uses; Weights alone does not write.
     const std::span<float> numbers(const_cast<float*>(state.data()) + band * size, size);
-    has_own[band] = MlPoly<float>::Over(numbers, experts_).Weights(std::span(own[band]).first(experts_));
+    has_own[band] = MlPoly<float>::Over(numbers, experts_).Weights(std::span(own[band]).first(experts_)) &&
+                    share_out(own[band].data());
   }
   for (size_t row = 0; row < kRows; ++row) {
-    const float* pooled = weights_.data() + Cell(demand_class, group, row) * experts_;
+    const size_t cell = Cell(demand_class, group, row);
+    const size_t band = BandOf(row);
     float* out = weights.data() + row * experts_;
-    const size_t band = row < kLevelCount ? BandOf(row) : 1;
+    std::copy_n(weights_.begin() + static_cast<ptrdiff_t>(cell * experts_), experts_, out);
+    share_out(out);
     const float share = row < kLevelCount && has_own[band] ? own_share : 0;
-    float sum = 0;
     for (size_t k = 0; k < experts_; ++k) {
-      out[k] = awake[k] != 0 ? (1 - share) * pooled[k] + share * own[band][k] : 0;
-      sum += out[k];
+      const float step = share > 0 ? share * (own[band][k] - out[k]) : 0;
+      if (!toward.empty()) toward[row * experts_ + k] = step;
+      out[k] += trust_[cell] * step;
     }
-    if (sum <= 0) continue;
-    for (size_t k = 0; k < experts_; ++k) out[k] /= sum;
   }
 }
 
@@ -66,28 +74,35 @@ void Mixer::Mix(size_t experts, std::span<const float> weights, std::span<const 
 
 void Mixer::Gather(size_t demand_class, size_t group, float actual, float scale, std::span<const uint8_t> awake,
                    std::span<const float> quantiles, std::span<const float> means, std::span<const float> mixed,
-                   float mean, std::span<double> sums, std::span<float> regrets) const {
+                   float mean, std::span<const float> toward, std::span<double> sums, std::span<float> regrets) const {
   // A large series counts more, by the root of its scale: between "every series alike" and "every unit alike".
   const float pooled_unit = 1 / std::sqrt(scale);
   const float own_unit = 1 / scale;
   for (size_t l = 0; l < kLevelCount; ++l) {
     const float slope = (actual <= mixed[l] ? 1.0F : 0.0F) - kLevels[l];
-    double* cell = sums.data() + Cell(demand_class, group, l) * (experts_ + 1);
+    const size_t at = Cell(demand_class, group, l);
+    double* cell = sums.data() + at * CellSums();
     float* own = regrets.data() + BandOf(l) * experts_;
+    float way = 0;
+    for (size_t k = 0; k < experts_; ++k) {
+      if (awake[k] != 0) way += toward[l * experts_ + k] * quantiles[k * kLevelCount + l];
+    }
+    cell[experts_] += static_cast<double>(slope * trust_[at] * way * pooled_unit);
+    cell[experts_ + 1] += static_cast<double>(slope * (trust_[at] - 1) * way * pooled_unit);
     for (size_t k = 0; k < experts_; ++k) {
       if (awake[k] == 0) continue;
       const float regret = slope * (mixed[l] - quantiles[k * kLevelCount + l]);
       cell[k] += static_cast<double>(regret * pooled_unit);
       own[k] += regret * own_unit;
     }
-    cell[experts_] += 1;
+    cell[experts_ + 2] += 1;
   }
-  double* cell = sums.data() + Cell(demand_class, group, kLevelCount) * (experts_ + 1);
+  double* cell = sums.data() + Cell(demand_class, group, kLevelCount) * CellSums();
   const float residual = std::clamp((mean - actual) / scale, -kMeanErrorMax, kMeanErrorMax);
   for (size_t k = 0; k < experts_; ++k) {
     if (awake[k] != 0) cell[k] += static_cast<double>(2 * residual * (mean - means[k]) / scale);
   }
-  cell[experts_] += 1;
+  cell[experts_ + 2] += 1;
 }
 
 void Mixer::LearnSeries(std::span<const float> regrets, std::span<float> state) const {
@@ -99,24 +114,28 @@ void Mixer::LearnSeries(std::span<const float> regrets, std::span<float> state) 
 
 void Mixer::Fold(std::span<const double> sums, std::span<double> pooled) const {
   std::array<double, kExpertsMax> r;
-  const size_t size = MlPoly<double>::Size(experts_);
   for (size_t cell = 0; cell < Cells(); ++cell) {
-    const double* sum = sums.data() + cell * (experts_ + 1);
-    if (sum[experts_] <= 0) continue;
-    for (size_t k = 0; k < experts_; ++k) r[k] = sum[k] / sum[experts_];
-    MlPoly<double>::Over(pooled.subspan(cell * size, size), experts_)
-        .Learn(std::span<const double>(r.data(), experts_));
+    const double* sum = sums.data() + cell * CellSums();
+    const double count = sum[experts_ + 2];
+    if (count <= 0) continue;
+    for (size_t k = 0; k < experts_; ++k) r[k] = sum[k] / count;
+    const std::span<double> numbers = pooled.subspan(cell * CellNumbers(), CellNumbers());
+    MixRules(numbers.first(MixRules::Size(experts_)), experts_).Learn(std::span<const double>(r.data(), experts_));
+    const std::array<double, 2> ways = {sum[experts_] / count, sum[experts_ + 1] / count};
+    MlPoly<double>::Over(numbers.last(MlPoly<double>::Size(2)), 2).Learn(std::span<const double>(ways));
   }
 }
 
 void Mixer::Refresh(std::span<const double> pooled) {
-  const size_t size = MlPoly<double>::Size(experts_);
-  std::vector<double> numbers(size);
+  std::vector<double> numbers(CellNumbers());
   for (size_t cell = 0; cell < Cells(); ++cell) {
-    std::copy_n(pooled.begin() + static_cast<ptrdiff_t>(cell * size), size, numbers.begin());
+    std::copy_n(pooled.begin() + static_cast<ptrdiff_t>(cell * CellNumbers()), CellNumbers(), numbers.begin());
     const std::span<float> weights(weights_.data() + cell * experts_, experts_);
-    MlPoly<double>::Over(numbers, experts_).Weights(weights);
+    MixRules(std::span(numbers).first(MixRules::Size(experts_)), experts_).Weights(weights);
     for (float& weight : weights) weight = (1 - kFixedShare) * weight + kFixedShare / static_cast<float>(experts_);
+    std::array<float, 2> ways;
+    MlPoly<double>::Over(std::span(numbers).last(MlPoly<double>::Size(2)), 2).Weights(std::span<float>(ways));
+    trust_[cell] = ways[1];
   }
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "models/expert.h"
+#include "models/mix_rules.h"
 #include "models/ml_poly.h"
 
 namespace tidecast {
@@ -19,24 +20,27 @@ namespace tidecast {
 class Mixer {
  public:
   static constexpr size_t kBands = 3;
-  explicit Mixer(size_t experts) : experts_(experts), weights_(Cells() * experts, 1.0F / static_cast<float>(experts)) {}
+  explicit Mixer(size_t experts)
+      : experts_(experts), weights_(Cells() * experts, 1.0F / static_cast<float>(experts)), trust_(Cells(), .5F) {}
 
-  size_t pooled_size() const { return Cells() * MlPoly<double>::Size(experts_); }
-  size_t sums_size() const { return Cells() * (experts_ + 1); }
+  size_t pooled_size() const { return Cells() * CellNumbers(); }
+  size_t sums_size() const { return Cells() * CellSums(); }
   size_t state_floats() const { return kBands * MlPoly<float>::Size(experts_); }
 
-  /// Weights of one series for a (class, group): [kLevelCount + 1, experts], the last row for the mean.
+  /// Weights of one series for a (class, group): [kLevelCount + 1, experts], the last row for the mean. `toward` (may be
+  /// empty), same shape: from the pool's weights to the series's own, as far as its age lets it go.
   void WeightsOf(size_t demand_class, size_t group, std::span<const float> state, uint32_t resolved,
-                 std::span<const uint8_t> awake, std::span<float> weights) const;
+                 std::span<const uint8_t> awake, std::span<float> weights, std::span<float> toward) const;
 
   /// quantiles [experts, kLevelCount], means [experts]; what Mix returns is sorted along the level.
   static void Mix(size_t experts, std::span<const float> weights, std::span<const float> quantiles,
                   std::span<const float> means, std::span<float> mixed, float* mean);
 
-  /// Compares a mixture and its members with the actual. `sums`: the pool's; `regrets` [kBands, experts]: added to.
+  /// Compares a mixture and its members with the actual. `toward`: of WeightsOf. `sums`: the pool's; `regrets`
+  /// [kBands, experts]: added to.
   void Gather(size_t demand_class, size_t group, float actual, float scale, std::span<const uint8_t> awake,
               std::span<const float> quantiles, std::span<const float> means, std::span<const float> mixed, float mean,
-              std::span<double> sums, std::span<float> regrets) const;
+              std::span<const float> toward, std::span<double> sums, std::span<float> regrets) const;
   /// A series's own learning from its regrets of one bucket.
   void LearnSeries(std::span<const float> regrets, std::span<float> state) const;
 
@@ -52,8 +56,11 @@ class Mixer {
   static size_t Cell(size_t demand_class, size_t group, size_t row) {
     return (demand_class * kHorizonGroups + group) * kRows + row;
   }
+  size_t CellNumbers() const { return MixRules::Size(experts_) + MlPoly<double>::Size(2); }
+  size_t CellSums() const { return experts_ + 3; }  ///< experts, pool alone, own as far as it may, count
   size_t experts_;
   std::vector<float> weights_;  ///< [cells, experts]
+  std::vector<float> trust_;    ///< [cells] how far the series's own weights are followed, 0 .. 1
 };
 
 }  // namespace tidecast

@@ -71,6 +71,13 @@ void NetTrainer::Mature(int64_t origin, uint64_t key_hash, std::span<const float
   dirty_pending_.insert(key);
 }
 
+std::vector<const NetExample*> NetTrainer::Kept() const {
+  std::vector<const NetExample*> kept;
+  kept.reserve(replay_.size());
+  for (const auto& [slot, example] : replay_) kept.push_back(&example);
+  return kept;
+}
+
 NetBatch NetTrainer::MakeBatch(const std::vector<NetExample>& newest, int64_t step) const {
   NetBatch batch;
   const size_t fresh = std::min(newest.size(), static_cast<size_t>(options_.batch_newest));
@@ -78,10 +85,10 @@ NetBatch NetTrainer::MakeBatch(const std::vector<NetExample>& newest, int64_t st
     AppendExample(newest[(static_cast<size_t>(step) * fresh + i) % newest.size()], &batch);
   }
   if (replay_.empty()) return batch;
+  const std::vector<const NetExample*> kept = Kept();
   for (int i = 0; i < options_.batch_replay; ++i) {
     const double chance = UniformAt(options_.seed, static_cast<uint64_t>(i), step, kReplayPurpose);
-    const auto at = replay_.lower_bound(static_cast<uint32_t>(chance * kStrata * kSlotsPerStratum));
-    AppendExample(at != replay_.end() ? at->second : replay_.begin()->second, &batch);
+    AppendExample(*kept[static_cast<size_t>(chance * static_cast<double>(kept.size()))], &batch);
   }
   return batch;
 }
@@ -101,10 +108,10 @@ void NetTrainer::Retain(NetExample example) {
 
 void NetTrainer::CheckCanary() {
   std::vector<NetBatch> chunks(kCanaryChunks);
+  const std::vector<const NetExample*> kept = Kept();
   for (int i = 0; i < kCanaryChunks * kCanaryRows; ++i) {
     const double chance = UniformAt(options_.seed, static_cast<uint64_t>(i), head_.rounds, kReplayPurpose + 1);
-    const auto at = replay_.lower_bound(static_cast<uint32_t>(chance * kStrata * kSlotsPerStratum));
-    AppendExample(at != replay_.end() ? at->second : replay_.begin()->second, &chunks[static_cast<size_t>(i / kCanaryRows)]);
+    AppendExample(*kept[static_cast<size_t>(chance * static_cast<double>(kept.size()))], &chunks[static_cast<size_t>(i / kCanaryRows)]);
   }
   std::string now;
   net_->Save(&now);

@@ -75,6 +75,8 @@ class NetTrainer {
   std::string PendingKey(const Key& key) const;
   std::string ReplayKey(uint32_t slot) const;
   void Retain(NetExample example);
+  /// The windows of the reservoir by slot: a uniform draw from them favours none that follows a gap.
+  std::vector<const NetExample*> Kept() const;
   NetBatch MakeBatch(const std::vector<NetExample>& newest, int64_t step) const;
   void CheckCanary();
 

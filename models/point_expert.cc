@@ -10,6 +10,10 @@ namespace {
 
 constexpr float kPriorBuckets = 1;  ///< weight of the pool's typical mean in a young level
 
+constexpr float kVisitDecay = .9F;  ///< of a phase's value from visit to visit
+constexpr float kFastRate = .1F;    ///< of the level that moves a profile
+constexpr float kPriorVisits = 1;   ///< weight of the pool's seasonal factor in a profile
+
 }  // namespace
 
 void PointExpert::StartPooled(std::span<double> pooled) const {
@@ -101,6 +105,61 @@ PointExpert::Point SeasonalNaiveExpert::PointOf(const ExpertBlock& block, size_t
   if (block.index - index >= kHistory) return {};
   const float value = block.history[series * kHistory + HistorySlot(index)];
   return {value, scale, std::isfinite(value)};
+}
+
+ProfileExpert::ProfileExpert(ValueDomain domain, int season)
+    : PointExpert("profile_" + std::to_string(season), domain),
+      season_(season),
+      slow_rate_(1 - std::pow(kVisitDecay, 1 / static_cast<float>(season))) {}
+
+void ProfileExpert::Step(const ExpertBlock& block, std::span<float> states, std::span<const double>) const {
+  const float inverse = block.inverse_factor[HistorySlot(block.index)];
+  for (size_t i = 0; i < block.series; ++i) {
+    if (!std::isfinite(block.actual[i])) continue;
+    float* state = states.data() + 4 * i;
+    const float value = block.actual[i] * inverse;
+    state[0] += kFastRate * (value - state[0]);
+    state[1] += kFastRate * (1 - state[1]);
+    state[2] += slow_rate_ * (value - state[2]);
+    state[3] += slow_rate_ * (1 - state[3]);
+  }
+}
+
+void ProfileExpert::Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double>,
+                              std::span<float> summaries) const {
+  for (size_t i = 0; i < block.series; ++i) {
+    const float* state = states.data() + 4 * i;
+    const bool any = state[1] > 0;
+    summaries[2 * i] = any ? state[0] / state[1] / block.scale[i] : 0;
+    summaries[2 * i + 1] = any ? state[2] / state[3] / block.scale[i] : 0;
+  }
+}
+
+PointExpert::Point ProfileExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
+                                          const float* summary) const {
+  const int64_t seasons = (target.horizon + season_ - 1) / season_;
+  const float* history = block.history.data() + series * kHistory;
+  const bool real = domain() == ValueDomain::kReal;
+  const float fast = summary[0] * scale;
+  const float slow = summary[1] * scale;
+  float sum = kPriorVisits * slow * target.factor;
+  float weights = kPriorVisits;
+  float weight = 1;
+  int visits = 0;
+  for (int64_t index = target.origin + target.horizon - seasons * season_; block.index - index < kHistory; index -= season_) {
+    const float value = history[HistorySlot(index)];
+    if (std::isfinite(value)) {
+      sum += weight * value;
+      weights += weight;
+      ++visits;
+    }
+    weight *= kVisitDecay;
+  }
+  if (visits < kVisitsMin) return {};
+  const float mean = sum / weights;
+  if (real) return {mean + fast - slow, scale, true};
+  const float value = mean * (fast + .1F * scale) / (slow + .1F * scale);
+  return {value, std::max(value, 0.05F * scale), true};
 }
 
 void SmoothingExpert::Step(const ExpertBlock& block, std::span<float> states, std::span<const double>) const {

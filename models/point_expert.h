@@ -72,6 +72,29 @@ class SeasonalNaiveExpert final : public PointExpert {
   int season_;
 };
 
+/// The discounted mean of the values in the target's phase of the season, moved by how the newest level stands to the mean
+/// level of those values' time. The phase's mean is drawn to the pool's seasonal factor while visits are few. Asleep
+/// until the phase was visited kVisitsMin times. State: fast and slow level of value / pooled factor, sum and weight each.
+class ProfileExpert final : public PointExpert {
+ public:
+  static constexpr int kVisitsMin = 2;
+  ProfileExpert(ValueDomain domain, int season);
+  size_t summary_floats() const override { return 2; }
+  size_t state_floats() const override { return 4; }
+  double cost() const override { return 4; }
+  void Step(const ExpertBlock& block, std::span<float> states, std::span<const double> pooled) const override;
+  void Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double> pooled,
+                 std::span<float> summaries) const override;
+
+ protected:
+  Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
+                const float* summary) const override;
+
+ private:
+  int season_;
+  float slow_rate_;
+};
+
 /// Exponential smoothing of value / seasonal factor, times the target's factor. State: sum and weight (the weight
 /// corrects the start: the first level is the first value).
 class SmoothingExpert final : public PointExpert {

@@ -199,7 +199,7 @@ void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const S
                         pool_.Sums(expert_part_[k], sums));
   }
   std::vector<uint8_t> awake(experts);
-  std::vector<float> weights((kLevelCount + 1) * experts), quantiles(experts * kLevelCount), means(experts);
+  std::vector<float> weights((kLevelCount + 1) * experts), toward(weights.size()), quantiles(experts * kLevelCount), means(experts);
   std::array<float, kLevelCount> mixed;
   const size_t bands = Mixer::kBands * experts;
   for (size_t i = 0; i < count; ++i) {
@@ -216,14 +216,14 @@ void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const S
     if (!anyone) continue;
     const SeriesCore& core = work.columns.core[i];
     const auto state = std::span<const float>(work.columns.mixer).subspan(i * shape_.mixer_floats, shape_.mixer_floats);
-    mixer_.WeightsOf(work.demand_class[i], target.group, state, core.resolved, awake, weights);
+    mixer_.WeightsOf(work.demand_class[i], target.group, state, core.resolved, awake, weights, toward);
     float mean = 0;
     Mixer::Mix(experts, weights, quantiles, means, mixed, &mean);
     for (size_t k = 0; k < experts; ++k) {
       if (awake[k] != 0) zero += weights[kMedian * experts + k] * work.zero[k][i];
     }
     mixer_.Gather(work.demand_class[i], target.group, work.actual[i], work.origin_scale[i], awake, quantiles, means, mixed,
-                  mean, pool_.Sums(mixer_part_, sums), std::span(work.regrets).subspan(i * bands, bands));
+                  mean, toward, pool_.Sums(mixer_part_, sums), std::span(work.regrets).subspan(i * bands, bands));
     work.resolved[i] = 1;
     if (trainer_ != nullptr) {
       const auto outer = std::find(net_series_->outer_horizons().begin(), net_series_->outer_horizons().end(), horizon);
@@ -397,7 +397,7 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
       }
       mixer_.WeightsOf(work.demand_class[i], target.group,
                        std::span<const float>(work.columns.mixer).subspan(i * shape_.mixer_floats, shape_.mixer_floats),
-                       core.resolved, awake, weights);
+                       core.resolved, awake, weights, {});
       const std::span<float> q(out.quantiles.data() + (i * horizon + h) * kLevelCount, kLevelCount);
       float mean = 0;
       Mixer::Mix(experts, weights, quantiles, means, q, &mean);
@@ -515,6 +515,11 @@ Result<std::unique_ptr<Forecaster>> MakeForecaster(const ForecasterOptions& opti
   }
   std::unique_ptr<ResidualNet> net;
   if (options.net == NetKind::kLstm) {
+    if (options.horizon > kHistory) {
+      return Status(Code::kInvalidArgument,
+                    fmt::format("the net looks at most {} buckets ahead, as far as a series keeps its labels: {}", kHistory, options.horizon))
+          .WithRemedy("set model to experts, or choose a shorter horizon or larger buckets");
+    }
     NetOptions wanted;
     wanted.shape = NetSeries::ShapeOf(options);
     wanted.seed = options.seed;

@@ -129,7 +129,32 @@ TEST_P(ExpertContractTest, MissingAndInfiniteValuesLeaveTheStateAlone) {
 std::string NameOf(const ::testing::TestParamInfo<int>& info) {
   return std::string(MakeExperts(ValueDomain::kCount, {6}, {})[static_cast<size_t>(info.param)]->name());
 }
-INSTANTIATE_TEST_SUITE_P(Pool, ExpertContractTest, ::testing::Range(0, 8), NameOf);
+INSTANTIATE_TEST_SUITE_P(Pool, ExpertContractTest, ::testing::Range(0, 9), NameOf);
+
+TEST(ExpertPoolTest, EveryExpertIsUnderTheContract) { EXPECT_EQ(MakeExperts(ValueDomain::kCount, {6}, {}).size(), 9U); }
+
+TEST(ProfileExpertTest, FollowsASeriesWithASeasonOfItsOwn) {
+  const auto pool = MakeExperts(ValueDomain::kCount, {6}, {"profile_6"});
+  Driven driven(*pool[0]);
+  driven.inverse.assign(kHistory, 1);
+  const auto value = [](int64_t t) { return t % 6 == 3 ? 40.0F : 10.0F; };
+  for (int64_t t = 0; t < 120; ++t) driven.Step(t, {5, value(t), value(t + 1)});
+  for (const int h : {1, 4, 6, 7, 14}) {
+    const auto a = driven.Forecast(h);
+    EXPECT_NEAR(a.mean[1], value(119 + h), 4) << h;
+    EXPECT_NEAR(a.mean[2], value(120 + h), 4) << h;
+  }
+}
+
+TEST(ProfileExpertTest, IsMovedByTheNewestLevel) {
+  const auto pool = MakeExperts(ValueDomain::kCount, {6}, {"profile_6"});
+  Driven driven(*pool[0]);
+  driven.inverse.assign(kHistory, 1);
+  for (int64_t t = 0; t < 120; ++t) driven.Step(t, {5, 10, t < 96 ? 10.0F : 30.0F});
+  const auto a = driven.Forecast(1);
+  EXPECT_NEAR(a.mean[1], 10, .5);
+  EXPECT_GT(a.mean[2], 24);
+}
 
 TEST(EmpiricalExpertTest, QuantilesOfAnEvenHistoryAreThoseOfTheSample) {
   const auto pool = MakeExperts(ValueDomain::kCount, {}, {"empirical_985"});

@@ -1,0 +1,76 @@
+#include "models/mixer.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include "engine/core/hash.h"
+
+namespace tidecast {
+namespace {
+
+constexpr size_t kExperts = 2;
+constexpr size_t kSeries = 40;
+
+/// Two point experts over many series; expert `right_for(i)` is off by .1, the other by 1. Returns the mean loss of the median
+/// over the last quarter.
+double LossOf(const auto& right_for, int rounds) {
+  Mixer mixer(kExperts);
+  std::vector<double> pooled(mixer.pooled_size());
+  std::vector<std::vector<float>> states(kSeries, std::vector<float>(mixer.state_floats()));
+  const std::vector<uint8_t> awake(kExperts, 1);
+  std::vector<float> weights((kLevelCount + 1) * kExperts), toward(weights.size()), quantiles(kExperts * kLevelCount), means(kExperts);
+  std::array<float, kLevelCount> mixed;
+  double loss = 0;
+  for (int t = 0; t < rounds; ++t) {
+    std::vector<double> sums(mixer.sums_size(), 0.0);
+    for (size_t i = 0; i < kSeries; ++i) {
+      const float truth = static_cast<float>(10 + 4 * UniformAt(1, i, t));
+      for (size_t k = 0; k < kExperts; ++k) {
+        const float off = (k == right_for(i) ? .1F : 1.0F) * (UniformAt(2, i * 2 + k, t) < .5 ? -1 : 1);
+        means[k] = truth + off;
+        std::fill_n(quantiles.begin() + static_cast<ptrdiff_t>(k * kLevelCount), kLevelCount, truth + off);
+      }
+      mixer.WeightsOf(0, 0, states[i], static_cast<uint32_t>(t), awake, weights, toward);
+      float mean = 0;
+      Mixer::Mix(kExperts, weights, quantiles, means, mixed, &mean);
+      if (t >= rounds * 3 / 4) loss += std::fabs(static_cast<double>(mixed[kMedian] - truth));
+      std::vector<float> regrets(Mixer::kBands * kExperts);
+      mixer.Gather(0, 0, truth, 10, awake, quantiles, means, mixed, mean, toward, sums, regrets);
+      mixer.LearnSeries(regrets, states[i]);
+    }
+    mixer.Fold(sums, pooled);
+    mixer.Refresh(pooled);
+  }
+  return loss / (rounds - rounds * 3 / 4) / kSeries;
+}
+
+TEST(MixerTest, PoolFindsTheExpertThatIsRightForAll) {
+  EXPECT_LT(LossOf([](size_t) { return 1U; }, 200), .15);
+}
+
+TEST(MixerTest, SeriesFindTheirOwnExpertWhereTheyDiffer) {
+  // The pool alone can do no better than half and half: .55.
+  EXPECT_LT(LossOf([](size_t i) { return i % 2; }, 800), .3);
+}
+
+TEST(MixerTest, OwnWeightsAreNotTrustedWhenTheyAreNoise) {
+  // Both experts are off by 1, each in its own direction: half and half gives .5 in the mean, any other weights more.
+  EXPECT_LT(LossOf([](size_t) { return 7U; }, 800), .53);
+}
+
+TEST(MixerTest, SleepingExpertsHandTheirWeightOn) {
+  Mixer mixer(3);
+  const std::vector<float> state(mixer.state_floats());
+  std::vector<float> weights((kLevelCount + 1) * 3);
+  mixer.WeightsOf(1, 2, state, 500, std::vector<uint8_t>{1, 0, 1}, weights, {});
+  for (size_t row = 0; row <= kLevelCount; ++row) {
+    EXPECT_EQ(weights[row * 3 + 1], 0);
+    EXPECT_FLOAT_EQ(weights[row * 3] + weights[row * 3 + 2], 1);
+  }
+}
+
+}  // namespace
+}  // namespace tidecast
