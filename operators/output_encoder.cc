@@ -183,9 +183,8 @@ OutputRecord OutputEncoder::Forecast(uint16_t view, const SeriesForecast& foreca
   OutputRecord record;
   record.topic = name_space_ + ".forecasts";
   record.key = SeriesId(view, forecast.series);
-  std::string json;
-  json.reserve(160 + horizon * (14 + 8 * (kLevelCount + 2)));
-  json.append("{\"unique_id\":");
+  thread_local std::string json;  // grows once; a record holds an exact copy, since thousands of them wait for a commit
+  json.assign("{\"unique_id\":");
   AppendJsonString(record.key, &json);
   json.append(",\"view\":").append(texts_[view].json_name);
   const std::string cutoff(Label(view, context.now.start, calendar));
@@ -210,7 +209,7 @@ OutputRecord OutputEncoder::Forecast(uint16_t view, const SeriesForecast& foreca
   json.append(",\"revision\":");
   AppendJsonInteger(revision, &json);
   json.push_back('}');
-  record.value = std::move(json);
+  record.value.emplace(json);
   AddHeaders("tidecast.forecast.v1", ContentId({"forecast", views_[view].name, forecast.series, cutoff}, revision),
              kJson, context.now.end, &record);
   return record;

@@ -11,6 +11,8 @@ namespace {
 
 constexpr size_t kRecordsPerPoll = 8192;
 constexpr size_t kBytesPerPoll = 4 << 20;
+// A round touches each series once a phase: what was written longest ago is needed first, and a large cache gains little.
+constexpr size_t kCacheShare = 16;
 constexpr size_t kBytesPerTurn = 8 << 20;
 constexpr Epoch kEpochsBetweenHints = 64;
 constexpr uint8_t kInstanceRecordVersion = 1;
@@ -27,7 +29,7 @@ Status Instance::Start() {
   TC_RETURN_IF_ERROR(parts_.transport.Open());
   TC_RETURN_IF_ERROR(PrepareTopics());
   const size_t memory = plan_->options.memory_limit_bytes;
-  TC_ASSIGN_OR_RETURN(model_, ModelTask::Make(*plan_, parts_.store, memory == 0 ? 256ULL << 20 : memory / 4));
+  TC_ASSIGN_OR_RETURN(model_, ModelTask::Make(*plan_, parts_.store, memory == 0 ? 256ULL << 20 : memory / kCacheShare));
   activity_ = std::make_unique<ActivityTable>(plan_->views.size());
   committer_ = std::make_unique<EpochCommitter>(parts_.transport, parts_.store, layout_, plan_->options.instance, parts_.faults);
   restorer_ = std::make_unique<ChangelogRestorer>(parts_.transport, parts_.store, layout_, plan_->options.instance);

@@ -80,6 +80,8 @@ void ModelTask::OnRow(QueuedRow&& queued) {
   Pending& pending = view.pending[queued.start];
   pending.end = queued.end;
   queued_bytes_ += 100 + queued.row.series.size() + (queued.row.past.size() + queued.row.known.size()) * sizeof(float);
+  // Doubling would leave half of the largest array of the stage empty.
+  if (pending.rows.size() == pending.rows.capacity()) pending.rows.reserve(pending.rows.size() * 5 / 4 + 64);
   pending.rows.push_back(std::move(queued.row));
   dirty_ = true;
 }
