@@ -60,10 +60,9 @@ Status ForecastOperator::RunBlock(size_t block, const EncodeBlock& encode, Round
   std::vector<SeriesRow> rows(count);
   std::vector<std::string> states(count);
   out.series.resize(count);
-  entries.resize(count);
+  TC_RETURN_IF_ERROR(cache_.Load(std::span(rows_).subspan(begin, count), &entries));
   for (size_t i = 0; i < count; ++i) {
     const ModelRow& row = rows_[begin + i];
-    TC_ASSIGN_OR_RETURN(entries[i], cache_.Load(row.series, row.partition));
     out.series[i] = row.series;
     states[i] = std::move(entries[i].forecaster);
     rows[i] = {row.series, Hash64(row.series), row.target, row.past, row.known};

@@ -15,23 +15,35 @@ std::string Key(uint16_t view, std::string_view series) {
 
 }  // namespace
 
-Result<SeriesStateCache::Entry> SeriesStateCache::Load(std::string_view series, uint16_t partition) const {
-  const auto slot = slots_.find(std::string(series));
-  if (slot != slots_.end()) return slot->second.entry;
-  Entry entry;
-  entry.partition = partition;
-  std::string value;
-  const TaskStateReader reader(store_, {Stage::kSeries, partition});
-  TC_ASSIGN_OR_RETURN(const bool found, reader.Get(Family::kSeries, Key(view_, series), &value));
-  if (!found) return entry;
-  ByteReader bytes(value);
-  const uint8_t version = bytes.U8();
-  if (version != kVersion) return Status(Code::kVersion, fmt::format("series state has format {}, this build reads {}", version, kVersion));
-  entry.age_buckets = bytes.U32();
-  entry.forecaster = bytes.Bytes();
-  entry.alert = bytes.Bytes();
-  TC_RETURN_IF_ERROR(bytes.Finish("series state"));
-  return entry;
+Status SeriesStateCache::Load(std::span<const ModelRow> rows, std::vector<Entry>* entries) const {
+  entries->assign(rows.size(), {});
+  std::vector<size_t> absent;
+  std::vector<std::string> keys;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    (*entries)[i].partition = rows[i].partition;
+    if (const auto slot = slots_.find(rows[i].series); slot != slots_.end()) {
+      (*entries)[i] = slot->second.entry;
+      continue;
+    }
+    absent.push_back(i);
+    keys.push_back(TaskPrefix({Stage::kSeries, rows[i].partition}) + Key(view_, rows[i].series));
+  }
+  std::vector<std::string> values(keys.size());
+  std::vector<uint8_t> found(keys.size());
+  TC_RETURN_IF_ERROR(store_.GetMany(Family::kSeries, keys, values, found));
+  for (size_t k = 0; k < absent.size(); ++k) {
+    if (found[k] == 0) continue;
+    Entry& entry = (*entries)[absent[k]];
+    ByteReader bytes(values[k]);
+    if (const uint8_t version = bytes.U8(); version != kVersion) {
+      return Status(Code::kVersion, fmt::format("series state has format {}, this build reads {}", version, kVersion));
+    }
+    entry.age_buckets = bytes.U32();
+    entry.forecaster = bytes.Bytes();
+    entry.alert = bytes.Bytes();
+    TC_RETURN_IF_ERROR(bytes.Finish("series state"));
+  }
+  return Status::Ok();
 }
 
 void SeriesStateCache::Store(std::string_view series, Entry entry) {

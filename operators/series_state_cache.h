@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "engine/core/stateful.h"
+#include "operators/model_row.h"
 #include "state/state_store.h"
 
 namespace tidecast {
@@ -26,8 +28,8 @@ class SeriesStateCache {
 
   SeriesStateCache(const StateStore& store, uint16_t view, size_t bytes_max) : store_(store), view_(view), bytes_max_(bytes_max) {}
 
-  /// The series's state as of now; an empty entry for one never seen. Errors: kIo, kCorruption, kVersion.
-  Result<Entry> Load(std::string_view series, uint16_t partition) const;
+  /// The states of these rows' series as of now; an empty entry for one never seen. Errors: kIo, kCorruption, kVersion.
+  Status Load(std::span<const ModelRow> rows, std::vector<Entry>* entries) const;
   /// Replaces the series's state and marks it changed in the open epoch.
   void Store(std::string_view series, Entry entry);
 

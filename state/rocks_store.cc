@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "engine/core/check.h"
 #include "state/key_codec.h"
 #include "state/rocks_status.h"
 
@@ -89,6 +90,23 @@ class RocksStore final : public StateStore {
     if (got.IsNotFound()) return false;
     if (!got.ok()) return FromRocks(got, "cannot read state", directory_);
     return true;
+  }
+
+  Status GetMany(Family family, std::span<const std::string> keys, std::span<std::string> values, std::span<uint8_t> found) const override {
+    TC_CHECK(keys.size() == values.size() && keys.size() == found.size());
+    std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
+    std::vector<rocksdb::PinnableSlice> got(keys.size());
+    std::vector<rocksdb::Status> statuses(keys.size());
+    db_->MultiGet({}, HandleOf(family), keys.size(), slices.data(), got.data(), statuses.data());
+    for (size_t i = 0; i < keys.size(); ++i) {
+      found[i] = statuses[i].ok() ? 1 : 0;
+      if (statuses[i].ok()) {
+        values[i].assign(got[i].data(), got[i].size());
+      } else if (!statuses[i].IsNotFound()) {
+        return FromRocks(statuses[i], "cannot read state", directory_);
+      }
+    }
+    return Status::Ok();
   }
 
   Status Scan(Family family, std::string_view from, std::string_view to,

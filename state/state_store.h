@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -89,6 +90,8 @@ class StateStore {
   virtual ~StateStore() = default;
   virtual Status Write(const StateBatch& batch) = 0;
   virtual Result<bool> Get(Family family, std::string_view key, std::string* value) const = 0;
+  /// Get of many keys at once, which reads what lies together once. `values[i]` and `found[i]` answer `keys[i]`.
+  virtual Status GetMany(Family family, std::span<const std::string> keys, std::span<std::string> values, std::span<uint8_t> found) const;
   /// Visits keys in [from, to) in order until `visit` returns false. An empty `to` means: to the end of the family.
   /// Sees the store as it was at the call. The views live during the visit; `visit` must not write to the store.
   virtual Status Scan(Family family, std::string_view from, std::string_view to,

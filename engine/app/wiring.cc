@@ -16,6 +16,8 @@ namespace tidecast {
 namespace {
 
 constexpr size_t kMemoryLeast = 64ULL << 20;
+constexpr size_t kSendQueueLeast = 8ULL << 20;
+constexpr size_t kTorchBytes = 256ULL << 20;  // measured: what LibTorch, the net and its samples take beside the rest
 
 std::vector<std::string> Environment() {
   std::vector<std::string> variables;
@@ -37,14 +39,17 @@ KafkaTransportOptions KafkaOptions(const EngineOptions& options, const std::stri
   kafka.properties = options.kafka;
   kafka.name_space = options.name_space;
   kafka.instance = instance;
-  kafka.send_queue_bytes_max = std::max(kMemoryLeast, options.epoch_bytes_max * 2);
+  // A full queue makes an epoch wait, it loses nothing: half an epoch keeps the client busy.
+  kafka.send_queue_bytes_max = std::max(kSendQueueLeast, options.epoch_bytes_max / 2);
   return kafka;
 }
 
 StateStoreOptions StoreOptions(const EngineOptions& options, bool read_only) {
   StateStoreOptions store;
   store.directory = options.state_directory;
-  store.memory_bytes_max = std::max(kMemoryLeast, MemoryLimit(options) / 4);
+  const size_t limit = MemoryLimit(options);
+  const size_t torch = options.model.net == NetKind::kNone ? 0 : std::min(kTorchBytes, limit / 2);
+  store.memory_bytes_max = std::max(kMemoryLeast, (limit - torch) / 4);
   store.read_only = read_only;
   return store;
 }

@@ -109,6 +109,27 @@ TEST_P(StateStoreContract, TheLastWordOnAKeyWins) {
   EXPECT_EQ(Get(Family::kPanes, "c"), "3");
 }
 
+TEST_P(StateStoreContract, GetsManyKeysInTheOrderAsked) {
+  StateBatch batch;
+  std::vector<std::string> keys;
+  for (int i = 0; i < 500; ++i) {
+    keys.push_back("key " + std::to_string(i * 7919 % 1000));
+    if (i % 3 != 0) batch.Put(Family::kSeries, keys.back(), "value of " + keys.back());
+  }
+  batch.Put(Family::kPanes, keys[0], "other family");
+  Write(batch);
+  keys.push_back(keys[1]);  // twice is fine
+  std::vector<std::string> values(keys.size());
+  std::vector<uint8_t> found(keys.size(), 7);
+  ASSERT_TRUE(store().GetMany(Family::kSeries, keys, values, found).ok());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const auto one = Get(Family::kSeries, keys[i]);
+    EXPECT_EQ(found[i], one ? 1 : 0) << keys[i];
+    EXPECT_EQ(found[i] != 0 ? values[i] : "", one.value_or(""));
+  }
+  EXPECT_TRUE(store().GetMany(Family::kSeries, {}, {}, {}).ok());
+}
+
 TEST_P(StateStoreContract, ScansAHalfOpenRangeInTheOrderOfUnsignedBytes) {
   StateBatch batch;
   for (const char* key : {"b", "a", "\x7f", "\x80", "\xff", "ab", "c"}) batch.Put(Family::kSeries, key, key);
