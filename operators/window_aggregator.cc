@@ -44,7 +44,11 @@ class KeyedWindows final : public WindowAggregator {
     const bool has_id = event.dedupe != 0 && dedupe.enabled();
     if (has_id && dedupe.Seen(event.dedupe, judged_by)) return Verdict::kDuplicate;
     if (!IsClock(event.kind)) {
-      facts_.Add(dictionary_.Intern(event.key), event);
+      const uint32_t id = dictionary_.Intern(event.key);
+      facts_.Add(id, event);
+      if (event.kind == InputKind::kCatalog) {
+        for (const auto& view : views_) view->Bear(id, event.time, dictionary_);
+      }
       if (has_id) dedupe.Remember(event.dedupe, event.time);
       return Verdict::kAccepted;
     }

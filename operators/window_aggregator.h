@@ -50,7 +50,8 @@ class ActivityBoard {
 ///   bucket closed by an explicit rule are those of the series with an event in it, and it then counts as open; a
 ///   bucket that is quiet by the learned rule has none (window_view.h). Revisions: a row that first appears after its
 ///   bucket has closed (a series born late) begins with revision 2, so that revision 1 always means: made by the close.
-///   Rows of a revision carry no `known`. Learned calendars: while the ActivityBoard says kUnknown, all views wait, so
+///   Rows of a revision carry no `known`. A series is born by its first event that counts, or by a
+///   catalog row: then it has rows of zeros from the next bucket to close on, never revisions of closed ones. Learned calendars: while the ActivityBoard says kUnknown, all views wait, so
 ///   that their order never depends on timing. End of input (watermark Max()): buckets close up to that of the last
 ///   event; nothing is let go, so that a longer log may go on. Facts (catalog, promotions, inventory) are never late; a
 ///   feature of a fact input is its value as of the bucket's end. `known`: per step {promotion depth, catalog price /

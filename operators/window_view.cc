@@ -35,6 +35,7 @@ Result<std::unique_ptr<WindowView>> WindowView::Make(uint16_t index, const ViewO
                      });
   view->has_facts_ = std::any_of(view->layout_.columns().begin(), view->layout_.columns().end(),
                                  [](const Accumulator::Column& c) { return c.is_fact; });
+  view->has_catalog_births_ = input_kinds[view->layout_.target_input()] == InputKind::kOrders;
   for (uint16_t w = 0; w < options.windows.size(); ++w) {
     const WindowOptions& window = options.windows[w];
     if (window.kind == WindowKind::kHopping) {
@@ -166,6 +167,17 @@ void WindowView::Add(uint32_t id, const Event& event, EventTime judged_by, Serie
     for (HoppingWindow& window : hopping_) window.Invalidate(id);
   }
   for (SessionWindows& sessions : sessions_) sessions.Add(id, event, judged_by);
+}
+
+void WindowView::Bear(uint32_t id, EventTime time, SeriesDictionary& dictionary) {
+  if (!has_catalog_births_ || dictionary.birth(index_, id) != EventTime::Max()) return;
+  EventTime start = calendar_->BucketOf(time).start;
+  if (begun_ && start <= next_.start) {
+    const bool is_past = walking_ && walked_to_ && dictionary.name(id) <= dictionary.name(*walked_to_);
+    start = is_past ? next_.end : next_.start;
+  }
+  dictionary.SetBirth(index_, id, start);
+  arranged_ = false;
 }
 
 void WindowView::Revise(Bucket& bucket, uint32_t id, uint32_t row) {

@@ -52,6 +52,9 @@ class WindowView {
   /// Counts the event in that bucket. REQUIRES: not too late, no overflow.
   void Add(uint32_t id, const Event& event, EventTime judged_by, SeriesDictionary& dictionary);
 
+  /// A catalog row names the series: it is born, unless it has been, in the bucket of `time`, or the next one to close.
+  void Bear(uint32_t id, EventTime time, SeriesDictionary& dictionary);
+
   /// Bucket that closes next; Max() before the first event.
   EventTime next_end() const { return begun_ ? next_.end : EventTime::Max(); }
   EventTime next_session_close() const;
@@ -133,6 +136,7 @@ class WindowView {
   std::unique_ptr<BucketCalendar> calendar_;
   bool has_known_ = false;
   bool has_facts_ = false;  ///< features of fact inputs
+  bool has_catalog_births_ = false;  ///< of items that are ordered
 
   std::map<EventTime, Bucket> buckets_;  ///< by start: revisable closed ones, then open ones that were touched
   BucketCalendar::Span span_;            ///< last located

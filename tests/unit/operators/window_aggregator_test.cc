@@ -22,6 +22,37 @@ class WindowAggregatorTest : public ::testing::Test {
   FixedActivity activity_;
 };
 
+class CatalogBirthTest : public ::testing::Test {
+ protected:
+  CatalogBirthTest() {
+    options_ = HourlyUnits();
+    options_.input_names.push_back("catalog");
+    options_.input_kinds.push_back(InputKind::kCatalog);
+    options_.dedupe_keep.push_back(Duration{});
+    windows_ = WindowAggregator::Make(options_).value();
+  }
+  void Order_(std::string_view key, int64_t seconds) { ASSERT_EQ(windows_->OnEvent(Order(key, seconds, 3), EventTime::Min()), Verdict::kAccepted); }
+  void Catalog(std::string_view key, int64_t seconds) {
+    Event event = Order(key, seconds);
+    event.kind = InputKind::kCatalog;
+    event.input = 1;
+    event.valid_from = event.time;
+    ASSERT_EQ(windows_->OnEvent(event, EventTime::Min()), Verdict::kAccepted);
+  }
+  /// Rows that the watermark brings, "name:units" in order.
+  std::string Close(int64_t seconds) {
+    RecordingSink sink;
+    while (!windows_->OnWatermark(At(seconds), FixedActivity(), sink, 2)) {
+    }
+    std::string text;
+    for (const SeenRow& row : sink.rows) text += fmt::format("{}{}:{}", text.empty() ? "" : " ", row.series, row.features[0]);
+    return text;
+  }
+
+  WindowAggregator::Options options_;
+  std::unique_ptr<WindowAggregator> windows_;
+};
+
 TEST_F(WindowAggregatorTest, ClosesOnceWhenWatermarkReachesEnd) {
   Use(HourlyUnits());
   EXPECT_EQ(windows_->next_close(), EventTime::Max());
@@ -361,6 +392,35 @@ TEST_F(WindowAggregatorTest, RefusesStoredPanesOfOtherFeatures) {
   options.views[0].features.push_back(Feature("lines", Aggregate::kCount));
   Use(options);
   EXPECT_EQ(windows_->Reload(committer.reader()).code(), Code::kConfig);
+}
+
+TEST_F(CatalogBirthTest, ACatalogRowBringsRowsOfZerosFromTheNextCloseOn) {
+  Order_("apple", 10 * kHour);
+  Catalog("pear", 10 * kHour + 60);
+  Catalog("old", 2 * kHour);         // of a bucket that is not kept: born in the one that closes next
+  Catalog("later", 12 * kHour + 5);  // two buckets on
+  EXPECT_EQ(Close(11 * kHour), "apple:3 old:0 pear:0");
+  EXPECT_EQ(Close(12 * kHour), "apple:0 old:0 pear:0");
+  Order_("pear", 12 * kHour + 100);
+  EXPECT_EQ(Close(13 * kHour), "apple:0 later:0 old:0 pear:3");
+  EXPECT_EQ(windows_->series_count(0), 4U);
+}
+
+TEST_F(CatalogBirthTest, AKnownSeriesIsNotBornAgain) {
+  Order_("apple", 10 * kHour);
+  Close(11 * kHour);
+  Catalog("apple", 14 * kHour);
+  EXPECT_EQ(Close(12 * kHour), "apple:0");
+}
+
+TEST_F(CatalogBirthTest, ComesBackFromTheStore) {
+  Order_("apple", 10 * kHour);
+  Catalog("pear", 10 * kHour);
+  Committer committer;
+  committer.Commit(*windows_);
+  windows_ = WindowAggregator::Make(options_).value();
+  ASSERT_TRUE(windows_->Reload(committer.reader()).ok());
+  EXPECT_EQ(Close(11 * kHour), "apple:3 pear:0");
 }
 
 }  // namespace
