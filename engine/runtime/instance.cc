@@ -313,7 +313,11 @@ void Instance::JoinOutputs(std::vector<TaskStepOutput>& outputs) {
       for (const OutputRecord& record : output.dead) parts_.sink->OnDeadLetter(record);
     }
     for (QueuedRow& row : output.rows) model_->OnRow(std::move(row));
-    for (const BucketOver& over : output.over) model_->OnBucketOver(over);
+    for (const BucketOver& over : output.over) {
+      // A bucket that came and closed within one step was never seen among the open ones.
+      if (over.open && plan_->options.views[over.view].calendar.open == OpenRule::kLearned) activity_->Report(over.view, over.start);
+      model_->OnBucketOver(over);
+    }
   }
 }
 
