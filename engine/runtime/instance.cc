@@ -96,12 +96,15 @@ Status Instance::OnEvent(const TransportEvent& event) {
     case TransportEvent::Kind::kAssigned: {
       std::set<uint16_t> partitions;
       for (const TopicPartition& tp : event.partitions) partitions.insert(static_cast<uint16_t>(tp.partition));
-      return BeginRestore({partitions.begin(), partitions.end()});
+      assigned_.emplace(partitions.begin(), partitions.end());
+      return Status::Ok();
     }
     case TransportEvent::Kind::kRevoked:
+      assigned_.reset();
       revoked_ = true;
       return Status::Ok();
     case TransportEvent::Kind::kLost:
+      assigned_.reset();
       lost_ = true;
       committer_->Abort();
       return Status::Ok();
@@ -132,6 +135,15 @@ Status Instance::BeginRestore(std::vector<uint16_t> partitions) {
   state_ = State::kRestoring;
   if (parts_.transport.needs_changelog()) restorer_->Start(partitions_);
   return Status::Ok();
+}
+
+void Instance::LetGo() {
+  tasks_.clear();
+  state_ = State::kJoining;
+  lost_ = false;
+  if (!revoked_) return;
+  revoked_ = false;
+  parts_.transport.ReleaseRevoked();
 }
 
 Result<bool> Instance::StepRestore(int wait_ms) {
@@ -235,16 +247,14 @@ Status Instance::OnCommitFailed() {
       .Add(1);
   if (outcome == Outcome::kFenced) return why;
   if (why.code() == Code::kNoSpace || why.code() == Code::kIo || why.code() == Code::kPermission || why.code() == Code::kCorruption) return why;
-  if (lost_) {
-    lost_ = false;
-    state_ = State::kJoining;
-    tasks_.clear();
+  // Nobody knows what became of the epoch: a new producer fences the old one, then the changelog's tail decides.
+  if (outcome != Outcome::kAbortable) TC_RETURN_IF_ERROR(parts_.transport.RenewProducer());
+  // Without its partitions nothing can be started again here.
+  if (lost_ || revoked_) {
+    LetGo();
     return Status::Ok();
   }
-  if (outcome == Outcome::kAbortable) return RollBack();
-  // Nobody knows what became of the epoch: a new producer fences the old one, then the changelog's tail decides.
-  TC_RETURN_IF_ERROR(parts_.transport.RenewProducer());
-  return BeginRestore(partitions_);
+  return outcome == Outcome::kAbortable ? RollBack() : BeginRestore(partitions_);
 }
 
 EventTime Instance::ClosedUpTo() const {
@@ -401,20 +411,27 @@ Result<Instance::Progress> Instance::Step(int wait_ms) {
   for (const TransportEvent& event : events) TC_RETURN_IF_ERROR(OnEvent(event));
   TC_ASSIGN_OR_RETURN(bool worked, StepCommit());
   worked |= !events.empty();
+  if (assigned_ && !committer_->busy()) {
+    std::vector<uint16_t> partitions = std::move(*assigned_);
+    assigned_.reset();
+    TC_RETURN_IF_ERROR(BeginRestore(std::move(partitions)));
+  }
   switch (state_) {
     case State::kJoining:
+      if ((lost_ || revoked_) && !committer_->busy()) LetGo();
       break;
     case State::kRestoring: {
+      if (lost_ || revoked_) {
+        LetGo();
+        break;
+      }
       TC_ASSIGN_OR_RETURN(const bool restored, StepRestore(wait_ms));
       worked |= restored;
       break;
     }
     case State::kRunning: {
       if (lost_) {
-        if (committer_->busy()) break;
-        lost_ = false;
-        tasks_.clear();
-        state_ = State::kJoining;
+        if (!committer_->busy()) LetGo();
         break;
       }
       // A revocation or a stop lets the round under way end, so that no round is left to somebody who has not all its rows.
@@ -432,10 +449,7 @@ Result<Instance::Progress> Instance::Step(int wait_ms) {
       }
       if (settle && !Dirty() && committer_->state() == EpochCommitter::State::kIdle) {
         if (revoked_) {
-          revoked_ = false;
-          tasks_.clear();
-          state_ = State::kJoining;
-          parts_.transport.ReleaseRevoked();
+          LetGo();
         } else {
           state_ = State::kFinished;
           parts_.transport.Leave();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -75,6 +76,8 @@ class Instance {
   Status OnCommitted(EpochCut cut);
   Status OnCommitFailed();
   Status BeginRestore(std::vector<uint16_t> partitions);
+  /// Has no partitions any more: what is uncommitted is the next owner's to do again.
+  void LetGo();
   /// Drops everything uncommitted: all tasks, the model and the positions stand where the store stands.
   Status RollBack();
   Result<bool> StepRestore(int wait_ms);
@@ -103,6 +106,7 @@ class Instance {
   State state_ = State::kJoining;
   bool revoked_ = false;                         ///< partitions must be released once all is committed
   bool lost_ = false;
+  std::optional<std::vector<uint16_t>> assigned_;  ///< partitions to take over once the epoch in flight has ended
   bool stopping_ = false;
   bool bounded_ = false;
   std::vector<uint16_t> partitions_;             ///< of the current assignment
