@@ -79,7 +79,7 @@ Run RunShop(const Shop& shop, bool aborts) {
     }
   }
   // Left out: commit records (they name the epoch's number, which an abort uses up) and how far a changelog was read.
-  run.state = disk->Dump([](Family family, std::string_view key) {
+  run.state = DumpRows(disk->rows(), [](Family family, std::string_view key) {
     return IsCommitRecordKey(family, key) ||
            (family == Family::kMeta && key.size() > 3 && static_cast<unsigned char>(key[3]) == 0xF7);
   });

@@ -35,11 +35,17 @@ void Disk::Wipe() {
   rows_ = MakeMemoryStore();
 }
 
-std::string Disk::Dump(const std::function<bool(Family, std::string_view)>& skip) const {
+std::shared_ptr<Disk> Disk::Copy() const {
+  auto copy = std::make_shared<Disk>();
+  for (const StateBatch& batch : journal_) TC_CHECK(copy->Write(batch).ok());
+  return copy;
+}
+
+std::string DumpRows(const StateStore& store, const std::function<bool(Family, std::string_view)>& skip) {
   std::string text;
   for (size_t f = 0; f < kFamilies; ++f) {
     const auto family = static_cast<Family>(f);
-    const Status scanned = rows_->Scan(family, {}, {}, [&](std::string_view key, std::string_view value) {
+    const Status scanned = store.Scan(family, {}, {}, [&](std::string_view key, std::string_view value) {
       if (!skip(family, key)) text += fmt::format("{} {:?} {:?}\n", f, key, value);
       return true;
     });

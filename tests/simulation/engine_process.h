@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,13 +30,16 @@ class Disk {
   void LoseTail(size_t batches);
   void Wipe();
   size_t writes() const { return journal_.size(); }
-  /// Everything, as text; rows of which `skip` says so left out.
-  std::string Dump(const std::function<bool(Family, std::string_view key)>& skip) const;
+  /// Another disk with the same rows.
+  std::shared_ptr<Disk> Copy() const;
 
  private:
   std::unique_ptr<StateStore> rows_;
   std::vector<StateBatch> journal_;
 };
+
+/// All rows of a store as text; those of which `skip` says so are left out.
+std::string DumpRows(const StateStore& store, const std::function<bool(Family, std::string_view key)>& skip);
 
 /// One process of the engine on a disk and a wire: everything that `tidecast run` puts together, on the caller's
 /// thread. Destroying it is kill -9. Thread: confined.

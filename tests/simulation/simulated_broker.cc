@@ -143,13 +143,23 @@ void SimulatedBroker::End(Producer& producer, bool commit) {
   producer.open = false;
 }
 
+uint64_t SimulatedBroker::EndLater(const ProducerLife& life, ProcessingTime when) {
+  late_ends_.push_back({next_ticket_, life, when});
+  return next_ticket_++;
+}
+
+std::optional<Outcome> SimulatedBroker::LateOutcome(uint64_t ticket) const {
+  const auto found = late_outcomes_.find(ticket);
+  return found == late_outcomes_.end() ? std::nullopt : std::optional(found->second);
+}
+
 void SimulatedBroker::ExpireTransactions() {
   for (auto late = late_ends_.begin(); late != late_ends_.end();) {
-    if (late->second > clock_.Now()) {
+    if (late->when > clock_.Now()) {
       ++late;
       continue;
     }
-    EndTransaction(late->first, true);  // fenced by a newer life: nothing happens
+    late_outcomes_[late->ticket] = EndTransaction(late->life, true);  // fenced by a newer life: nothing happens
     late = late_ends_.erase(late);
   }
   for (auto& [id, producer] : producers_) {

@@ -49,8 +49,10 @@ class SimulatedBroker {
   Outcome AddPositions(const ProducerLife& life, const Membership& membership, std::span<const Position> positions);
   /// Errors by outcome: kFenced (a newer life), kAbortable (the transaction was expired).
   Outcome EndTransaction(const ProducerLife& life, bool commit);
-  /// A commit that is still on its way when its client has given it up.
-  void EndLater(const ProducerLife& life, ProcessingTime when) { late_ends_.push_back({life, when}); }
+  /// A commit on its way: it arrives at `when`, whatever has become of its client by then. Returns a ticket.
+  uint64_t EndLater(const ProducerLife& life, ProcessingTime when);
+  /// What came of it; nothing while it is on its way.
+  std::optional<Outcome> LateOutcome(uint64_t ticket) const;
   /// What the coordinator does by itself: takes in delayed commits, aborts transactions that are open for too long.
   void ExpireTransactions();
 
@@ -78,7 +80,14 @@ class SimulatedBroker {
   std::map<std::string, Topic> topics_;
   std::map<std::string, Producer> producers_;
   std::map<TopicPartition, int64_t> positions_;
-  std::vector<std::pair<ProducerLife, ProcessingTime>> late_ends_;
+  struct LateEnd {
+    uint64_t ticket = 0;
+    ProducerLife life;
+    ProcessingTime when;
+  };
+  std::vector<LateEnd> late_ends_;
+  std::map<uint64_t, Outcome> late_outcomes_;
+  uint64_t next_ticket_ = 1;
   ProducerId next_producer_ = 1;
   int64_t next_topic_ = 1;
 };

@@ -234,18 +234,20 @@ void SimulatedTransport::Commit(StateBatch&&) {
   TC_CHECK(producing_ == Producing::kOpen, "there is no open transaction to commit");
   wire_.Reach(Site::kCommit);
   producing_ = Producing::kEnding;
-  Ending ending{life_, true, wire_.OnCommit(), false, std::nullopt, clock_.Now()};
+  Ending ending{life_, true, wire_.OnCommit(), false, std::nullopt, 0, clock_.Now()};
   if (transaction_outcome_ != Outcome::kOk) {
     ending.reached = true;
     ending.outcome = transaction_outcome_;
     ending.fate.told = Outcome::kOk;
+  } else if (ending.fate.happens && ending.fate.end_delay > Duration{}) {
+    ending.ticket = broker_.EndLater(life_, clock_.Now() + ending.fate.end_delay);
   }
   ending_ = std::move(ending);
 }
 
 void SimulatedTransport::Abort() {
   TC_CHECK(producing_ != Producing::kEnding, "the transaction is being ended already");
-  Ending ending{life_, false, {}, false, std::nullopt, clock_.Now()};
+  Ending ending{life_, false, {}, false, std::nullopt, 0, clock_.Now()};
   ending.fate.delay = wire_.AbortDelay();
   if (producing_ == Producing::kDead) {
     ending.reached = true;
@@ -258,15 +260,17 @@ void SimulatedTransport::Abort() {
 void SimulatedTransport::DriveEnding(std::vector<TransportEvent>* events) {
   if (!ending_) return;
   Ending& ending = *ending_;
-  if (!ending.reached && ending.fate.happens && ending.fate.end_delay == Duration{}) {
-    ending.reached = true;
-    ending.outcome = broker_.EndTransaction(ending.life, ending.commit);
+  if (!ending.reached && ending.fate.happens) {
+    ending.outcome =
+        ending.ticket == 0 ? broker_.EndTransaction(ending.life, ending.commit) : broker_.LateOutcome(ending.ticket);
+    ending.reached = ending.outcome.has_value();
     if (ending.commit && ending.outcome == Outcome::kOk) wire_.Reach(Site::kCommitted);
   }
   if (clock_.Now() - ending.sent < ending.fate.delay) return;
+  if (ending.ticket != 0 && !ending.reached && ending.fate.told == Outcome::kOk) return;
   Outcome outcome = Judged(ending.outcome.value_or(Outcome::kOk));
   if (ending.fate.told != Outcome::kOk && outcome == Outcome::kOk) outcome = ending.fate.told;
-  if (ending.fate.end_delay > Duration{}) broker_.EndLater(ending.life, ending.sent + ending.fate.end_delay);
+
   const bool commit = ending.commit;
   ending_.reset();
   producing_ = outcome == Outcome::kOk                    ? Producing::kIdle

@@ -71,6 +71,7 @@ class SimulatedTransport final : public LogTransport {
     CommitFate fate;
     bool reached = false;            ///< the broker has dealt with it
     std::optional<Outcome> outcome;  ///< of the broker
+    uint64_t ticket = 0;             ///< of a commit that takes its time to the broker
     ProcessingTime sent;
   };
 

@@ -28,7 +28,7 @@ struct CommitFate {
   Outcome told = Outcome::kOk;  ///< what the client hears
   bool happens = true;          ///< whether the broker ever gets it
   Duration delay{};             ///< how long the answer takes
-  Duration end_delay{};         ///< told == kUnknown: the broker gets it so much later
+  Duration end_delay{};         ///< the broker gets it so much later, also when its client is gone by then
 };
 
 /// What lies between a client and the broker. The base is a wire on which nothing happens.

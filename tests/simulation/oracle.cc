@@ -1,0 +1,161 @@
+#include "tests/simulation/oracle.h"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "engine/core/hash.h"
+#include "engine/runtime/changelog_restorer.h"
+
+namespace tidecast::simulation {
+namespace {
+
+std::string HeaderOf(const OutputRecord& record, std::string_view name) {
+  for (const Header& header : record.headers) {
+    if (header.name == name) return header.value;
+  }
+  return {};
+}
+
+std::string CheckContentIds(const std::map<TopicPartition, std::vector<OutputRecord>>& outputs) {
+  std::set<std::string> seen;
+  for (const auto& [tp, records] : outputs) {
+    if (tp.topic == "shop.alerts.state" || tp.topic == "shop.activity") continue;  // states, told again
+    for (const OutputRecord& record : records) {
+      const std::string id = HeaderOf(record, "tidecast_content_id");
+      const std::string named = id.empty() ? HeaderOf(record, "ce_id") : id;
+      if (named.empty()) return "an output has no content id: " + TextOf(record);
+      if (!seen.insert(tp.topic + " " + named).second) return "an output came twice: " + TextOf(record);
+    }
+  }
+  return {};
+}
+
+std::string CheckWindows(const ShopTruth& truth, const std::map<TopicPartition, std::vector<OutputRecord>>& outputs) {
+  struct Newest {
+    int64_t revision = 0;
+    ShopTruth::Row row;
+  };
+  std::map<std::pair<std::string, std::string>, Newest> found;
+  for (const auto& [tp, records] : outputs) {
+    if (tp.topic != "shop.features") continue;
+    for (const OutputRecord& record : records) {
+      const auto value = nlohmann::json::parse(*record.value);
+      Newest& newest = found[{value["unique_id"], value["ds"]}];
+      // A row that first appears after its bucket has closed begins with 2.
+      const int64_t revision = value["revision"];
+      if (revision != newest.revision + 1 && !(newest.revision == 0 && revision == 2)) {
+        return fmt::format("a revision is missing after {}: {}", newest.revision, *record.value);
+      }
+      newest.revision = revision;
+      newest.row = {value["units"], value["returns"], value["views"], value["customers"]};
+    }
+  }
+  const auto text = [](const ShopTruth::Row& row) {
+    return fmt::format("{} units, {} returns, {} views, {} customers", row.units, row.returns, row.views,
+                       row.customers);
+  };
+  for (const auto& [place, row] : truth.rows) {
+    const auto at = found.find(place);
+    if (at == found.end()) return fmt::format("no row of {} on {}, which had {}", place.first, place.second, text(row));
+    if (!(at->second.row == row))
+      return fmt::format("the row of {} on {} says {}, the events say {}", place.first, place.second,
+                         text(at->second.row), text(row));
+  }
+  for (const auto& [place, newest] : found) {
+    if (!truth.rows.contains(place) && !(newest.row == ShopTruth::Row{})) {
+      return fmt::format("the row of {} on {} says {}, there were no events", place.first, place.second,
+                         text(newest.row));
+    }
+  }
+  return {};
+}
+
+/// What of a record's value survives when customer ids become pseudonyms.
+std::string Identity(const std::string& value) {
+  const auto json = nlohmann::json::parse(value, nullptr, false);
+  if (json.is_discarded() || !json.contains("ts")) return value;
+  return fmt::format("{} {} {}", json["sku"].dump(), json["ts"].dump(),
+                     json.contains("order_id") ? json["order_id"].dump() : "click");
+}
+
+std::string CheckRejected(const std::multiset<std::string>& expected, const std::string& topic,
+                          const std::map<TopicPartition, std::vector<OutputRecord>>& outputs) {
+  std::multiset<std::string> due;
+  for (const std::string& value : expected) due.insert(Identity(value));
+  std::multiset<std::string> found;
+  for (const auto& [tp, records] : outputs) {
+    if (tp.topic != topic) continue;
+    for (const OutputRecord& record : records) found.insert(Identity(record.value.value_or("")));
+  }
+  if (found == due) return {};
+  return fmt::format("{} has {} records, not the {} that were due", topic, found.size(), due.size());
+}
+
+}  // namespace
+
+std::string CheckOutputs(const Shop& shop, const SimulatedBroker& broker) {
+  std::vector<std::string> except = shop.input_topics;
+  except.insert(except.end(), {"shop.changelog.series", "shop.changelog.model"});
+  const auto outputs = ReadCommitted(broker, except);
+  const ShopTruth truth = ComputeTruth(shop);
+  if (std::string wrong = CheckContentIds(outputs); !wrong.empty()) return wrong;
+  if (std::string wrong = CheckWindows(truth, outputs); !wrong.empty()) return wrong;
+  if (std::string wrong = CheckRejected(truth.late, "shop.late", outputs); !wrong.empty()) return wrong;
+  return CheckRejected(truth.dead, "shop.dlq", outputs);
+}
+
+std::string CheckChangelog(SimulatedBroker& broker, ManualClock& clock, const Disk& disk, const std::string& instance,
+                           const std::vector<uint16_t>& partitions) {
+  Wire wire;
+  SimulatedTransport transport(broker, clock, wire, "shop.oracle", "oracle");
+  TC_CHECK(transport.Open().ok());
+  const std::unique_ptr<StateStore> store = MakeMemoryStore();
+  constexpr int32_t kModelPartitions = 16;
+  ChangelogRestorer restorer(transport, *store,
+                             {"shop.changelog.series", "shop.changelog.model", PartitionOf(instance, kModelPartitions)},
+                             instance);
+  restorer.Start(partitions);
+  for (int steps = 0;; ++steps) {
+    if (steps > 1'000) return "a restore does not come to its end";
+    const Result<bool> restored = restorer.Step(1000);
+    if (!restored.ok()) return "a restore fails: " + restored.status().message();
+    if (*restored) break;
+  }
+  const auto skip = [&](Family family, std::string_view key) {
+    if (family == Family::kMeta && key.size() > 3 && static_cast<unsigned char>(key[3]) == 0xF7)
+      return true;  // where to read on
+    if (static_cast<Stage>(key[0]) != Stage::kSeries) return false;
+    const auto partition =
+        static_cast<uint16_t>((static_cast<unsigned char>(key[1]) << 8) | static_cast<unsigned char>(key[2]));
+    return std::find(partitions.begin(), partitions.end(), partition) == partitions.end();
+  };
+  const std::string restored = DumpRows(*store, skip);
+  const std::string local = DumpRows(disk.rows(), skip);
+  if (restored == local) return {};
+  size_t at = 0;
+  while (at < restored.size() && at < local.size() && restored[at] == local[at]) ++at;
+  const auto line = [&](const std::string& text) {
+    const size_t begin = at == 0 ? 0 : text.rfind('\n', std::min(at - 1, text.size() - 1)) + 1;
+    return text.substr(begin, 300);
+  };
+  return fmt::format("the state of {} is not what its changelogs say:\n  local    {}\n  restored {}", instance,
+                     local.empty() ? "" : line(local), restored.empty() ? "" : line(restored));
+}
+
+std::vector<std::string> ForecastsAndAlerts(const SimulatedBroker& broker) {
+  std::vector<std::string> texts;
+  for (const char* topic : {"shop.forecasts", "shop.alerts", "shop.alerts.state"}) {
+    const auto info = broker.DescribeTopic(topic);
+    for (int32_t p = 0; info.ok() && p < info->partitions; ++p) {
+      const PartitionLog& log = *broker.Find({topic, p});
+      for (int64_t at = 0; at < log.last_stable(); ++at) {
+        if (log.IsVisible(at, true)) texts.push_back(TextOf(log.slot(at).record));
+      }
+    }
+  }
+  return texts;
+}
+
+}  // namespace tidecast::simulation

@@ -1,0 +1,378 @@
+#include "tests/simulation/schedule.h"
+
+#include <algorithm>
+#include <memory>
+#include <random>
+
+#include "tests/simulation/engine_process.h"
+#include "tests/simulation/oracle.h"
+#include "tests/simulation/shop.h"
+#include "tests/simulation/simulated_broker.h"
+
+namespace tidecast::simulation {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr int kWildStepsMax = 6'000;
+constexpr int kCalmStepsMax = 60'000;
+
+/// A process on its machine, or the place where one will be started again.
+struct Slot {
+  std::string id;
+  std::shared_ptr<Disk> disk;
+  std::unique_ptr<ChaosWire> wire;
+  std::unique_ptr<EngineProcess> process;
+  ProcessingTime starts_at;
+  ProcessingTime paused_until;
+  bool bounded = false;
+  bool finished = false;
+};
+
+class Schedule {
+ public:
+  Schedule(uint64_t seed, Mutant mutant, bool trace)
+      : random_(seed * 0x9E3779B97F4A7C15ULL + 1),
+        mutant_(mutant),
+        trace_(trace),
+        shop_(MakeShop(DrawShop())),
+        clock_(ProcessingTime{ShopStart().us}),
+        broker_(clock_) {
+    broker_.transaction_timeout = seconds(Chance(2) ? 5 : 12);
+    broker_.group().session_timeout = seconds(6);
+    broker_.group().rebalance_timeout = seconds(8);
+    CreateInputTopics(shop_, broker_);
+    for (int i = 1; i <= instances_; ++i) {
+      Slot& slot = slots_.emplace_back();
+      slot.id = "i" + std::to_string(2 * i);  // i2 and i4 share a partition of the models' changelog
+      slot.disk = std::make_shared<Disk>();
+      slot.starts_at = clock_.Now() + milliseconds(i == 1 ? 0 : Below(4'000));
+    }
+    if (backlog_) FeedMore(shop_.records.size());
+  }
+
+  ScheduleResult Run() {
+    RunWild();
+    if (result_.failure.empty()) RunCalm();
+    if (result_.failure.empty()) Judge();
+    for (const Slot& slot : slots_) CountCells(slot);
+    for (const auto& zombie : zombies_) CountCells(*zombie);
+    for (const auto& [cell, count] : result_.cells) result_.faults += count;
+    return std::move(result_);
+  }
+
+ private:
+  uint64_t Below(uint64_t n) { return random_() % n; }
+  bool Chance(uint64_t one_in) { return Below(one_in) == 0; }
+
+  ShopSpec DrawShop() {
+    instances_ = Chance(2) ? 1 : 2 + static_cast<int>(Below(2));
+    backlog_ = Chance(2);
+    faults_max_ = 4 + static_cast<int>(Below(4));
+    ShopSpec spec;
+    spec.seed = random_();
+    spec.partitions = instances_ == 1 ? 1 + static_cast<int32_t>(Below(3)) : 2 + static_cast<int32_t>(Below(3));
+    spec.series = 4 + static_cast<int>(Below(4));
+    spec.days = 8 + static_cast<int>(Below(6));
+    spec.orders_a_day = 20 + static_cast<int>(Below(30));
+    spec.facts = Chance(4);
+    spec.open = Chance(4) ? OpenRule::kLearned : OpenRule::kAll;
+    return spec;
+  }
+
+  template <typename... Args>
+  void Tell(fmt::format_string<Args...> format, Args&&... args) {
+    if (trace_)
+      fmt::print("{:>9.3f} s  {}\n", static_cast<double>(clock_.Now().us - ShopStart().us) / 1e6,
+                 fmt::format(format, std::forward<Args>(args)...));
+  }
+  void FailWith(std::string text) {
+    if (result_.failure.empty()) result_.failure = std::move(text);
+    Tell("FAILED: {}", result_.failure);
+  }
+
+  void FeedMore(size_t count) {
+    const size_t end = std::min(shop_.records.size(), fed_ + count);
+    broker_.Feed({shop_.records.begin() + static_cast<std::ptrdiff_t>(fed_),
+                  shop_.records.begin() + static_cast<std::ptrdiff_t>(end)});
+    fed_ = end;
+  }
+
+  void StartProcess(Slot& slot) {
+    CountCells(slot);
+    slot.wire = std::make_unique<ChaosWire>(broker_, "shop." + slot.id, random_());
+    slot.wire->freeze = [this, &slot] { Freeze(slot); };
+    if (calm_) slot.wire->Heal();
+    EngineOptions options = shop_.options;
+    options.instance = slot.id;
+    options.commit_interval = milliseconds(5);
+    EngineProcess::Parts parts{broker_, clock_, *slot.wire, slot.disk, {}, nullptr};
+    parts.decorate_transport = [&](std::unique_ptr<LogTransport> transport) {
+      return Mutate(mutant_, std::move(transport), slot.disk);
+    };
+    slot.process = std::make_unique<EngineProcess>(options, parts);
+    slot.bounded = slot.finished = false;
+    Tell("{} starts", slot.id);
+    if (const Status started = slot.process->Start(); !started.ok())
+      FailWith(slot.id + " does not start: " + started.message());
+  }
+
+  void CountCells(const Slot& slot) {
+    if (!slot.wire) return;
+    for (const auto& [cell, count] : slot.wire->cells()) result_.cells[cell] += count;
+  }
+
+  void End(Slot& slot) {
+    if (slot.process) result_.commits += static_cast<int64_t>(slot.process->instance().committed_epochs());
+    slot.process.reset();
+    slot.starts_at = clock_.Now() + (Chance(3) ? Duration(seconds(3 + Below(6))) : Duration(milliseconds(Below(300))));
+    slot.paused_until = {};
+    ++result_.restarts;
+  }
+
+  /// False once the process is gone.
+  bool StepProcess(Slot& slot) {
+    ++result_.steps;
+    bool alive = true;
+    try {
+      const auto progress = slot.process->Step();
+      if (!progress.ok()) {
+        Tell("{} ends: {}", slot.id, progress.status().message());
+        if (progress.status().code() != Code::kFenced) FailWith(slot.id + " gave up: " + progress.status().message());
+        alive = false;
+      } else if (*progress == Instance::Progress::kFinished) {
+        slot.finished = true;
+      } else if (*progress == Instance::Progress::kWorked) {
+        worked_ = true;
+      }
+    } catch (const ProcessDeath&) {
+      alive = false;
+    }
+    const std::optional<Fault> fired = slot.wire->TakeFired();
+    if (fired) Tell("{}: {}", slot.id, FaultName(*fired));
+    if (!alive) {
+      if (fired == Fault::kCrashDiskLost) slot.disk->Wipe();
+      if (fired == Fault::kCrashTailLost) slot.disk->LoseTail(1 + Below(6));
+      End(slot);
+      return false;
+    }
+
+    if (fired == Fault::kZombie) {
+      auto zombie = std::make_unique<Slot>(std::move(slot));
+      slot.id = zombie->id;
+      slot.disk = Chance(2) ? std::make_shared<Disk>() : zombie->disk->Copy();
+      slot.wire.reset();
+      slot.process.reset();
+      slot.starts_at = clock_.Now() + milliseconds(Below(500));
+      slot.bounded = slot.finished = false;
+      zombie->paused_until = slot.starts_at + milliseconds(1 + Below(9'000));
+      zombie->wire->Heal();
+      zombies_.push_back(std::move(zombie));
+      return false;
+    }
+    return true;
+  }
+
+  void ArmSomething(Slot& slot) {
+    static constexpr Fault kAnywhere[] = {Fault::kCrash,         Fault::kCrash,     Fault::kCrashDiskLost,
+                                          Fault::kCrashTailLost, Fault::kRebalance, Fault::kZombie,
+                                          Fault::kPaused};
+    static constexpr Fault kInCommit[] = {Fault::kAbortable,   Fault::kFatal,       Fault::kUnknownHappened,
+                                          Fault::kUnknownLost, Fault::kUnknownLate, Fault::kSlow,
+                                          Fault::kSlowThere,   Fault::kFenced};
+    auto site = static_cast<Site>(Below(static_cast<uint64_t>(Site::kCount_)));
+    Fault fault = kAnywhere[Below(std::size(kAnywhere))];
+    if (Chance(3)) {
+      site = Site::kCommit;
+      fault = kInCommit[Below(std::size(kInCommit))];
+    } else if (site == Site::kPositions && Chance(2)) {
+      fault = Chance(2) ? Fault::kAbortable : Fault::kFatal;
+    } else if ((site == Site::kOutput || site == Site::kChangelogRow || site == Site::kBegin) && Chance(5)) {
+      fault = Fault::kFenced;
+    }
+    const bool is_row = site == Site::kOutput || site == Site::kChangelogRow;
+    slot.wire->Arm(site, fault, 1 + static_cast<int>(Below(is_row ? 60 : 4)));
+    ++armed_;
+    Tell("{} is armed: {} x {}", slot.id, SiteName(site), FaultName(fault));
+  }
+
+  /// The process stands still in the middle of its step; the others go on.
+  void Freeze(Slot& slot) {
+    if (frozen_ != nullptr) return;
+    frozen_ = &slot;
+    const ProcessingTime thaws = clock_.Now() + milliseconds(500 + Below(14'000));
+    Tell("{} stands still", slot.id);
+    while (clock_.Now() < thaws && result_.failure.empty()) {
+      clock_.Advance(milliseconds(Below(60)));
+      StepSomebody();
+    }
+    Tell("{} goes on", slot.id);
+    frozen_ = nullptr;
+  }
+
+  void SetEnd(Slot& slot) {
+    if (slot.bounded || !slot.process->instance().running()) return;
+    slot.bounded = true;
+    if (const Status bounded = slot.process->instance().FinishAtEnd(); !bounded.ok())
+      FailWith(slot.id + " cannot finish: " + bounded.message());
+  }
+
+  void StepSomebody() {
+    const size_t pick = Below(slots_.size() + zombies_.size());
+    const bool is_zombie = pick >= slots_.size();
+    Slot& slot = is_zombie ? *zombies_[pick - slots_.size()] : slots_[pick];
+    if (&slot == frozen_) return;
+    if (!slot.process) {
+      if (!is_zombie && clock_.Now() >= slot.starts_at) StartProcess(slot);
+      return;
+    }
+    if (clock_.Now() < slot.paused_until || slot.finished) return;
+    if (!is_zombie && !calm_ && !slot.wire->armed() && armed_ < faults_max_ && Chance(8)) ArmSomething(slot);
+    // With everything in the log from the start, the end is known from the start, as in the undisturbed run.
+    if (!is_zombie && (calm_ || (backlog_ && instances_ == 1))) SetEnd(slot);
+    if (StepProcess(slot) || !is_zombie) return;
+    CountCells(slot);
+    zombies_.erase(zombies_.begin() + static_cast<std::ptrdiff_t>(pick - slots_.size()));
+  }
+
+  void RunWild() {
+    for (int step = 0; step < kWildStepsMax && result_.failure.empty(); ++step) {
+      clock_.Advance(Chance(80) ? Duration(milliseconds(Below(3'000))) : Duration(milliseconds(Below(6))));
+      if (fed_ < shop_.records.size() && Chance(3)) FeedMore(1 + Below(6));
+      StepSomebody();
+      const bool waits =
+          std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.wire && slot.wire->armed(); });
+      if (armed_ >= faults_max_ && !waits) return;
+      if (fed_ == shop_.records.size() && !worked_ && ++idle_steps_ > 300) return;
+      if (worked_) idle_steps_ = 0;
+      worked_ = false;
+    }
+  }
+
+  void RunCalm() {
+    Tell("calm");
+    calm_ = true;
+    FeedMore(shop_.records.size());
+    for (Slot& slot : slots_) {
+      if (slot.wire) slot.wire->Heal();
+      slot.paused_until = {};
+    }
+    int idle = 0;
+    for (int step = 0; step < kCalmStepsMax && result_.failure.empty(); ++step) {
+      clock_.Advance(idle > 40 ? Duration(milliseconds(500)) : Duration(milliseconds(2)));
+      worked_ = false;
+      StepSomebody();
+      idle = worked_ ? 0 : idle + 1;
+      bool all = std::all_of(zombies_.begin(), zombies_.end(), [](const auto& zombie) { return zombie->finished; });
+      for (const Slot& slot : slots_) {
+        all &= slot.process && slot.finished;
+      }
+      if (all) return;
+    }
+    if (result_.failure.empty()) FailWith("the instances do not come to their end: " + Standing());
+  }
+
+  std::string Standing() {
+    std::string text = fmt::format("{} zombies", zombies_.size());
+    for (Slot& slot : slots_) {
+      if (!slot.process) {
+        text += fmt::format("; {} is dead", slot.id);
+        continue;
+      }
+      Instance& instance = slot.process->instance();
+      text += fmt::format("; {} is {}{}", slot.id, instance.Look().state, slot.bounded ? ", bounded" : "");
+      for (const auto& task : instance.tasks()) {
+        text +=
+            fmt::format(", task {}: watermark {}, closed up to {}{}{}", task->id().partition, task->watermark().us,
+                        task->closed_up_to().us, task->ended() ? ", ended" : "", task->drained() ? ", drained" : "");
+        for (size_t s = 0; s < task->source_count(); ++s) text += fmt::format(" {}", task->position(s).next_offset);
+      }
+    }
+    return text;
+  }
+
+  void Judge() {
+    std::map<uint16_t, EventCounts> counts;
+    for (const Slot& slot : slots_) {
+      result_.commits += static_cast<int64_t>(slot.process->instance().committed_epochs());
+      for (const auto& task : slot.process->instance().tasks()) {
+        EventCounts& of = counts[task->id().partition];
+        if (task->counts().events_read >= of.events_read) of = task->counts();
+      }
+    }
+    if (std::string wrong = CheckOutputs(shop_, broker_); !wrong.empty()) return FailWith(std::move(wrong));
+    EventCounts sum;
+    for (const auto& [partition, of] : counts) sum += of;
+    const ShopTruth truth = ComputeTruth(shop_);
+    if (sum.events_read != truth.read || sum.events_accepted != truth.accepted || sum.duplicates != truth.duplicates) {
+      return FailWith(fmt::format("the counts say {} read, {} accepted, {} duplicates; there were {}, {}, {}",
+                                  sum.events_read, sum.events_accepted, sum.duplicates, truth.read, truth.accepted,
+                                  truth.duplicates));
+    }
+    if (instances_ > 1) return;
+    std::vector<uint16_t> partitions;
+    for (const auto& [partition, of] : counts) partitions.push_back(partition);
+    if (std::string wrong = CheckChangelog(broker_, clock_, *slots_[0].disk, slots_[0].id, partitions); !wrong.empty())
+      return FailWith(std::move(wrong));
+    if (backlog_) CompareWithUndisturbed();
+  }
+
+  void CompareWithUndisturbed() {
+    ManualClock clock{ProcessingTime{ShopStart().us}};
+    SimulatedBroker broker(clock);
+    CreateInputTopics(shop_, broker);
+    broker.Feed(shop_.records);
+    Wire wire;
+    EngineOptions options = shop_.options;
+    options.instance = slots_[0].id;
+    EngineProcess engine(options, {broker, clock, wire, std::make_shared<Disk>(), {}, nullptr});
+    TC_CHECK(engine.Start().ok());
+    bool bounded = false;
+    for (;;) {
+      clock.Advance(milliseconds(2));
+      if (!bounded && engine.instance().running()) {
+        bounded = true;
+        TC_CHECK(engine.instance().FinishAtEnd().ok());
+      }
+      const auto progress = engine.Step();
+      TC_CHECK(progress.ok(), "{}", progress.status().message());
+      if (*progress == Instance::Progress::kFinished) break;
+    }
+    const std::vector<std::string> expected = ForecastsAndAlerts(broker);
+    const std::vector<std::string> found = ForecastsAndAlerts(broker_);
+    for (size_t i = 0; i < std::max(expected.size(), found.size()); ++i) {
+      const std::string a = i < expected.size() ? expected[i] : "nothing";
+      const std::string b = i < found.size() ? found[i] : "nothing";
+      if (a != b)
+        return FailWith(fmt::format(
+            "forecasts differ from those of an undisturbed run ({} of {}):\n  undisturbed {}\n  this run    {}", i,
+            expected.size(), a, b));
+    }
+  }
+
+  std::mt19937_64 random_;
+  const Mutant mutant_;
+  const bool trace_;
+  int instances_ = 1;
+  bool backlog_ = false;
+  int faults_max_ = 3;
+  const Shop shop_;
+  ManualClock clock_;
+  SimulatedBroker broker_;
+  std::vector<Slot> slots_;
+  std::vector<std::unique_ptr<Slot>> zombies_;
+  size_t fed_ = 0;
+  Slot* frozen_ = nullptr;
+  int armed_ = 0;
+  int idle_steps_ = 0;
+  bool worked_ = false;
+  bool calm_ = false;
+  ScheduleResult result_;
+};
+
+}  // namespace
+
+ScheduleResult RunSchedule(uint64_t seed, Mutant mutant, bool trace) { return Schedule(seed, mutant, trace).Run(); }
+
+}  // namespace tidecast::simulation
