@@ -12,6 +12,7 @@
 #include "config/config_checker.h"
 #include "config/config_printer.h"
 #include "config/config_rules.h"
+#include "config/secret_mask.h"
 
 namespace tidecast {
 namespace {
@@ -29,11 +30,14 @@ std::string LineOf(std::string_view text, int line) {
 
 }  // namespace
 
-ConfigReport CheckConfigText(std::string_view text, const std::string& path, const std::vector<ConfigOverride>& overrides) {
+ConfigReport CheckConfigText(std::string_view text, const std::string& path,
+                             const std::vector<ConfigOverride>& overrides) {
   ConfigReport report;
   report.path = path;
   report.tree = ParseConfigText(text, &report.problems);
-  const bool readable = std::none_of(report.problems.begin(), report.problems.end(), [](const ConfigProblem& problem) { return problem.code == "TC0101"; });
+  const SecretMask mask(report.tree);
+  const bool readable = std::none_of(report.problems.begin(), report.problems.end(),
+                                     [](const ConfigProblem& problem) { return problem.code == "TC0101"; });
   if (readable) {
     ApplyOverrides(overrides, &report.tree, &report.problems);
     CheckAgainstFields(&report.tree, &report.problems);
@@ -41,7 +45,12 @@ ConfigReport CheckConfigText(std::string_view text, const std::string& path, con
     CheckRules(report.tree, report.options, &report.problems);
   }
   for (ConfigProblem& problem : report.problems) {
-    if (problem.place.origin.empty() && problem.place.line > 0) problem.source_line = LineOf(text, problem.place.line);
+    if (!problem.place.origin.empty() || problem.place.line <= 0) continue;
+    // Without a tree a line of a key's block cannot be told from others.
+    if (!readable && text.find("PRIVATE KEY") != std::string_view::npos) continue;
+    SecretMask::Line shown = mask.Hide(LineOf(text, problem.place.line), problem.place.column);
+    problem.source_line = std::move(shown.text);
+    problem.source_column = shown.column;
   }
   std::stable_sort(report.problems.begin(), report.problems.end(), [](const ConfigProblem& a, const ConfigProblem& b) {
     return std::pair(a.place.line, a.place.column) < std::pair(b.place.line, b.place.column);
@@ -56,12 +65,14 @@ Result<ConfigReport> CheckConfig(const std::string& path, const std::vector<Conf
         .WithRemedy("check the path, or make one: tidecast init > tidecast.yaml");
   }
   if (S_ISDIR(info.st_mode)) {
-    return Status(Code::kNoInput, fmt::format("not a config file but a directory: {}", path), Domain::kInput).WithRemedy("name the file in it");
+    return Status(Code::kNoInput, fmt::format("not a config file but a directory: {}", path), Domain::kInput)
+        .WithRemedy("name the file in it");
   }
   std::ifstream file(path, std::ios::binary);
   if (!file) {
     const int error = errno;
-    return Status(error == EACCES ? Code::kPermission : Code::kIo, fmt::format("cannot open the config file ({}): {}", std::strerror(error), path), Domain::kInput)
+    return Status(error == EACCES ? Code::kPermission : Code::kIo,
+                  fmt::format("cannot open the config file ({}): {}", std::strerror(error), path), Domain::kInput)
         .WithRemedy("make it readable for the user that runs tidecast");
   }
   std::ostringstream text;

@@ -1,11 +1,10 @@
 #include "config/config_printer.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
-
 #include "config/config_fields.h"
-#include "config/kafka_properties.h"
+#include "config/secret_mask.h"
 
 namespace tidecast {
 namespace {
@@ -21,11 +20,14 @@ std::string PrintProblem(const ConfigProblem& problem, const std::string& path) 
     out += fmt::format("{}--> {}:{}:{}\n", gap, path, place.line, place.column);
     if (!problem.source_line.empty()) {
       // Tabs stay tabs below the line, so that the caret stands where it belongs.
-      std::string before = problem.source_line.substr(0, static_cast<size_t>(std::max(0, place.column - 1)));
+      std::string before = problem.source_line.substr(0, static_cast<size_t>(std::max(0, problem.source_column - 1)));
       for (char& c : before) c = c == '\t' ? '\t' : ' ';
       const size_t room = problem.source_line.size() > before.size() ? problem.source_line.size() - before.size() : 1;
-      const size_t carets = std::clamp<size_t>(static_cast<size_t>(place.length), 1, room);
-      out += fmt::format("{} |\n{} | {}\n{} | {}{}\n", gap, number, problem.source_line, gap, before, std::string(carets, '^'));
+      const bool masked = std::string_view(problem.source_line).substr(before.size()).starts_with(kSecretMask);
+      const size_t carets =
+          std::clamp<size_t>(masked ? kSecretMask.size() : static_cast<size_t>(place.length), 1, room);
+      out += fmt::format("{} |\n{} | {}\n{} | {}{}\n", gap, number, problem.source_line, gap, before,
+                         std::string(carets, '^'));
     }
   } else {
     out += fmt::format("  --> {}\n", path);
@@ -36,14 +38,19 @@ std::string PrintProblem(const ConfigProblem& problem, const std::string& path) 
   return out;
 }
 
-void PrintNode(const ConfigNode& node, const std::string& shown, std::string_view pattern, const std::string& path, std::string* out) {
-  const auto where = [&](const ConfigPlace& place) { return place.origin.empty() ? fmt::format("{}:{}", path, place.line) : place.origin; };
+void PrintNode(const ConfigNode& node, const std::string& shown, std::string_view pattern, const std::string& path,
+               std::string* out) {
+  const auto where = [&](const ConfigPlace& place) {
+    return place.origin.empty() ? fmt::format("{}:{}", path, place.line) : place.origin;
+  };
   const ConfigField* field = FindConfigField(pattern);
   if (node.IsSection()) {
     for (const ConfigEntry& entry : node.entries) {
       const bool named = field != nullptr && field->type == FieldType::kNamedSections;
       const bool free = field != nullptr && field->type == FieldType::kTextMap;
-      const std::string below = free ? std::string(pattern) : fmt::format("{}{}{}", pattern, pattern.empty() ? "" : ".", named ? "*" : entry.key);
+      const std::string below =
+          free ? std::string(pattern)
+               : fmt::format("{}{}{}", pattern, pattern.empty() ? "" : ".", named ? "*" : entry.key);
       PrintNode(entry.value, shown.empty() ? entry.key : shown + "." + entry.key, below, path, out);
     }
     return;
@@ -54,8 +61,9 @@ void PrintNode(const ConfigNode& node, const std::string& shown, std::string_vie
     for (const ConfigNode& item : node.items) items.push_back(item.text);
     value = fmt::format("[{}]", fmt::join(items, ", "));
   }
-  const bool kafka_secret = pattern == "kafka" && IsKafkaSecret(std::string_view(shown).substr(std::min<size_t>(6, shown.size())));
-  if ((field != nullptr && field->type == FieldType::kSecret) || kafka_secret) value = "********";
+  const bool kafka_secret =
+      pattern == "kafka" && IsSecretKey(std::string_view(shown).substr(std::min<size_t>(6, shown.size())));
+  if ((field != nullptr && field->type == FieldType::kSecret) || kafka_secret) value = kSecretMask;
   *out += fmt::format("{} = {}  # {}\n", shown, value, where(node.place));
 }
 

@@ -20,9 +20,10 @@ struct ConfigProblem {
   std::string code;         ///< "TC0103"; ExplainProblemCode tells about it
   std::string what;
   ConfigPlace place;
-  std::string source_line;  ///< text of the line
+  std::string source_line;  ///< text of the line, secrets masked
   std::string why;
   std::string remedy;       ///< printed as `= try:`
+  int source_column = 0;    ///< of the place in `source_line`, from 1: a mask may have moved it
 };
 
 /// A code's row of the table of errors.

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "config/secret_mask.h"
+
 namespace tidecast {
 namespace {
 
@@ -165,8 +167,8 @@ Result<ConfigOverride> ParseSetFlag(std::string_view text) {
   }
   ConfigOverride change;
   change.value = text.substr(equals + 1);
-  change.origin = fmt::format("flag --set {}", text);
   std::string_view key = text.substr(0, equals);
+  change.origin = fmt::format("flag --set {}", IsSecretKey(key) ? fmt::format("{}={}", key, kSecretMask) : std::string(text));
   while (!key.empty()) {
     // librdkafka's names have dots of their own.
     const size_t dot = change.path.size() == 1 && change.path[0] == "kafka" ? std::string_view::npos : key.find('.');

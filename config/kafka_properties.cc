@@ -111,7 +111,10 @@ void CheckKafkaProperties(const ConfigNode& kafka, std::vector<ConfigProblem>* p
 }
 
 bool IsKafkaSecret(std::string_view name) {
-  return name.ends_with("password") || name.ends_with("secret") || name.ends_with(".pem") || name == "sasl.oauthbearer.config";
+  for (const std::string_view part : {"pass", "secret", ".pem", "jaas", "token", "sasl.oauthbearer.config"}) {
+    if (name.find(part) != std::string_view::npos) return name != "sasl.oauthbearer.token.endpoint.url";
+  }
+  return false;
 }
 
 }  // namespace tidecast

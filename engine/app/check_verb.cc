@@ -50,9 +50,9 @@ Result<std::string> CheckTopics(const EngineOptions& options) {
   std::string first;
   for (const InputOptions& input : options.inputs) {
     Result<TopicInfo> info = log->transport().DescribeTopic(input.topic);
+    if (!info.ok() && info.status().code() != Code::kNotFound) return std::move(info).status();
     if (!info.ok()) {
-      return Status(info.status().code() == Code::kNotFound ? Code::kNoInput : info.status().code(),
-                    fmt::format("an input topic does not exist: {}", input.topic), Domain::kExternal)
+      return Status(Code::kNoInput, fmt::format("an input topic does not exist: {}", input.topic), Domain::kExternal)
           .WithRemedy(fmt::format("create it, e.g. with {} partitions, or correct inputs.{}.topic", options.partitions, input.name));
     }
     if (partitions == 0) {

@@ -1,6 +1,8 @@
 #include "engine/io/kafka_admin.h"
 
+#include <algorithm>
 #include <array>
+#include <optional>
 #include <thread>
 
 #include "engine/io/kafka_errors.h"
@@ -9,6 +11,9 @@ namespace tidecast {
 namespace {
 
 constexpr int kProbeMs = 2000;
+constexpr std::chrono::milliseconds kFirstWait{250};
+constexpr std::chrono::milliseconds kLongestWait{2000};
+constexpr std::chrono::milliseconds kRefusalsAreBelievedAfter{2500};
 constexpr std::chrono::milliseconds kLookAgain{50};
 
 Status NoSuchTopic(const std::string& topic) {
@@ -50,15 +55,30 @@ Result<std::unique_ptr<KafkaAdmin>> KafkaAdmin::Open(
   TC_ASSIGN_OR_RETURN(admin->client_,
                       MakeKafkaClient(std::move(conf), KafkaRole::kObserver, {log, std::move(on_error), {}}));
   admin->probe_.reset(rd_kafka_queue_new(admin->client_.get()));
-  const rd_kafka_metadata_t* metadata = nullptr;
-  const auto error =
-      rd_kafka_metadata(admin->client_.get(), 0, nullptr, &metadata, static_cast<int>(options.open_timeout.count()));
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    admin->Poll();
-    return UnreachableStatus(KafkaBrokers(options), log->last_trouble());
-  }
-  rd_kafka_metadata_destroy(metadata);
+  TC_RETURN_IF_ERROR(admin->AwaitBrokers());
   return admin;
+}
+
+Status KafkaAdmin::AwaitBrokers() {
+  using SteadyClock = std::chrono::steady_clock;
+  const auto end = SteadyClock::now() + options_.open_timeout;
+  std::optional<SteadyClock::time_point> refused;
+  for (auto wait = kFirstWait;; wait = std::min(2 * wait, kLongestWait)) {
+    const rd_kafka_metadata_t* metadata = nullptr;
+    const auto error = rd_kafka_metadata(client_.get(), 0, nullptr, &metadata, static_cast<int>(wait.count()));
+    Poll();
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      rd_kafka_metadata_destroy(metadata);
+      log_->ForgetTrouble();
+      return Status::Ok();
+    }
+    const auto now = SteadyClock::now();
+    // A refusal stays one, but for a broker that is just starting: it knows its users a little later than its port.
+    if (!refused && JudgeTrouble(log_->last_trouble()) != KafkaTrouble::kConnection) refused = now;
+    if (now >= end || (refused && now - *refused > kRefusalsAreBelievedAfter)) {
+      return UnreachableStatus(options_, log_->last_trouble());
+    }
+  }
 }
 
 Result<KafkaMetadata> KafkaAdmin::Metadata(const std::string* topic, int timeout_ms) {
@@ -68,9 +88,10 @@ Result<KafkaMetadata> KafkaAdmin::Metadata(const std::string* topic, int timeout
   const rd_kafka_metadata_t* metadata = nullptr;
   const auto error = rd_kafka_metadata(client_.get(), topic == nullptr ? 1 : 0, handle.get(), &metadata, timeout_ms);
   if (error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TRANSPORT) {
-    return UnreachableStatus(KafkaBrokers(options_), log_->last_trouble());
+    return UnreachableStatus(options_, log_->last_trouble());
   }
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return KafkaStatus(error, "the brokers do not describe their topics");
+  log_->ForgetTrouble();
   return KafkaMetadata(metadata);
 }
 
@@ -79,6 +100,10 @@ Result<TopicInfo> KafkaAdmin::DescribeTopic(const std::string& topic) {
   for (int i = 0; i < metadata->topic_cnt; ++i) {
     const rd_kafka_metadata_topic_t& found = metadata->topics[i];
     if (found.topic != topic) continue;
+    // Before partitions are counted: of a topic that we may not see none are told.
+    if (found.err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
+      return KafkaStatus(found.err, fmt::format("topic {} cannot be looked at", topic));
+    }
     if (found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || found.partition_cnt == 0) break;
     if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR && found.err != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) {
       return KafkaStatus(found.err, fmt::format("topic {} cannot be looked at", topic));
@@ -157,7 +182,7 @@ Status KafkaAdmin::CreateTopic(const TopicSpec& spec) {
   rd_kafka_NewTopic_t* wanted = topic.get();
   rd_kafka_CreateTopics(client_.get(), &wanted, 1, options.get(), answers.get());
   const KafkaEvent answer(rd_kafka_queue_poll(answers.get(), request_ms() + 1000));
-  if (!answer) return UnreachableStatus(KafkaBrokers(options_), log_->last_trouble());
+  if (!answer) return UnreachableStatus(options_, log_->last_trouble());
   if (const auto error = rd_kafka_event_error(answer.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return KafkaStatus(error, fmt::format("topic {} cannot be created", spec.name));
   }
@@ -217,7 +242,7 @@ Status KafkaAdmin::CheckExisting(const TopicSpec& spec, const TopicInfo& found) 
   rd_kafka_ConfigResource_t* asked = resource.get();
   rd_kafka_DescribeConfigs(client_.get(), &asked, 1, options.get(), answers.get());
   const KafkaEvent answer(rd_kafka_queue_poll(answers.get(), request_ms() + 1000));
-  if (!answer) return UnreachableStatus(KafkaBrokers(options_), log_->last_trouble());
+  if (!answer) return UnreachableStatus(options_, log_->last_trouble());
   size_t resources = 0;
   const rd_kafka_DescribeConfigs_result_t* result = rd_kafka_event_DescribeConfigs_result(answer.get());
   if (rd_kafka_event_error(answer.get()) != RD_KAFKA_RESP_ERR_NO_ERROR || result == nullptr) {

@@ -23,7 +23,8 @@ struct KafkaBounds {
 /// Thread: safe. Each call waits, at most the options' request time.
 class KafkaAdmin {
  public:
-  /// Errors: kUnavailable (brokers named) when none answers within the options' open time; kConfig.
+  /// Errors: kUnavailable (brokers named) when none answers within the options' open time, or kPermission and
+  /// kUnavailable a few seconds after they refused us; kConfig.
   static Result<std::unique_ptr<KafkaAdmin>> Open(const KafkaTransportOptions& options, std::shared_ptr<KafkaLog> log,
                                                   std::function<void(rd_kafka_resp_err_t, std::string_view)> on_error);
 
@@ -48,6 +49,7 @@ class KafkaAdmin {
  private:
   KafkaAdmin(const KafkaTransportOptions& options, std::shared_ptr<KafkaLog> log)
       : options_(options), log_(std::move(log)) {}
+  Status AwaitBrokers();
   Result<KafkaMetadata> Metadata(const std::string* topic, int timeout_ms);
   Status CheckExisting(const TopicSpec& spec, const TopicInfo& found);
   Status AwaitTopic(const std::string& topic);

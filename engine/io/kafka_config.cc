@@ -1,7 +1,11 @@
 #include "engine/io/kafka_config.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <system_error>
 #include <utility>
 
 namespace tidecast {
@@ -119,6 +123,23 @@ Status SetFixed(rd_kafka_conf_t* conf, const KafkaTransportOptions& options, Kaf
                        {"partition.assignment.strategy", "range"}});
 }
 
+// librdkafka names neither file nor cause.
+Status CheckFiles(const KafkaTransportOptions& options) {
+  for (const char* name : {"ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.keystore.location",
+                           "ssl.crl.location"}) {
+    const auto found = options.properties.find(name);
+    if (found == options.properties.end() || found->second.empty() || found->second == "probe") continue;
+    if (access(found->second.c_str(), R_OK) == 0) continue;
+    const int error = errno;
+    return Status(Code::kConfig,
+                  fmt::format("the file of kafka.{} cannot be read: {} ({})", name, found->second,
+                              std::generic_category().message(error)),
+                  Domain::kInput)
+        .WithRemedy("correct the path, and let the user that runs tidecast read the file (PEM)");
+  }
+  return Status::Ok();
+}
+
 KafkaCallbacks* CallbacksOf(const rd_kafka_t* client) { return static_cast<KafkaCallbacks*>(rd_kafka_opaque(client)); }
 
 void OnLog(const rd_kafka_t* client, int level, const char* facility, const char* text) {
@@ -179,6 +200,7 @@ Status CheckKafkaOptions(const KafkaTransportOptions& options) {
           .WithRemedy("remove it");
     }
   }
+  TC_RETURN_IF_ERROR(CheckFiles(options));
   for (const KafkaRole role : {KafkaRole::kMember, KafkaRole::kProducer}) {
     TC_RETURN_IF_ERROR(MakeKafkaConf(options, role).status());
   }
@@ -203,7 +225,8 @@ Result<KafkaClient> MakeKafkaClient(KafkaConf conf, KafkaRole role, KafkaCallbac
   const rd_kafka_type_t type = role == KafkaRole::kProducer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER;
   rd_kafka_t* client = rd_kafka_new(type, conf.get(), why.data(), why.size());
   if (client == nullptr) {
-    return Status(Code::kConfig, fmt::format("librdkafka refuses the configuration: {}", why.data()), Domain::kInput);
+    return Status(Code::kConfig, fmt::format("librdkafka refuses the configuration: {}", why.data()), Domain::kInput)
+        .WithRemedy("correct what is named under `kafka`; certificates and keys are PEM files");
   }
   [[maybe_unused]] rd_kafka_conf_t* const taken_over = conf.release();
   // Ended without librdkafka's close of the consumer, which can hang on lost partitions: a static member tells the

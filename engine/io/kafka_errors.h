@@ -5,6 +5,7 @@
 
 #include "engine/core/status.h"
 #include "engine/io/kafka_handles.h"
+#include "engine/io/kafka_transport.h"
 #include "engine/io/log_transport.h"
 
 namespace tidecast {
@@ -26,7 +27,14 @@ TransactionVerdict JudgeTransactionError(const rd_kafka_error_t& error, Transact
 Status KafkaStatus(rd_kafka_resp_err_t error, std::string_view what);
 Status KafkaStatus(const rd_kafka_error_t& error, std::string_view what);
 
-/// The brokers cannot be reached: names them, the last trouble and what to try.
-Status UnreachableStatus(std::string_view brokers, std::string_view trouble);
+/// What keeps a connection from coming about, least telling first.
+enum class KafkaTrouble : uint8_t { kConnection, kProtocol, kCertificate, kMechanism, kIdentity };
+
+/// Judges by librdkafka's words, for its log lines carry no codes.
+KafkaTrouble JudgeTrouble(std::string_view words);
+
+/// No broker lets us in: names them, the trouble and what to try.  Codes: kPermission for what is wrong with user,
+/// password or mechanism, else kUnavailable. Never holds a secret.
+Status UnreachableStatus(const KafkaTransportOptions& options, std::string_view trouble);
 
 }  // namespace tidecast

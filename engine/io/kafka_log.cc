@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/io/kafka_errors.h"
+
 namespace tidecast {
 namespace {
 constexpr std::chrono::seconds kQuiet{5};
@@ -28,7 +30,12 @@ void KafkaLog::Write(KafkaLogLevel level, const std::string& kind, std::string_v
 
 void KafkaLog::RememberTrouble(std::string_view text) {
   const std::lock_guard lock(mutex_);
-  last_trouble_ = text;
+  if (JudgeTrouble(text) >= JudgeTrouble(last_trouble_)) last_trouble_ = text;
+}
+
+void KafkaLog::ForgetTrouble() {
+  const std::lock_guard lock(mutex_);
+  last_trouble_.clear();
 }
 
 std::string KafkaLog::last_trouble() const {

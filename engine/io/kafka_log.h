@@ -22,8 +22,11 @@ class KafkaLog {
   explicit KafkaLog(KafkaLogSink sink) : sink_(std::move(sink)) {}
 
   void Write(KafkaLogLevel level, const std::string& kind, std::string_view text);
-  /// The newest trouble with a connection, for an error that has no cause of its own.
+  /// Trouble with a connection, for an error that has no cause of its own: the most telling one, and of equals the
+  /// newest.
   void RememberTrouble(std::string_view text);
+  /// A broker has let us in: what was before is over.
+  void ForgetTrouble();
   std::string last_trouble() const;
 
  private:

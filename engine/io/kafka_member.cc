@@ -238,8 +238,15 @@ void KafkaMember::Drain(std::vector<TransportEvent>* events) {
   if (!client_) return;
   while (const KafkaMessage message{rd_kafka_consumer_poll(client_.get(), 0)}) {
     // Partitions have queues of their own: here come the group's errors alone.
-    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-      log_->Write(KafkaLogLevel::kWarning, "GROUP", rd_kafka_message_errstr(message.get()));
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR || message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) continue;
+    Status status = KafkaStatus(message->err, fmt::format("the group {} cannot be joined ({})", KafkaGroup(options_),
+                                                          rd_kafka_message_errstr(message.get())));
+    if (status.code() == Code::kPermission && state_ != State::kFailed) {
+      // librdkafka would ask for ever.
+      state_ = State::kFailed;
+      events_.push_back({.kind = TransportEvent::Kind::kFailed, .partitions = assigned_, .status = std::move(status)});
+    } else {
+      log_->Write(KafkaLogLevel::kWarning, "GROUP", status.message());
     }
   }
   if (state_ == State::kRevoked && rd_kafka_assignment_lost(client_.get()) != 0) Lose();

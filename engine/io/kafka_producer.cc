@@ -92,7 +92,7 @@ Status KafkaProducer::Init() {
       client_.reset();  // the next try takes a new one
       return status;
     }
-    if (SteadyClock::now() >= end) return UnreachableStatus(KafkaBrokers(options_), rd_kafka_error_string(error.get()));
+    if (SteadyClock::now() >= end) return UnreachableStatus(options_, rd_kafka_error_string(error.get()));
     std::this_thread::sleep_for(kPause);
   }
 }

@@ -143,8 +143,8 @@ void KafkaTransport::WatchReach(std::vector<TransportEvent>* events) {
   if (all_down_) {
     all_down_ = false;
     if (!unreachable_ || now - told_unreachable_ >= kTellAgain) {
-      events->push_back({.kind = TransportEvent::Kind::kUnreachable,
-                         .status = UnreachableStatus(KafkaBrokers(options_), log_->last_trouble())});
+      events->push_back(
+          {.kind = TransportEvent::Kind::kUnreachable, .status = UnreachableStatus(options_, log_->last_trouble())});
       told_unreachable_ = now;
     }
     unreachable_ = true;
