@@ -65,6 +65,7 @@ Status ForecastOperator::RunBlock(size_t block, const EncodeBlock& encode, Round
     const ModelRow& row = rows_[begin + i];
     out.series[i] = row.series;
     states[i] = std::move(entries[i].forecaster);
+    TC_CHECK_EQ(row.known.size(), (1 + static_cast<size_t>(options_.horizon)) * options_.known_covariates, "known covariates of a row");
     rows[i] = {row.series, Hash64(row.series), row.target, row.past, row.known};
   }
   if (phase_ == Phase::kScore) {

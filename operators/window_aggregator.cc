@@ -259,6 +259,13 @@ class KeyedWindows final : public WindowAggregator {
 
 }  // namespace
 
+size_t KnownCovariates(std::span<const InputKind> input_kinds) {
+  const bool any = std::any_of(input_kinds.begin(), input_kinds.end(), [](InputKind kind) {
+    return kind == InputKind::kPromotions || kind == InputKind::kCatalog;
+  });
+  return any ? 2 : 0;
+}
+
 Result<std::unique_ptr<WindowAggregator>> WindowAggregator::Make(const Options& options) {
   return KeyedWindows::Make(options);
 }

@@ -14,6 +14,9 @@
 
 namespace tidecast {
 
+/// Width of `ClosedBucket::known` a step: {promotion depth, price ratio} where a config has such facts, else 0.
+size_t KnownCovariates(std::span<const InputKind> input_kinds);
+
 /// Receives what a task's windows produce, in a fixed order. Views are valid during the call.
 class WindowSink {
  public:
@@ -51,12 +54,13 @@ class ActivityBoard {
 ///   bucket that is quiet by the learned rule has none (window_view.h). Revisions: a row that first appears after its
 ///   bucket has closed (a series born late) begins with revision 2, so that revision 1 always means: made by the close.
 ///   Rows of a revision carry no `known`. A series is born by its first event that counts, or by a
-///   catalog row: then it has rows of zeros from the next bucket to close on, never revisions of closed ones. Learned calendars: while the ActivityBoard says kUnknown, all views wait, so
-///   that their order never depends on timing. End of input (watermark Max()): buckets close up to that of the last
-///   event; nothing is let go, so that a longer log may go on. Facts (catalog, promotions, inventory) are never late; a
-///   feature of a fact input is its value as of the bucket's end. `known`: per step {promotion depth, catalog price /
-///   price 60 days before}, when a view forecasts and the config has promotions or a catalog; steps are the bucket and
-///   the next `horizon` open ones, as learned by this task.
+///   catalog row: then it has rows of zeros from the next bucket to close on, never revisions of closed ones. Learned
+///   calendars: while the ActivityBoard says kUnknown, all views wait, so that their order never depends on timing. End
+///   of input (watermark Max()): buckets close up to that of the last event; nothing is let go, so that a longer log
+///   may go on. Facts (catalog, promotions, inventory) are never late; a feature of a fact input is its value as of the
+///   bucket's end. `known`: per step {promotion depth, catalog price / price 60 days before}, when a view forecasts and
+///   the config has promotions or a catalog; steps are the bucket and the next `horizon` open ones, as learned by this
+///   task.
 /// State (state/FORMAT.md): dictionary, panes of open and still revisable buckets, ids, sessions, facts, cursors. All
 /// of it is in memory too, closed buckets packed. Thread: confined.  Errors: Reload only.
 class WindowAggregator : public Stateful {

@@ -19,7 +19,6 @@ enum class WindowTable : uint8_t {
   kWindowRevision = 0x07,
   kDedupe = 0x08,
   kFact = 0x09,
-  kFeatureRow = 0x0A,
 };
 
 inline std::string WindowTablePrefix(WindowTable table) { return KeyWriter().U8(static_cast<uint8_t>(table)).Take(); }

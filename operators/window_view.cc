@@ -30,9 +30,7 @@ Result<std::unique_ptr<WindowView>> WindowView::Make(uint16_t index, const ViewO
   std::unique_ptr<WindowView> view(new WindowView(index, options));
   TC_ASSIGN_OR_RETURN(view->layout_, Accumulator::Make(options, input_names, input_kinds));
   TC_ASSIGN_OR_RETURN(view->calendar_, BucketCalendar::Make(options.calendar));
-  view->has_known_ = options.forecast && std::any_of(input_kinds.begin(), input_kinds.end(), [](InputKind kind) {
-                       return kind == InputKind::kPromotions || kind == InputKind::kCatalog;
-                     });
+  view->has_known_ = options.forecast && KnownCovariates(input_kinds) > 0;
   view->has_facts_ = std::any_of(view->layout_.columns().begin(), view->layout_.columns().end(),
                                  [](const Accumulator::Column& c) { return c.is_fact; });
   view->has_catalog_births_ = input_kinds[view->layout_.target_input()] == InputKind::kOrders;

@@ -56,8 +56,9 @@ Result<std::unique_ptr<ModelTask>> ModelTask::Make(const TaskPlan& plan, const S
       model.season_lengths = plan.views[v].calendar->SeasonLengths();
       model.domain = options.domain.value_or(ValueDomain::kCount);
       model.past_covariates = plan.views[v].past_features.size();
+      model.known_covariates = plan.views[v].known_covariates;
       model.calendar_features = plan.views[v].calendar->FeatureCount();
-      TC_ASSIGN_OR_RETURN(auto forecaster, MakeForecaster(model));
+      TC_ASSIGN_OR_RETURN(auto forecaster, plan.make_forecaster(model));
       view.forecast = std::make_unique<ForecastOperator>(v, model, std::move(forecaster), AlertOperator(plan.options.alerts, options.name),
                                                          store, cache_bytes_max);
       view.forecast->set_on_round_done([self = task.get(), v](EventTime start, const std::vector<ModelRow>& rows) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "operators/window_aggregator.h"
+
 namespace tidecast {
 namespace {
 
@@ -18,6 +20,8 @@ Result<std::unique_ptr<TaskPlan>> TaskPlan::Make(EngineOptions options, bool pub
   auto plan = std::make_unique<TaskPlan>();
   plan->publish = publish;
   plan->collect = collect;
+  std::vector<InputKind> input_kinds;
+  for (const InputOptions& input : options.inputs) input_kinds.push_back(input.kind);
   for (const ViewOptions& options_of : options.views) {
     View view;
     TC_ASSIGN_OR_RETURN(view.calendar, BucketCalendar::Make(options_of.calendar));
@@ -28,6 +32,7 @@ Result<std::unique_ptr<TaskPlan>> TaskPlan::Make(EngineOptions options, bool pub
         TC_ASSIGN_OR_RETURN(const size_t index, FeatureIndex(options_of, name));
         view.past_features.push_back(index);
       }
+      view.known_covariates = KnownCovariates(input_kinds);
     }
     plan->views.push_back(std::move(view));
   }

@@ -88,6 +88,7 @@ EngineProcess::EngineProcess(EngineOptions options, const Parts& parts)
   if (parts.decorate_transport) transport_ = parts.decorate_transport(std::move(transport_));
   auto plan = TaskPlan::Make(std::move(options), true, parts.sink != nullptr);
   TC_CHECK(plan.ok(), "{}", plan.status().message());
+  if (parts.make_forecaster) (*plan)->make_forecaster = parts.make_forecaster;
   instance_ = std::make_unique<Instance>(
       std::move(plan).value(),
       Instance::Parts{*transport_, *store_, *executor_, parts.clock, metrics_, faults_, nullptr, parts.sink});

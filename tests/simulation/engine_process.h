@@ -53,6 +53,8 @@ class EngineProcess {
     std::shared_ptr<Disk> disk;
     std::function<std::unique_ptr<LogTransport>(std::unique_ptr<LogTransport>)> decorate_transport;
     ResultSink* sink = nullptr;
+    /// In place of MakeForecaster, when it is set.
+    std::function<Result<std::unique_ptr<Forecaster>>(const ForecasterOptions&)> make_forecaster = {};
   };
   EngineProcess(EngineOptions options, const Parts& parts);
 
