@@ -34,7 +34,7 @@ struct ForecasterOptions {
   size_t block_series = 256;            ///< rows of a block; part of the result's identity
   std::vector<std::string> experts;     ///< names (models/expert.h); empty: all that fit the domain
   bool calibrate = true;                ///< false: quantiles as mixed, for comparisons
-  int net_steps_per_round = 2;          ///< optimiser steps of the net a round
+  int net_steps_per_round = 4;          ///< optimiser steps of the net a round; twice as many while it is young
   int64_t net_freeze_after_rounds = 0;  ///< kFrozen: rounds in which the net still learns (a warm-up)
   std::string state_prefix;             ///< of the shared rows' keys, where several views share one store
 };

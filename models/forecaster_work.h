@@ -42,6 +42,8 @@ struct StreamForecaster::Work {
   std::vector<float> regrets;
   std::vector<float> origin_scale;
   std::vector<uint8_t> resolved;
+  std::vector<float>
+      expert_words;  ///< [series, horizon, NetSeries::kExpertSlots, kExpertNumbers] for the net; NaN = silent
 };
 
 }  // namespace tidecast

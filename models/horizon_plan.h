@@ -18,9 +18,23 @@ class HorizonPlan {
     if (learned_.back() != horizon) learned_.push_back(horizon);
   }
   size_t GroupOf(int h) const {
-    return std::min(kHorizonGroups - 1, static_cast<size_t>(h - 1) * kHorizonGroups / static_cast<size_t>(std::max(horizon_, 3)));
+    return std::min(kHorizonGroups - 1,
+                    static_cast<size_t>(h - 1) * kHorizonGroups / static_cast<size_t>(std::max(horizon_, 3)));
   }
   const std::vector<int>& learned() const { return learned_; }
+  /// One of the learned horizons for each group that there is: where net and base are compared.
+  std::vector<int> outer() const {
+    std::vector<int> outer;
+    for (const int h : learned_) {
+      const size_t group = GroupOf(h);
+      if (outer.empty() || group > GroupOf(outer.back())) {
+        outer.push_back(h);
+      } else if (group + 1 == kHorizonGroups) {
+        outer.back() = h;  // of the far group the farthest
+      }
+    }
+    return outer;
+  }
 
  private:
   int horizon_;

@@ -15,13 +15,14 @@ namespace tidecast {
 /// Shapes of a net; fixed for its life. The plain C++ face of the torch module: no torch type passes here.
 struct NetShape {
   int horizon = 14;
-  int window = 42;            ///< time steps of a training window
-  int inputs = 0;             ///< width of one input step
-  int known = 0;              ///< width of what is known ahead for one future step (calendar, covariates, horizon code excluded)
-  int statics = 0;            ///< width of per-series static inputs (e.g. log scale)
+  int window = 42;    ///< time steps of a training window
+  int positions = 1;  ///< newest steps of a training window that forecast all horizons; no parameter depends on it
+  int inputs = 0;     ///< width of one input step
+  int known = 0;    ///< width of what is known ahead for one future step (calendar, covariates, horizon code excluded)
+  int statics = 0;  ///< width of per-series static inputs (e.g. log scale)
   int hidden = 64;
   int layers = 1;
-  int id_buckets = 4096;      ///< rows of the hashed id embedding
+  int id_buckets = 4096;  ///< rows of the hashed id embedding
   int id_width = 8;
 };
 
@@ -39,39 +40,42 @@ struct NetOptions {
 /// All values are scaled by the series's own causal scale before they come here.
 struct NetBatch {
   int rows = 0;
-  std::vector<float> inputs;    ///< [rows, window, inputs]
-  std::vector<float> input_mask;///< [rows, window] 0 = step before birth or missing
-  std::vector<float> statics;   ///< [rows, statics]
-  std::vector<uint32_t> ids;    ///< [rows] hashed id, < id_buckets; 0 = dropped
-  std::vector<float> known;     ///< [rows, horizon, known]
-  std::vector<float> base;      ///< [rows, horizon, kLevelCount] base quantiles, scaled, non-decreasing
-  std::vector<float> target;    ///< [rows, horizon] scaled actuals
-  std::vector<float> mask;      ///< [rows, horizon]
-  std::vector<float> weight;    ///< [rows] loss weight
+  std::vector<float> inputs;      ///< [rows, window, inputs]
+  std::vector<float> input_mask;  ///< [rows, window] 0 = step before birth or missing
+  std::vector<float> statics;     ///< [rows, positions, statics]
+  std::vector<uint32_t> ids;      ///< [rows] hashed id, < id_buckets; 0 = dropped
+  std::vector<float> known;       ///< [rows, positions, horizon, known]
+  std::vector<float> base;        ///< [rows, positions, horizon, kLevelCount] base quantiles, scaled, non-decreasing
+  std::vector<float> target;      ///< [rows, positions, horizon] scaled actuals
+  std::vector<float> mask;        ///< [rows, positions, horizon] weight of a label beside `weight`; 0 = none
+  std::vector<float> weight;      ///< [rows] loss weight
 };
 
 struct NetLoss {
-  double loss = 0;              ///< mean weighted pinball of the net
-  double base_loss = 0;         ///< the same of the base
-  double gradient_norm = 0;     ///< before clipping
-  bool accepted = true;         ///< false: non-finite loss, gradient or weight; nothing was changed
+  double loss = 0;           ///< mean weighted pinball of the net
+  double base_loss = 0;      ///< the same of the base
+  double gradient_norm = 0;  ///< before clipping
+  bool accepted = true;      ///< false: non-finite loss, gradient or weight; nothing was changed
 };
 
-/// A quantile net that corrects base quantiles: quantile = sort(base * exp(a) + b), a and b zero at birth, so that a new
-/// net returns the base to the bit (given a sorted base).
-/// Deterministic: same shape, seed, device kind and calls give the same bits; Forward's result for a row does not depend
-/// on the other rows of the batch.
-/// Thread: confined, but Advance and Correct may run side by side on different rows.
+/// A quantile net that corrects base quantiles: quantile = sort(base * exp(a) + b), a and b zero at birth, so that a
+/// new net returns the base to the bit (given a sorted base). Deterministic: same shape, seed, device kind and calls
+/// give the same bits; Forward's result for a row does not depend on the other rows of the batch. Thread: confined, but
+/// Advance and Correct may run side by side on different rows.
 class ResidualNet {
  public:
   virtual ~ResidualNet() = default;
   /// Floats of carried state a series (h and c of each layer).
   virtual size_t state_floats() const = 0;
-  /// Moves the carried state by one step. inputs [rows, inputs], states [rows, state_floats()], mask [rows] (0: state unchanged).
-  virtual void Advance(int rows, std::span<const float> inputs, std::span<const float> mask, std::span<float> states) = 0;
-  /// states [rows, state_floats()], statics [rows, statics], ids [rows], known [rows, horizon, known], base and out [rows, horizon, kLevelCount].
-  virtual void Correct(int rows, std::span<const float> states, std::span<const float> statics, std::span<const uint32_t> ids,
-                       std::span<const float> known, std::span<const float> base, std::span<float> out) = 0;
+  /// Moves the carried state by one step. inputs [rows, inputs], states [rows, state_floats()], mask [rows] (0: state
+  /// unchanged).
+  virtual void Advance(int rows, std::span<const float> inputs, std::span<const float> mask,
+                       std::span<float> states) = 0;
+  /// states [rows, state_floats()], statics [rows, statics], ids [rows], known [rows, horizon, known], base and out
+  /// [rows, horizon, kLevelCount].
+  virtual void Correct(int rows, std::span<const float> states, std::span<const float> statics,
+                       std::span<const uint32_t> ids, std::span<const float> known, std::span<const float> base,
+                       std::span<float> out) = 0;
   /// Re-runs whole windows from a zero state: fills states [rows, state_floats()] from inputs [rows, window, inputs].
   virtual void Rerun(int rows, std::span<const float> inputs, std::span<const float> mask, std::span<float> states) = 0;
   /// One optimiser step. Rejected updates leave every weight and moment as they were.

@@ -1,5 +1,5 @@
 // A round's learning:
-//   1. the windows whose last label came in this round are the newest;
+//   1. the windows whose last label came in this round are the newest: the origins of a segment, put together;
 //   2. some steps: half newest, half replay, chosen by counters; a rejected step is counted and changes nothing;
 //   3. the newest go into the reservoir of their stratum;
 //   4. now and then the net is compared with the last accepted copy on the same replay windows: worse by two standard
@@ -21,7 +21,6 @@ namespace {
 constexpr uint64_t kSamplePurpose = 0x736d;
 constexpr uint64_t kReplayPurpose = 0x7270;
 constexpr uint64_t kReservoirPurpose = 0x7276;
-constexpr double kDecaySteps = 400;
 constexpr int kCanaryChunks = 8;
 constexpr int kCanaryRows = 16;
 
@@ -37,15 +36,22 @@ NetTrainer::NetTrainer(std::unique_ptr<ResidualNet> net, const NetShape& shape, 
   accepted_ = newborn_;
 }
 
-bool NetTrainer::Samples(uint64_t key_hash, int64_t origin) const {
-  const double share = static_cast<double>(options_.examples_per_round) / static_cast<double>(std::max<int64_t>(head_.series, 1));
-  return UniformAt(options_.seed, key_hash, origin, kSamplePurpose) < share;
+int64_t NetTrainer::PlaceInSegment(uint64_t key_hash, int64_t origin) const {
+  const int64_t length = shape_.positions;
+  const int64_t place = (origin + static_cast<int64_t>(key_hash % static_cast<uint64_t>(length))) % length;
+  return place < 0 ? place + length : place;
 }
 
-void NetTrainer::Record(NetExample example) {
-  const Key key{example.origin, example.key_hash};
+bool NetTrainer::Samples(uint64_t key_hash, int64_t origin) const {
+  const double share =
+      static_cast<double>(options_.origins_per_round) / static_cast<double>(std::max<int64_t>(head_.series, 1));
+  return UniformAt(options_.seed, key_hash, origin - PlaceInSegment(key_hash, origin), kSamplePurpose) < share;
+}
+
+void NetTrainer::Record(NetOrigin origin) {
+  const Key key{origin.origin, origin.key_hash};
   const std::lock_guard lock(mutex_);
-  pending_.insert_or_assign(key, std::move(example));
+  pending_.insert_or_assign(key, std::move(origin));
   dirty_pending_.insert(key);
   deleted_pending_.erase(key);
 }
@@ -60,14 +66,14 @@ void NetTrainer::Mature(int64_t origin, uint64_t key_hash, std::span<const float
   const Key key{origin, key_hash};
   const auto found = pending_.find(key);
   if (found == pending_.end()) return;
-  NetExample& example = found->second;
-  TC_CHECK(actuals.size() == example.target.size());
+  NetOrigin& waiting = found->second;
+  TC_CHECK(actuals.size() == waiting.target.size());
   for (size_t h = 0; h < actuals.size(); ++h) {
     const bool there = std::isfinite(actuals[h]);
-    example.target[h] = there ? actuals[h] / example.scale : 0;
-    example.mask[h] = there ? 1 : 0;
+    waiting.target[h] = ToHalf(there ? actuals[h] / waiting.scale : 0);
+    waiting.mask[h] = ToHalf(there ? 1 : 0);
   }
-  example.matured = true;
+  waiting.matured = true;
   dirty_pending_.insert(key);
 }
 
@@ -82,23 +88,25 @@ NetBatch NetTrainer::MakeBatch(const std::vector<NetExample>& newest, int64_t st
   NetBatch batch;
   const size_t fresh = std::min(newest.size(), static_cast<size_t>(options_.batch_newest));
   for (size_t i = 0; i < fresh; ++i) {
-    AppendExample(newest[(static_cast<size_t>(step) * fresh + i) % newest.size()], &batch);
+    AppendExample(shape_, newest[(static_cast<size_t>(step) * fresh + i) % newest.size()], &batch);
   }
   if (replay_.empty()) return batch;
   const std::vector<const NetExample*> kept = Kept();
   for (int i = 0; i < options_.batch_replay; ++i) {
     const double chance = UniformAt(options_.seed, static_cast<uint64_t>(i), step, kReplayPurpose);
-    AppendExample(*kept[static_cast<size_t>(chance * static_cast<double>(kept.size()))], &batch);
+    AppendExample(shape_, *kept[static_cast<size_t>(chance * static_cast<double>(kept.size()))], &batch);
   }
   return batch;
 }
 
 void NetTrainer::Retain(NetExample example) {
-  const uint32_t stratum = example.stratum % kStrata;
+  const uint32_t stratum = example.last().stratum % kStrata;
   const int64_t seen = head_.seen[stratum]++;
   int64_t slot = seen;
   if (seen >= kSlotsPerStratum) {
-    slot = static_cast<int64_t>(UniformAt(options_.seed, example.key_hash, example.origin, kReservoirPurpose) * static_cast<double>(seen + 1));
+    slot = static_cast<int64_t>(
+        UniformAt(options_.seed, example.last().key_hash, example.last().origin, kReservoirPurpose) *
+        static_cast<double>(seen + 1));
     if (slot >= kSlotsPerStratum) return;
   }
   const uint32_t at = stratum * kSlotsPerStratum + static_cast<uint32_t>(slot);
@@ -111,7 +119,8 @@ void NetTrainer::CheckCanary() {
   const std::vector<const NetExample*> kept = Kept();
   for (int i = 0; i < kCanaryChunks * kCanaryRows; ++i) {
     const double chance = UniformAt(options_.seed, static_cast<uint64_t>(i), head_.rounds, kReplayPurpose + 1);
-    AppendExample(*kept[static_cast<size_t>(chance * static_cast<double>(kept.size()))], &chunks[static_cast<size_t>(i / kCanaryRows)]);
+    AppendExample(shape_, *kept[static_cast<size_t>(chance * static_cast<double>(kept.size()))],
+                  &chunks[static_cast<size_t>(i / kCanaryRows)]);
   }
   std::string now;
   net_->Save(&now);
@@ -138,22 +147,45 @@ void NetTrainer::CheckCanary() {
   dirty_accepted_ = true;
 }
 
+std::vector<NetExample> NetTrainer::TakeMatured(int64_t matured_origin) {
+  std::vector<NetExample> closed;
+  std::vector<Key> closing;
+  for (auto it = pending_.lower_bound({matured_origin, 0}); it != pending_.end() && it->first.first == matured_origin;
+       ++it) {
+    if (it->second.closes() && it->second.matured) closing.push_back(it->first);
+  }
+  const auto take = [&](const Key& key) {
+    auto node = pending_.extract(key);
+    deleted_pending_.insert(key);
+    dirty_pending_.erase(key);
+    return std::move(node.mapped());
+  };
+  for (const Key& key : closing) {
+    NetExample& example = closed.emplace_back();
+    for (int64_t origin = matured_origin - shape_.positions + 1; origin <= matured_origin; ++origin) {
+      const auto found = pending_.find({origin, key.second});
+      if (found == pending_.end()) continue;
+      NetOrigin one = take(found->first);
+      if (one.matured) example.origins.push_back(std::move(one));
+    }
+  }
+  // What is older than a segment was given up by its series: not brought when it fell due, or not drawn to the end.
+  while (!pending_.empty() && pending_.begin()->first.first <= matured_origin - shape_.positions)
+    take(Key(pending_.begin()->first));
+  return closed;
+}
+
 void NetTrainer::Learn(int64_t matured_origin, int64_t series) {
   ++head_.rounds;
   head_.series = series;
   dirty_head_ = true;
-  // Windows of origins so old that their series was not brought when they fell due are given up.
-  std::vector<NetExample> newest;
-  while (!pending_.empty() && pending_.begin()->first.first <= matured_origin) {
-    auto node = pending_.extract(pending_.begin());
-    deleted_pending_.insert(node.key());
-    dirty_pending_.erase(node.key());
-    if (node.mapped().matured) newest.push_back(std::move(node.mapped()));
-  }
+  std::vector<NetExample> newest = TakeMatured(matured_origin);
   if (newest.empty()) return;
   const bool frozen = options_.freeze_after_rounds >= 0 && head_.rounds > options_.freeze_after_rounds;
-  for (int i = 0; i < options_.steps_per_round && !frozen; ++i) {
-    const double factor = std::max(options_.learning_rate_last / 7e-4, 1 / (1 + static_cast<double>(head_.steps) / kDecaySteps));
+  const int steps = (head_.steps < options_.young_steps ? 2 : 1) * options_.steps_per_round;
+  for (int i = 0; i < steps && !frozen; ++i) {
+    const double decay = 1 + static_cast<double>(head_.steps) / options_.decay_steps;
+    const double factor = std::max(options_.learning_rate_last / options_.learning_rate, 1 / decay);
     last_loss_ = net_->Learn(MakeBatch(newest, head_.steps), factor);
     ++head_.steps;
     if (!last_loss_.accepted) ++head_.rejected;
@@ -170,7 +202,9 @@ std::string NetTrainer::PendingKey(const Key& key) const {
   return text;
 }
 
-std::string NetTrainer::ReplayKey(uint32_t slot) const { return options_.prefix + fmt::format("net/replay/{:08x}", slot); }
+std::string NetTrainer::ReplayKey(uint32_t slot) const {
+  return options_.prefix + fmt::format("net/replay/{:08x}", slot);
+}
 
 void NetTrainer::Save(DeltaSink& out) {
   std::string value;
@@ -211,30 +245,32 @@ Status NetTrainer::Reload(const StateReader& store) {
   if (has_head) {
     if (value.size() != sizeof head_) return Status(Code::kCorruption, "the net's head row has a wrong length");
     std::memcpy(&head_, value.data(), sizeof head_);
-    if (head_.format != Head{}.format) return Status(Code::kVersion, fmt::format("the net's head row has format {}", head_.format));
+    if (head_.format != Head{}.format)
+      return Status(Code::kVersion, fmt::format("the net's head row has format {}", head_.format));
   }
   TC_ASSIGN_OR_RETURN(const bool has_weights, store.Get(Family::kModels, options_.prefix + "net/weights", &value));
   TC_RETURN_IF_ERROR(net_->Load(has_weights ? value : newborn_));
-  TC_ASSIGN_OR_RETURN(const bool has_accepted, store.Get(Family::kModels, options_.prefix + "net/accepted", &accepted_));
+  TC_ASSIGN_OR_RETURN(const bool has_accepted,
+                      store.Get(Family::kModels, options_.prefix + "net/accepted", &accepted_));
   if (!has_accepted) accepted_ = newborn_;
   Status failed;
-  const auto scan = [&](const std::string& prefix, const auto& take) -> Status {
+  const auto scan = [&](const std::string& prefix, const auto& decode, const auto& take) -> Status {
     TC_RETURN_IF_ERROR(store.Scan(Family::kModels, prefix, prefix, [&](std::string_view key, std::string_view bytes) {
-      Result<NetExample> example = NetExample::Decode(shape_, bytes);
-      if (!example.ok()) {
-        failed = std::move(example).status();
+      auto decoded = decode(shape_, bytes);
+      if (!decoded.ok()) {
+        failed = std::move(decoded).status();
         return false;
       }
-      take(key.substr(prefix.size()), std::move(example).value());
+      take(key.substr(prefix.size()), std::move(decoded).value());
       return true;
     }));
     return failed;
   };
-  TC_RETURN_IF_ERROR(scan(options_.prefix + "net/pending/", [&](std::string_view, NetExample example) {
-    const Key key{example.origin, example.key_hash};
-    pending_.emplace(key, std::move(example));
+  TC_RETURN_IF_ERROR(scan(options_.prefix + "net/pending/", NetOrigin::Decode, [&](std::string_view, NetOrigin origin) {
+    const Key key{origin.origin, origin.key_hash};
+    pending_.emplace(key, std::move(origin));
   }));
-  return scan(options_.prefix + "net/replay/", [&](std::string_view rest, NetExample example) {
+  return scan(options_.prefix + "net/replay/", NetExample::Decode, [&](std::string_view rest, NetExample example) {
     replay_.emplace(static_cast<uint32_t>(std::stoul(std::string(rest), nullptr, 16)), std::move(example));
   });
 }

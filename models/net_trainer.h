@@ -17,20 +17,24 @@
 namespace tidecast {
 
 struct NetTrainerOptions {
-  int examples_per_round = 96;      ///< windows recorded a round, by chance in proportion to the series alive
-  int steps_per_round = 2;          ///< optimiser steps, a count and never a time
-  int batch_newest = 64;
-  int batch_replay = 64;
-  double learning_rate_last = 5e-5; ///< what the learning rate decays to
-  int64_t freeze_after_rounds = -1; ///< -1: learns for ever
-  int canary_rounds = 16;           ///< rounds between two comparisons with the last accepted copy
+  int origins_per_round = 512;  ///< recorded a round; the series are drawn by chance, a segment of origins at a time
+  int steps_per_round = 4;      ///< optimiser steps, a count and never a time
+  int64_t young_steps = 1200;   ///< twice as many steps a round until so many have been made
+  int batch_newest = 32;        ///< windows
+  int batch_replay = 32;
+  double learning_rate = 7e-4;       ///< of a young net
+  double learning_rate_last = 5e-5;  ///< what it decays to
+  double decay_steps = 1000;
+  int64_t freeze_after_rounds = -1;  ///< -1: learns for ever
+  int canary_rounds = 16;            ///< rounds between two comparisons with the last accepted copy
   uint64_t seed = 7;
-  std::string prefix;               ///< of the stored rows' keys
+  std::string prefix;  ///< of the stored rows' keys
 };
 
-/// Teaches the net online without ever seeing a label too early: a window recorded at origin t waits until all its labels
-/// have come, is then among the newest of its round, and goes into a replay reservoir stratified by volume and season.
-/// Thread: Record and Mature may be called side by side for different series; all else is confined.
+/// Teaches the net online without ever seeing a label too early: an origin recorded at t waits until all its labels
+/// have come; the origins of a segment are one window, which is among the newest of the round in which its last label
+/// came, and goes into a replay reservoir stratified by volume and demand class. Thread: Record and Mature may be
+/// called side by side for different series; all else is confined.
 class NetTrainer {
  public:
   NetTrainer(std::unique_ptr<ResidualNet> net, const NetShape& shape, const NetTrainerOptions& options);
@@ -38,10 +42,14 @@ class NetTrainer {
   const ResidualNet& net() const { return *net_; }
   const NetShape& shape() const { return shape_; }
 
-  /// Whether this series's window of this origin is one of the sample.
+  /// Whether this series's origin is one of the sample.
   bool Samples(uint64_t key_hash, int64_t origin) const;
-  void Record(NetExample example);
-  /// Whether a window of this series and origin waits; then its labels may be handed in.
+  /// Whether it is the last of its segment, which brings the window of inputs.
+  bool Closes(uint64_t key_hash, int64_t origin) const {
+    return PlaceInSegment(key_hash, origin) == shape_.positions - 1;
+  }
+  void Record(NetOrigin origin);
+  /// Whether this series's origin waits; then its labels may be handed in.
   bool Waits(int64_t origin, uint64_t key_hash) const;
   /// actuals [horizon] in target units; NaN = missing.
   void Mature(int64_t origin, uint64_t key_hash, std::span<const float> actuals);
@@ -72,6 +80,9 @@ class NetTrainer {
     int64_t series = 0;
     int64_t seen[kStrata] = {};
   };
+  int64_t PlaceInSegment(uint64_t key_hash, int64_t origin) const;
+  /// Takes the windows closed at `matured_origin` out of the waiting origins, and gives up what can never close.
+  std::vector<NetExample> TakeMatured(int64_t matured_origin);
   std::string PendingKey(const Key& key) const;
   std::string ReplayKey(uint32_t slot) const;
   void Retain(NetExample example);
@@ -85,10 +96,10 @@ class NetTrainer {
   NetTrainerOptions options_;
   Head head_;
   NetLoss last_loss_;
-  std::string newborn_;                    ///< weights at birth: what an empty store means
-  std::string accepted_;                   ///< weights of the last accepted copy
-  mutable std::mutex mutex_;               // guards pending_ and what is dirty of it while blocks are at work
-  std::map<Key, NetExample> pending_;
+  std::string newborn_;       ///< weights at birth: what an empty store means
+  std::string accepted_;      ///< weights of the last accepted copy
+  mutable std::mutex mutex_;  // guards pending_ and what is dirty of it while blocks are at work
+  std::map<Key, NetOrigin> pending_;
   std::set<Key> dirty_pending_, deleted_pending_;
   std::map<uint32_t, NetExample> replay_;  ///< by slot
   std::set<uint32_t> dirty_replay_;

@@ -8,12 +8,12 @@
 namespace tidecast {
 namespace {
 
-constexpr double kForget = .995;  ///< of old regrets: what the net was like when young is soon forgotten
+constexpr double kForget = .99;  ///< of old regrets: what the net was like when young is soon forgotten
 
 }  // namespace
 
-void OuterMixer::Gather(size_t group, float actual, float scale, std::span<const float> base, std::span<const float> net,
-                        std::span<double> sums) const {
+void OuterMixer::Gather(size_t group, float actual, float scale, std::span<const float> base,
+                        std::span<const float> net, std::span<double> sums) const {
   const float unit = 1 / std::sqrt(scale);
   for (size_t l = 0; l < kLevelCount; ++l) {
     const float weight = Weight(group, l);

@@ -65,11 +65,15 @@ StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique
     learning.seed = options.seed;
     learning.prefix = options.state_prefix;
     learning.steps_per_round = options.net_steps_per_round;
+    learning.learning_rate = NetOptions{}.learning_rate;
     if (options.net_learning == NetLearning::kFrozen) learning.freeze_after_rounds = options.net_freeze_after_rounds;
     trainer_ = std::make_unique<NetTrainer>(std::move(net), shape, learning);
     shape_.extra_bytes = net_series_->bytes();
     outer_part_ = pool_.Claim(OuterMixer::pooled_size(), OuterMixer::sums_size());
     shared_inputs_part_ = pool_.Claim(static_cast<size_t>(shape.window) * net_series_->shared_width(), 0);
+    const size_t numbers = net_series_->covariates() * NetSeries::kCovariateNumbers;
+    covariate_part_ = pool_.Claim(numbers, numbers);
+    for (const auto& expert : experts_) expert_slot_.push_back(NetSeries::ExpertSlot(expert->name()));
   }
   StartParts();
 }
@@ -314,7 +318,12 @@ void StreamForecaster::ScoreAndLearnBlock(size_t block, std::span<const SeriesRo
   for (size_t k = 0; k < experts_.size(); ++k) {
     experts_[k]->Step(work.block, work.columns.states[k], std::as_const(pool_).pooled(expert_part_[k]));
   }
-  if (trainer_ != nullptr) MatureWindows(work, rows);
+  if (trainer_ != nullptr) {
+    MatureWindows(work, rows);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      net_series_->GatherCovariates(NetPart(std::as_const(work), i), rows[i].past, rows[i].known, pool_.Sums(covariate_part_, std::span(sums)));
+    }
+  }
   for (size_t i = 0; i < rows.size(); ++i) work.columns.Store(i, &states[i]);
   sums_.Add(block, std::move(sums));
   round_dirty_ = true;
@@ -335,6 +344,7 @@ Status StreamForecaster::LearnShared() {
   if (trainer_ != nullptr) {
     outer_.Fold(std::as_const(pool_).Sums(outer_part_, all), pool_.pooled(outer_part_));
     outer_.Refresh(std::as_const(pool_).pooled(outer_part_));
+    NetSeries::FoldCovariates(std::as_const(pool_).Sums(covariate_part_, all), pool_.pooled(covariate_part_));
     const size_t width = net_series_->shared_width();
     const int64_t window = trainer_->shape().window;
     const size_t slot = static_cast<size_t>(((context_.now.index % window) + window) % window);
@@ -386,6 +396,7 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
       experts_[k]->Expand(work.block, target, work.scale, work.rows, work.summaries[k],
                           std::as_const(pool_).pooled(expert_part_[k]), work.Output(k));
     }
+    if (trainer_ != nullptr) TakeExpertWords(work, h);
     for (size_t i = 0; i < count; ++i) {
       const SeriesCore& core = work.columns.core[i];
       float zero = 0;

@@ -53,13 +53,17 @@ class StreamForecaster final : public Forecaster {
   void Resolve(Work& work, std::span<const SeriesRow> rows, std::span<double> sums) const;
   void ResolveHorizon(Work& work, int horizon, std::span<const SeriesRow> rows, std::span<double> sums) const;
   void TakeActuals(Work& work, std::span<double> sums) const;
-  void LearnOuter(const Work& work, size_t series, const ForecastTarget& target, size_t outer, std::span<const float> mixed,
-                  std::span<double> sums) const;
+  void LearnOuter(const Work& work, size_t series, const ForecastTarget& target, size_t outer,
+                  std::span<const float> mixed, std::span<double> sums) const;
   void MatureWindows(const Work& work, std::span<const SeriesRow> rows) const;
+  /// What the experts say of `ahead` steps, for the net, before it is mixed.
+  void TakeExpertWords(Work& work, size_t horizon) const;
   void AdvanceNet(Work& work, std::span<const SeriesRow> rows) const;
   void CorrectByNet(Work& work, std::span<const SeriesRow> rows, struct ForecastBlock& out) const;
   void ReadSharedRow(int64_t index, std::span<float> row) const;
-  void ReadWindow(std::span<const char> part, std::span<float> inputs, std::span<float> mask) const;
+  void ReadWindow(std::span<const char> part, const NetSeries::CovariateScale& scale, std::span<float> inputs,
+                  std::span<float> mask) const;
+  NetSeries::CovariateScale CovariateScale() const { return net_series_->ScaleOf(pool_.pooled(covariate_part_)); }
   std::span<char> NetPart(Work& work, size_t series) const;
   std::span<const char> NetPart(const Work& work, size_t series) const;
   uint64_t Fingerprint() const;
@@ -71,9 +75,10 @@ class StreamForecaster final : public Forecaster {
   Calibrator calibrator_;
   SeasonProfile profile_;
   SeriesShape shape_;
-  std::unique_ptr<NetTrainer> trainer_;     ///< null: experts alone
-  std::unique_ptr<NetSeries> net_series_;   ///< as trainer_
+  std::unique_ptr<NetTrainer> trainer_;    ///< null: experts alone
+  std::unique_ptr<NetSeries> net_series_;  ///< as trainer_
   OuterMixer outer_;
+  std::vector<int> expert_slot_;  ///< by expert: where the net hears it, or -1
 
   PooledState pool_;
   std::vector<size_t> expert_part_;
@@ -82,10 +87,11 @@ class StreamForecaster final : public Forecaster {
   size_t profile_part_ = 0;
   size_t outer_part_ = 0;
   size_t shared_inputs_part_ = 0;  ///< [window, shared_width] by slot: what all series' inputs have in common
-  size_t series_part_ = 0;         ///< number of series, sum and count of y/s of the newest round
+  size_t covariate_part_ = 0;
+  size_t series_part_ = 0;  ///< number of series, sum and count of y/s of the newest round
 
   RoundSums sums_;
-  bool gathering_ = false;      ///< between BeginRound and LearnShared
+  bool gathering_ = false;  ///< between BeginRound and LearnShared
   bool pool_dirty_ = false;
   bool round_dirty_ = false;
   bool has_stored_round_ = false;

@@ -1,8 +1,10 @@
 // The net's side of the stream forecaster:
 //   mature   a window recorded h = horizon buckets ago gets its labels from the series's own history
-//   advance  the newest bucket goes into the ring of inputs and moves the carried state; every kRefreshBuckets buckets a
+//   advance  the newest bucket goes into the ring of inputs and moves the carried state; every kRefreshBuckets buckets
+//   a
 //            series's state is made anew from its window, so that it follows the weights
-//   correct  base -> net, for a block at once; the outer mixture of both is what is published; a sample of the windows is
+//   correct  base -> net, for a block at once; the outer mixture of both is what is published; a sample of the windows
+//   is
 //            recorded with the base they were made with
 #include <algorithm>
 #include <cmath>
@@ -16,8 +18,10 @@ namespace {
 
 constexpr uint64_t kRefreshBuckets = 16;
 
-uint32_t VolumeStratum(float scale) {
-  return scale < 1 ? 0 : scale < 5 ? 1 : scale < 25 ? 2 : 3;
+uint32_t VolumeStratum(float scale) { return scale < 1 ? 0 : scale < 5 ? 1 : scale < 25 ? 2 : 3; }
+
+void ToHalves(const std::vector<float>& from, size_t at, std::vector<Half>& to) {
+  for (size_t i = 0; i < to.size(); ++i) to[i] = ToHalf(from[at + i]);
 }
 
 }  // namespace
@@ -36,14 +40,34 @@ void StreamForecaster::ReadSharedRow(int64_t index, std::span<float> row) const 
   for (size_t i = 0; i < row.size(); ++i) row[i] = static_cast<float>(from[i]);
 }
 
-void StreamForecaster::ReadWindow(std::span<const char> part, std::span<float> inputs, std::span<float> mask) const {
+void StreamForecaster::TakeExpertWords(Work& work, size_t horizon) const {
+  constexpr size_t kWidth = NetSeries::kExpertSlots * NetSeries::kExpertNumbers;
+  constexpr size_t kHigh = 10;  // level .9
+  const size_t count = work.block.series;
+  const size_t horizons = static_cast<size_t>(options_.horizon);
+  if (horizon == 0) work.expert_words.assign(count * horizons * kWidth, std::numeric_limits<float>::quiet_NaN());
+  for (size_t k = 0; k < experts_.size(); ++k) {
+    if (expert_slot_[k] < 0) continue;
+    for (size_t i = 0; i < count; ++i) {
+      if (work.awake[k][i] == 0) continue;
+      float* words = work.expert_words.data() + (i * horizons + horizon) * kWidth +
+                     static_cast<size_t>(expert_slot_[k]) * NetSeries::kExpertNumbers;
+      words[0] = work.quantiles[k][i * kLevelCount + kMedian];
+      words[1] = work.quantiles[k][i * kLevelCount + kHigh];
+    }
+  }
+}
+
+void StreamForecaster::ReadWindow(std::span<const char> part, const NetSeries::CovariateScale& scale,
+                                  std::span<float> inputs, std::span<float> mask) const {
   const size_t window = mask.size();
   const size_t width = inputs.size() / window;
-  std::vector<float> shared(net_series_->shared_width());
+  std::vector<float> shared(net_series_->shared_width()), own_means(net_series_->covariates());
+  net_series_->OwnMeans(part, own_means);
   for (size_t step = 0; step < window; ++step) {
     const int64_t index = context_.now.index - static_cast<int64_t>(window - 1 - step);
     ReadSharedRow(index, shared);
-    net_series_->ReadInput(part, index, shared, inputs.subspan(step * width, width), &mask[step]);
+    net_series_->ReadInput(part, index, shared, scale, own_means, inputs.subspan(step * width, width), &mask[step]);
   }
 }
 
@@ -68,14 +92,18 @@ void StreamForecaster::AdvanceNet(Work& work, std::span<const SeriesRow> rows) c
   const size_t state_floats = net.state_floats();
   std::vector<float> shared(net_series_->shared_width());
   ReadSharedRow(context_.now.index, shared);
+  const NetSeries::CovariateScale scale = CovariateScale();
+  std::vector<float> own_means(net_series_->covariates());
   std::vector<float> inputs(count * inputs_width), mask(count), states(count * state_floats);
   std::vector<size_t> refreshed;
   for (size_t i = 0; i < count; ++i) {
     const SeriesCore& core = work.columns.core[i];
     const bool scored = core.has_published != 0 && core.published_index == context_.now.index;
     const float residual = scored ? (work.actual[i] - core.published[kMedian]) / work.scale[i] : 0;
-    net_series_->TakeInput(NetPart(work, i), context_.now.index, work.actual[i], work.scale[i], residual, rows[i].past, rows[i].known);
-    net_series_->ReadInput(NetPart(std::as_const(work), i), context_.now.index, shared,
+    net_series_->TakeInput(NetPart(work, i), context_.now.index, work.actual[i], work.scale[i], residual, rows[i].past,
+                           rows[i].known);
+    net_series_->OwnMeans(NetPart(std::as_const(work), i), own_means);
+    net_series_->ReadInput(NetPart(std::as_const(work), i), context_.now.index, shared, scale, own_means,
                            std::span(inputs).subspan(i * inputs_width, inputs_width), &mask[i]);
     net_series_->ReadState(NetPart(std::as_const(work), i), std::span(states).subspan(i * state_floats, state_floats));
     if ((rows[i].key_hash + static_cast<uint64_t>(context_.now.index)) % kRefreshBuckets == 0) refreshed.push_back(i);
@@ -84,7 +112,7 @@ void StreamForecaster::AdvanceNet(Work& work, std::span<const SeriesRow> rows) c
   std::vector<float> again_inputs(refreshed.size() * window * inputs_width), again_mask(refreshed.size() * window);
   std::vector<float> again_states(refreshed.size() * state_floats);
   for (size_t r = 0; r < refreshed.size(); ++r) {
-    ReadWindow(NetPart(std::as_const(work), refreshed[r]),
+    ReadWindow(NetPart(std::as_const(work), refreshed[r]), scale,
                std::span(again_inputs).subspan(r * window * inputs_width, window * inputs_width),
                std::span(again_mask).subspan(r * window, window));
   }
@@ -109,15 +137,33 @@ void StreamForecaster::CorrectByNet(Work& work, std::span<const SeriesRow> rows,
   std::vector<float> states(count * state_floats), statics(count * statics_width), known(count * horizon * known_width);
   std::vector<float> base(out.quantiles.size()), corrected(out.quantiles.size());
   std::vector<uint32_t> ids(count);
+  constexpr size_t words_width = NetSeries::kExpertSlots * NetSeries::kExpertNumbers;
+  const NetSeries::CovariateScale scale = CovariateScale();
+  std::vector<float> own_means(net_series_->covariates()), factor(horizon);
+  for (size_t h = 0; h < horizon; ++h) factor[h] = FactorOf(PhaseOf(context_.ahead[h]));
   for (size_t i = 0; i < count; ++i) {
     net_series_->ReadState(NetPart(std::as_const(work), i), std::span(states).subspan(i * state_floats, state_floats));
-    net_series_->Statics(work.columns.core[i], work.scale[i], std::span(statics).subspan(i * statics_width, statics_width));
+    const auto history = std::span<const float>(work.columns.history).subspan(i * kHistory, kHistory);
+    net_series_->Statics(work.columns.core[i], work.scale[i], history, context_.now.index,
+                         std::span(statics).subspan(i * statics_width, statics_width));
+    net_series_->OwnMeans(NetPart(std::as_const(work), i), own_means);
     ids[i] = 1 + static_cast<uint32_t>(rows[i].key_hash % static_cast<uint64_t>(shape.id_buckets - 1));
     for (size_t h = 0; h < horizon; ++h) {
-      const auto covariates = options_.known_covariates == 0 ? std::span<const float>()
-                                                             : rows[i].known.subspan((h + 1) * options_.known_covariates, options_.known_covariates);
-      net_series_->Known(context_.ahead[h], FactorOf(PhaseOf(context_.ahead[h])), covariates,
-                         std::span(known).subspan((i * horizon + h) * known_width, known_width));
+      const auto covariates =
+          options_.known_covariates == 0
+              ? std::span<const float>()
+              : rows[i].known.subspan((h + 1) * options_.known_covariates, options_.known_covariates);
+      const size_t at = i * horizon + h;
+      const NetSeries::Ahead ahead{context_.ahead[h],
+                                   factor[h],
+                                   covariates,
+                                   history,
+                                   context_.now.index,
+                                   static_cast<int>(h) + 1,
+                                   work.scale[i],
+                                   std::span<const float>(work.expert_words).subspan(at * words_width, words_width),
+                                   std::span<const float>(out.quantiles).subspan(at * kLevelCount, kLevelCount)};
+      net_series_->Known(ahead, scale, own_means, std::span(known).subspan(at * known_width, known_width));
     }
     for (size_t k = 0; k < horizon * kLevelCount; ++k) {
       base[i * horizon * kLevelCount + k] = out.quantiles[i * horizon * kLevelCount + k] / work.scale[i];
@@ -126,17 +172,22 @@ void StreamForecaster::CorrectByNet(Work& work, std::span<const SeriesRow> rows,
   net.Correct(static_cast<int>(count), states, statics, ids, known, base, corrected);
   for (size_t i = 0; i < count; ++i) {
     if (trainer_->Samples(rows[i].key_hash, context_.now.index) && work.observed[i] >= 8) {
-      NetExample example = NetExample::Of(shape);
-      example.origin = context_.now.index;
-      example.key_hash = rows[i].key_hash;
-      example.scale = work.scale[i];
-      example.id = UniformAt(options_.seed, rows[i].key_hash, context_.now.index, 0x6964) < .1 ? 0 : ids[i];
-      example.stratum = VolumeStratum(work.scale[i]) * 4 + static_cast<uint32_t>(PhaseOf(context_.now)) % 4;
-      ReadWindow(NetPart(std::as_const(work), i), example.inputs, example.input_mask);
-      std::copy_n(statics.begin() + static_cast<ptrdiff_t>(i * statics_width), statics_width, example.statics.begin());
-      std::copy_n(known.begin() + static_cast<ptrdiff_t>(i * horizon * known_width), horizon * known_width, example.known.begin());
-      std::copy_n(base.begin() + static_cast<ptrdiff_t>(i * horizon * kLevelCount), horizon * kLevelCount, example.base.begin());
-      trainer_->Record(std::move(example));
+      NetOrigin origin = NetOrigin::Of(shape, trainer_->Closes(rows[i].key_hash, context_.now.index));
+      origin.origin = context_.now.index;
+      origin.key_hash = rows[i].key_hash;
+      origin.scale = work.scale[i];
+      origin.id = UniformAt(options_.seed, rows[i].key_hash, context_.now.index, 0x6964) < .1 ? 0 : ids[i];
+      origin.stratum = VolumeStratum(work.scale[i]) * 4 + work.demand_class[i];
+      if (origin.closes()) {
+        std::vector<float> inputs(origin.inputs.size()), input_mask(origin.input_mask.size());
+        ReadWindow(NetPart(std::as_const(work), i), scale, inputs, input_mask);
+        ToHalves(inputs, 0, origin.inputs);
+        ToHalves(input_mask, 0, origin.input_mask);
+      }
+      ToHalves(statics, i * statics_width, origin.statics);
+      ToHalves(known, i * horizon * known_width, origin.known);
+      ToHalves(base, i * horizon * kLevelCount, origin.base);
+      trainer_->Record(std::move(origin));
     }
     for (size_t h = 0; h < horizon; ++h) {
       const size_t at = (i * horizon + h) * kLevelCount;
@@ -149,9 +200,11 @@ void StreamForecaster::CorrectByNet(Work& work, std::span<const SeriesRow> rows,
         finite = finite && std::isfinite(from_net[l]);
       }
       if (!finite) std::copy(q.begin(), q.end(), from_net.begin());
-      const auto outer = std::find(net_series_->outer_horizons().begin(), net_series_->outer_horizons().end(), static_cast<int>(h) + 1);
+      const auto outer = std::find(net_series_->outer_horizons().begin(), net_series_->outer_horizons().end(),
+                                   static_cast<int>(h) + 1);
       if (outer != net_series_->outer_horizons().end()) {
-        net_series_->WriteCorrection(NetPart(work, i), static_cast<size_t>(outer - net_series_->outer_horizons().begin()),
+        net_series_->WriteCorrection(NetPart(work, i),
+                                     static_cast<size_t>(outer - net_series_->outer_horizons().begin()),
                                      context_.now.index, from_net, q, work.scale[i]);
       }
       const size_t group = plan_.GroupOf(static_cast<int>(h) + 1);

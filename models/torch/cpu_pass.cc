@@ -20,15 +20,16 @@ void CpuBackend::Pass::Gather(const NetBatch& batch, std::span<const int> rows) 
   const size_t horizon = static_cast<size_t>(shape.horizon);
   const size_t statics = static_cast<size_t>(shape.statics);
   const size_t known = static_cast<size_t>(shape.known);
+  const size_t positions = static_cast<size_t>(shape.positions);
   rows_ = static_cast<int>(count);
   inputs_.assign(window * count * inputs, 0.0F);
   input_mask_.resize(window * count);
-  statics_.resize(count * statics);
-  ids_.resize(count);
-  known_.assign(count * horizon * known, 0.0F);
-  base_.assign(count * horizon * kLevelCount, 0.0F);
-  target_.assign(count * horizon, 0.0F);
-  label_weight_.assign(count * horizon, 0.0F);
+  statics_.resize(positions * count * statics);
+  ids_.resize(positions * count);
+  known_.assign(positions * count * horizon * known, 0.0F);
+  base_.assign(positions * count * horizon * kLevelCount, 0.0F);
+  target_.assign(positions * count * horizon, 0.0F);
+  label_weight_.assign(positions * count * horizon, 0.0F);
   first_step_ = shape.window;
   for (size_t i = 0; i < count; ++i) {
     const size_t row = static_cast<size_t>(rows[i]);
@@ -40,16 +41,21 @@ void CpuBackend::Pass::Gather(const NetBatch& batch, std::span<const int> rows) 
       std::copy_n(batch.inputs.data() + (row * window + step) * inputs, inputs,
                   inputs_.data() + (step * count + i) * inputs);
     }
-    std::copy_n(batch.statics.data() + row * statics, statics, statics_.data() + i * statics);
-    ids_[i] = batch.ids[row];
-    for (size_t step = 0; step < horizon; ++step) {
-      const size_t from = row * horizon + step;
-      const size_t to = i * horizon + step;
-      if (batch.mask[from] == 0.0F) continue;
-      label_weight_[to] = batch.weight[row] * batch.mask[from];
-      target_[to] = batch.target[from];
-      std::copy_n(batch.known.data() + from * known, known, known_.data() + to * known);
-      std::copy_n(batch.base.data() + from * kLevelCount, kLevelCount, base_.data() + to * kLevelCount);
+    for (size_t position = 0; position < positions; ++position) {
+      // The decoder's rows run through the chunk for each position in turn, as the states of the trace lie.
+      const size_t source = row * positions + position;
+      const size_t place = position * count + i;
+      std::copy_n(batch.statics.data() + source * statics, statics, statics_.data() + place * statics);
+      ids_[place] = batch.ids[row];
+      for (size_t step = 0; step < horizon; ++step) {
+        const size_t from = source * horizon + step;
+        const size_t to = place * horizon + step;
+        if (batch.mask[from] == 0.0F) continue;
+        label_weight_[to] = batch.weight[row] * batch.mask[from];
+        target_[to] = batch.target[from];
+        std::copy_n(batch.known.data() + from * known, known, known_.data() + to * known);
+        std::copy_n(batch.base.data() + from * kLevelCount, kLevelCount, base_.data() + to * kLevelCount);
+      }
     }
   }
 }
@@ -72,7 +78,9 @@ void CpuBackend::Pass::ForwardLayer(const CpuWeights& weights, int layer) {
   trace.h.resize((window + 1) * static_cast<size_t>(state));
   trace.c.resize((window + 1) * static_cast<size_t>(state));
   trace.tanh_c.resize(window * static_cast<size_t>(state));
-  std::fill_n(trace.h.begin() + first_step_ * state, state, 0.0F);
+  // Positions before the first live step see the state of birth.
+  const ptrdiff_t first_zero = std::min(first_step_, first_position() + 1);
+  std::fill_n(trace.h.begin() + first_zero * state, (first_step_ + 1 - first_zero) * state, 0.0F);
   std::fill_n(trace.c.begin() + first_step_ * state, state, 0.0F);
   for (int step = first_step_; step < layout_.shape.window; ++step) {
     float* gates = trace.gates.data() + step * rows_ * gates_row;
@@ -96,11 +104,12 @@ void CpuBackend::Pass::BackwardLayer(const CpuWeights& weights, int layer, float
   const bool top = layer == layout_.shape.layers - 1;
   const LayerSegments& segments = layout_.layers[layer];
   LayerTrace& trace = traces_[layer];
-  if (!top) dh_.assign(static_cast<size_t>(state), 0.0F);
+  dh_.assign(static_cast<size_t>(state), 0.0F);
   dc_.assign(static_cast<size_t>(state), 0.0F);
   for (int step = layout_.shape.window - 1; step >= first_step_; --step) {
-    if (!top) {
-      const float* from = d_from_above_.data() + step * state;
+    if (!top || step >= first_position()) {
+      const float* from =
+          top ? d_decoder_.data() + (step - first_position()) * state : d_from_above_.data() + step * state;
       for (ptrdiff_t i = 0; i < state; ++i) dh_[static_cast<size_t>(i)] += from[i];
     }
     float* gates = trace.gates.data() + step * rows_ * gates_row;
@@ -156,16 +165,15 @@ void CpuBackend::Pass::Loss(double total, bool learn, BatchLoss* out) {
 }
 
 BatchLoss CpuBackend::Pass::Run(const CpuWeights& weights, const NetBatch& batch, std::span<float> gradient) {
-  const size_t horizon = static_cast<size_t>(layout_.shape.horizon);
+  const size_t labels = static_cast<size_t>(layout_.shape.positions) * static_cast<size_t>(layout_.shape.horizon);
   const bool learn = !gradient.empty();
   BatchLoss out;
   std::vector<int> active;
   for (size_t row = 0; row < static_cast<size_t>(batch.rows); ++row) {
     double sum = 0;
-    for (size_t step = 0; step < horizon; ++step) {
-      if (batch.mask[row * horizon + step] != 0.0F) {
-        sum += static_cast<double>(batch.weight[row]) * static_cast<double>(batch.mask[row * horizon + step]);
-      }
+    for (size_t label = row * labels; label < (row + 1) * labels; ++label) {
+      if (batch.mask[label] != 0.0F)
+        sum += static_cast<double>(batch.weight[row]) * static_cast<double>(batch.mask[label]);
     }
     if (sum != 0.0) active.push_back(static_cast<int>(row));
     out.labels += sum;
@@ -177,21 +185,21 @@ BatchLoss CpuBackend::Pass::Run(const CpuWeights& weights, const NetBatch& batch
   for (size_t first = 0; first < active.size(); first += kChunkRows) {
     Gather(batch, std::span(active).subspan(first, std::min<size_t>(kChunkRows, active.size() - first)));
     for (int layer = 0; layer < layers; ++layer) ForwardLayer(weights, layer);
-    const size_t window = static_cast<size_t>(layout_.shape.window);
     const size_t rows = static_cast<size_t>(rows_);
-    const DecoderInput input{.rows = rows_,
-                             .hidden = traces_[layers - 1].h.data() + window * rows * state,
-                             .hidden_row = layout_.shape.hidden,
-                             .statics = statics_.data(),
-                             .ids = ids_.data(),
-                             .known = known_.data(),
-                             .base = base_.data()};
+    const DecoderInput input{
+        .rows = layout_.shape.positions * rows_,
+        .hidden = traces_[layers - 1].h.data() + static_cast<size_t>(first_position() + 1) * rows * state,
+        .hidden_row = layout_.shape.hidden,
+        .statics = statics_.data(),
+        .ids = ids_.data(),
+        .known = known_.data(),
+        .base = base_.data()};
     decoder_.Forward(weights, input, learn);
     Loss(out.labels, learn, &out);
     if (!learn) continue;
-    dh_.resize(rows * state);
-    decoder_.Backward(weights, input, d_values_.data(), gradient.data(), dh_.data());
-    if (layers > 1) d_from_above_.assign(window * rows * state, 0.0F);
+    d_decoder_.resize(static_cast<size_t>(input.rows) * state);
+    decoder_.Backward(weights, input, d_values_.data(), gradient.data(), d_decoder_.data());
+    if (layers > 1) d_from_above_.assign(static_cast<size_t>(layout_.shape.window) * rows * state, 0.0F);
     for (int layer = layers - 1; layer >= 0; --layer) BackwardLayer(weights, layer, gradient.data());
   }
   return out;

@@ -34,6 +34,7 @@ class CpuBackend::Pass {
   /// Adds the chunk's loss; fills d_values_ with `learn`.
   void Loss(double total, bool learn, BatchLoss* out);
   const float* layer_input(int layer, int step) const;
+  int first_position() const { return layout_.shape.window - layout_.shape.positions; }
 
   const NetLayout& layout_;
   const CpuKernels& kernels_;
@@ -42,15 +43,17 @@ class CpuBackend::Pass {
   int rows_ = 0;                   // of the chunk
   std::vector<float> inputs_;      // [window, rows, inputs]
   std::vector<float> input_mask_;  // [window, rows]
+  // The decoder's side, [positions, rows, ...]: position by position.
   std::vector<float> statics_;
   std::vector<uint32_t> ids_;
   std::vector<float> known_;
   std::vector<float> base_;
-  std::vector<float> target_;        // [rows, horizon]
-  std::vector<float> label_weight_;  // [rows, horizon] weight * mask
-  std::vector<float> d_values_;      // [rows, horizon, kLevelsPadded]
+  std::vector<float> target_;        // [positions, rows, horizon]
+  std::vector<float> label_weight_;  // [positions, rows, horizon] weight * mask
+  std::vector<float> d_values_;      // [positions, rows, horizon, kLevelsPadded]
   LayerTrace traces_[NetLayout::kMaxLayers];
-  std::vector<float> dh_;  // [rows, hidden]
+  std::vector<float> d_decoder_;  // [positions, rows, hidden]
+  std::vector<float> dh_;         // [rows, hidden]
   std::vector<float> dc_;
   std::vector<float> d_from_above_;  // [window, rows, hidden]
 };

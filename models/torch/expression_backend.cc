@@ -23,6 +23,7 @@
 #include <ATen/ops/relu.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/sort.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
@@ -51,12 +52,12 @@ void ToHost(const at::Tensor& from, std::span<float> out) {
 }
 
 /// Sum of weight * mask and, in `active`, the rows that have any.
-double CountLabels(const NetBatch& batch, size_t horizon, std::vector<size_t>* active) {
+double CountLabels(const NetBatch& batch, size_t row_labels, std::vector<size_t>* active) {
   double labels = 0;
   for (size_t row = 0; row < static_cast<size_t>(batch.rows); ++row) {
     double sum = 0;
-    for (size_t step = 0; step < horizon; ++step) {
-      const float mask = batch.mask[row * horizon + step];
+    for (size_t label = row * row_labels; label < (row + 1) * row_labels; ++label) {
+      const float mask = batch.mask[label];
       if (mask != 0.0F) sum += static_cast<double>(batch.weight[row]) * static_cast<double>(mask);
     }
     if (sum != 0.0) active->push_back(row);
@@ -141,8 +142,9 @@ class ExpressionBackend : public NetBackend {
   }
 
   /// inputs [rows, steps, inputs], mask [rows, steps]; h and c hold one tensor [rows, hidden] a layer, in and out.
+  /// `trace`, unless null, takes the top layer's h after each step.
   void Recur(const at::Tensor& parameters, at::Tensor inputs, const at::Tensor& mask, std::vector<at::Tensor>* h,
-             std::vector<at::Tensor>* c) const {
+             std::vector<at::Tensor>* c, std::vector<at::Tensor>* trace = nullptr) const {
     const at::Tensor alive = (mask != 0).unsqueeze(2);
     inputs = at::where(alive, inputs, at::zeros({1}, inputs.options()));
     const int64_t hidden = layout_.shape.hidden;
@@ -165,6 +167,7 @@ class ExpressionBackend : public NetBackend {
         own_c = at::where(keep, next, own_c);
         x = own_h;
       }
+      if (trace != nullptr) trace->push_back(x);
     }
   }
 
@@ -216,10 +219,12 @@ class ExpressionBackend : public NetBackend {
     const NetShape& shape = layout_.shape;
     std::vector<size_t> active;
     BatchLoss out;
-    out.labels = CountLabels(batch, static_cast<size_t>(shape.horizon), &active);
+    out.labels = CountLabels(batch, static_cast<size_t>(shape.positions * shape.horizon), &active);
     if (out.labels == 0.0) return out;
     const int64_t rows = static_cast<int64_t>(active.size());
     const int64_t horizon = shape.horizon;
+    const int64_t positions = shape.positions;
+    const int64_t levels = static_cast<int64_t>(kLevelCount);
     const auto gather = [&](const std::vector<float>& from, int64_t width) {
       std::vector<float> values(active.size() * static_cast<size_t>(width));
       for (size_t i = 0; i < active.size(); ++i) {
@@ -229,28 +234,37 @@ class ExpressionBackend : public NetBackend {
       return values;
     };
     std::vector<uint32_t> ids;
-    for (const size_t row : active) ids.push_back(batch.ids[row]);
+    for (const size_t row : active) ids.insert(ids.end(), static_cast<size_t>(positions), batch.ids[row]);
     const auto tensor = [&](const std::vector<float>& from, std::vector<int64_t> sizes) {
       int64_t width = 1;
       for (size_t i = 1; i < sizes.size(); ++i) width *= sizes[i];
       return FromHost(gather(from, width).data(), sizes, device_);
     };
-    const at::Tensor mask = tensor(batch.mask, {rows, horizon});
+    // Decoder rows are [row, position].
+    const auto decoded = [&](const std::vector<float>& from, int64_t width) {
+      return tensor(from, {rows, positions * width}).view({rows * positions, width});
+    };
+    const at::Tensor mask = decoded(batch.mask, horizon);
     const at::Tensor labelled = mask != 0;
     const at::Tensor zero = at::zeros({1}, mask.options());
-    const at::Tensor target = at::where(labelled, tensor(batch.target, {rows, horizon}), zero);
-    const at::Tensor known = at::where(labelled.unsqueeze(2), tensor(batch.known, {rows, horizon, shape.known}), zero);
-    const at::Tensor base =
-        at::where(labelled.unsqueeze(2), tensor(batch.base, {rows, horizon, static_cast<int64_t>(kLevelCount)}), zero);
-    const at::Tensor weight = mask * tensor(batch.weight, {rows, 1}) / out.labels;
+    const at::Tensor target = at::where(labelled, decoded(batch.target, horizon), zero);
+    const at::Tensor known =
+        at::where(labelled.unsqueeze(2),
+                  decoded(batch.known, horizon * shape.known).view({rows * positions, horizon, shape.known}), zero);
+    const at::Tensor base = at::where(
+        labelled.unsqueeze(2), decoded(batch.base, horizon * levels).view({rows * positions, horizon, levels}), zero);
+    const at::Tensor weight =
+        mask * tensor(batch.weight, {rows, 1}).expand({-1, positions}).reshape({-1, 1}) / out.labels;
 
     const at::Tensor still = at::zeros({rows, shape.hidden}, mask.options());
     std::vector<at::Tensor> h(static_cast<size_t>(shape.layers), still);
     std::vector<at::Tensor> c(static_cast<size_t>(shape.layers), still);
+    std::vector<at::Tensor> trace;
     Recur(parameters, tensor(batch.inputs, {rows, shape.window, shape.inputs}),
-          tensor(batch.input_mask, {rows, shape.window}), &h, &c);
-    const at::Tensor quantiles =
-        Decode(parameters, h.back(), tensor(batch.statics, {rows, shape.statics}), Ids(ids), known, base);
+          tensor(batch.input_mask, {rows, shape.window}), &h, &c, &trace);
+    const at::Tensor hidden = at::stack(at::TensorList(trace).slice(static_cast<size_t>(shape.window - positions)), 1);
+    const at::Tensor quantiles = Decode(parameters, hidden.reshape({-1, shape.hidden}),
+                                        decoded(batch.statics, shape.statics), Ids(ids), known, base);
     *loss = (Pinball(quantiles, target) * weight).sum();
     out.loss = loss->item<float>();
     out.base_loss = (Pinball(base, target) * weight).sum().item<float>();

@@ -33,6 +33,7 @@ Status CheckShape(const NetShape& shape) {
   };
   TC_RETURN_IF_ERROR(check("horizon", shape.horizon, 1, 4096));
   TC_RETURN_IF_ERROR(check("window", shape.window, 1, 4096));
+  TC_RETURN_IF_ERROR(check("positions", shape.positions, 1, shape.window));
   TC_RETURN_IF_ERROR(check("inputs", shape.inputs, 1, 4096));
   TC_RETURN_IF_ERROR(check("known", shape.known, 0, 4096));
   TC_RETURN_IF_ERROR(check("statics", shape.statics, 0, 4096));

@@ -142,10 +142,11 @@ void ResidualNetTorch::CheckBatch(const NetBatch& batch) const {
   TC_CHECK_GE(batch.rows, 0);
   const size_t rows = static_cast<size_t>(batch.rows);
   const size_t steps = rows * static_cast<size_t>(shape.window);
-  const size_t positions = rows * static_cast<size_t>(shape.horizon);
+  const size_t origins = rows * static_cast<size_t>(shape.positions);
+  const size_t positions = origins * static_cast<size_t>(shape.horizon);
   TC_CHECK_EQ(batch.inputs.size(), steps * static_cast<size_t>(shape.inputs));
   TC_CHECK_EQ(batch.input_mask.size(), steps);
-  TC_CHECK_EQ(batch.statics.size(), rows * static_cast<size_t>(shape.statics));
+  TC_CHECK_EQ(batch.statics.size(), origins * static_cast<size_t>(shape.statics));
   TC_CHECK_EQ(batch.ids.size(), rows);
   TC_CHECK_EQ(batch.known.size(), positions * static_cast<size_t>(shape.known));
   TC_CHECK_EQ(batch.base.size(), positions * kLevelCount);

@@ -18,7 +18,9 @@ namespace tidecast {
 /// Rows in memory, as a task would keep them.
 class MemoryRows final : public StateReader, public DeltaSink {
  public:
-  void Put(Family, std::string_view key, std::string_view value) override { rows_.insert_or_assign(std::string(key), std::string(value)); }
+  void Put(Family, std::string_view key, std::string_view value) override {
+    rows_.insert_or_assign(std::string(key), std::string(value));
+  }
   void Delete(Family, std::string_view key) override { rows_.erase(std::string(key)); }
   Result<bool> Get(Family, std::string_view key, std::string* value) const override {
     const auto found = rows_.find(std::string(key));
@@ -42,18 +44,20 @@ class MemoryRows final : public StateReader, public DeltaSink {
 /// Some series of weekly rhythm and the rounds over them.
 class Shop {
  public:
-  Shop(ForecasterOptions options, size_t series, size_t threads = 1) : options_(std::move(options)), executor_(MakeExecutor(threads)) {
+  Shop(ForecasterOptions options, size_t series, size_t threads = 1, NetKind net = NetKind::kNone)
+      : options_(std::move(options)), executor_(MakeExecutor(threads)) {
     options_.season_lengths = {6};
-    options_.net = NetKind::kNone;
+    options_.net = net;
     auto made = MakeForecaster(options_);
-    EXPECT_TRUE(made.ok());
+    EXPECT_TRUE(made.ok()) << made.status().message();
     forecaster_ = std::move(made).value();
     for (size_t s = 0; s < series; ++s) names_.push_back("sku" + std::to_string(1000 + s));
     states_.resize(series);
   }
   static float Demand(std::string_view name, int64_t index) {
     const uint64_t hash = Hash64(name);
-    const double rate = (.3 + static_cast<double>(hash % 7) * static_cast<double>(hash % 5)) * (1 + .5 * std::sin(static_cast<double>(index % 6)));
+    const double rate = (.3 + static_cast<double>(hash % 7) * static_cast<double>(hash % 5)) *
+                        (1 + .5 * std::sin(static_cast<double>(index % 6)));
     const double u = UniformAt(11, hash, index);
     return static_cast<float>(std::floor(-std::log(1 - u) * rate));
   }
@@ -74,9 +78,20 @@ class Shop {
     std::vector<SeriesRow> rows;
     for (size_t s = 0; s < names_.size(); ++s) {
       const float y = change_ ? change_(s, index, Demand(names_[s], index)) : Demand(names_[s], index);
-      rows.push_back({names_[s], Hash64(names_[s]), y, {}, {}});
+      rows.push_back({names_[s], Hash64(names_[s]), y, {}, Known(s, index)});
     }
     return rows;
+  }
+  /// Known covariates of the bucket and the steps ahead; they live until the next call for the same series.
+  std::span<const float> Known(size_t series, int64_t index) const {
+    if (options_.known_covariates == 0) return {};
+    known_.resize(names_.size());
+    std::vector<float>& row = known_[series];
+    row.clear();
+    for (int64_t t = index; t <= index + options_.horizon; ++t) {
+      for (size_t k = 0; k < options_.known_covariates; ++k) row.push_back(covariate_ ? covariate_(series, t) : 0);
+    }
+    return row;
   }
   size_t blocks() const { return (names_.size() + options_.block_series - 1) / options_.block_series; }
   template <typename T>
@@ -110,7 +125,9 @@ class Shop {
   /// Every byte that the last round published, block after block.
   std::string Published() const {
     std::string bytes;
-    const auto add = [&](const std::vector<float>& v) { bytes.append(reinterpret_cast<const char*>(v.data()), v.size() * sizeof(float)); };
+    const auto add = [&](const std::vector<float>& v) {
+      bytes.append(reinterpret_cast<const char*>(v.data()), v.size() * sizeof(float));
+    };
     for (const auto& block : out_) {
       add(block.mean);
       add(block.quantiles);
@@ -121,7 +138,8 @@ class Shop {
   std::string SeriesPublished(size_t s) const {
     const size_t width = static_cast<size_t>(options_.horizon) * kLevelCount;
     const auto& block = out_[s / options_.block_series];
-    return {reinterpret_cast<const char*>(block.quantiles.data() + (s % options_.block_series) * width), width * sizeof(float)};
+    return {reinterpret_cast<const char*>(block.quantiles.data() + (s % options_.block_series) * width),
+            width * sizeof(float)};
   }
 
   ForecasterOptions options_;
@@ -131,6 +149,8 @@ class Shop {
   std::vector<BucketScore> scores_;
   std::vector<struct ForecastBlock> out_;
   std::function<float(size_t series, int64_t index, float demand)> change_;
+  std::function<float(size_t series, int64_t index)> covariate_;
+  mutable std::vector<std::vector<float>> known_;
 };
 
 }  // namespace tidecast

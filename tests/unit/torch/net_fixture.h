@@ -20,6 +20,7 @@ class NetFixture {
     NetOptions options;
     options.shape = {.horizon = 5,
                      .window = 9,
+                     .positions = 3,
                      .inputs = 7,
                      .known = 3,
                      .statics = 2,
@@ -50,12 +51,13 @@ class NetFixture {
   static NetBatch MakeBatch(const NetShape& shape, int rows, uint64_t seed) {
     const size_t count = static_cast<size_t>(rows);
     const size_t steps = count * static_cast<size_t>(shape.window);
-    const size_t positions = count * static_cast<size_t>(shape.horizon);
+    const size_t origins = count * static_cast<size_t>(shape.positions);
+    const size_t positions = origins * static_cast<size_t>(shape.horizon);
     NetBatch batch;
     batch.rows = rows;
     batch.inputs = Uniform(seed + 1, steps * static_cast<size_t>(shape.inputs), -1, 1);
     batch.input_mask.assign(steps, 1);
-    batch.statics = Uniform(seed + 2, count * static_cast<size_t>(shape.statics), -1, 1);
+    batch.statics = Uniform(seed + 2, origins * static_cast<size_t>(shape.statics), -1, 1);
     batch.known = Uniform(seed + 3, positions * static_cast<size_t>(shape.known), -1, 1);
     batch.weight = Uniform(seed + 4, count, .5, 2);
     batch.mask.assign(positions, 1);
@@ -81,9 +83,27 @@ class NetFixture {
   static std::vector<float> Forecast(ResidualNet& net, const NetBatch& batch) {
     std::vector<float> states(static_cast<size_t>(batch.rows) * net.state_floats());
     net.Rerun(batch.rows, batch.inputs, batch.input_mask, states);
-    std::vector<float> out(batch.base.size());
-    net.Correct(batch.rows, states, batch.statics, batch.ids, batch.known, batch.base, out);
+    std::vector<float> out(batch.base.size() / Positions(batch));
+    net.Correct(batch.rows, states, Newest(batch, batch.statics), batch.ids, Newest(batch, batch.known),
+                NewestBase(batch), out);
     return out;
+  }
+
+  /// The newest position's part of an array [rows, positions, ...].
+  static std::vector<float> Newest(const NetBatch& batch, const std::vector<float>& from) {
+    const size_t positions = Positions(batch);
+    const size_t width = from.size() / static_cast<size_t>(batch.rows) / positions;
+    std::vector<float> newest;
+    for (size_t row = 0; row < static_cast<size_t>(batch.rows); ++row) {
+      const auto at = from.begin() + static_cast<ptrdiff_t>(((row + 1) * positions - 1) * width);
+      newest.insert(newest.end(), at, at + static_cast<ptrdiff_t>(width));
+    }
+    return newest;
+  }
+  static std::vector<float> NewestBase(const NetBatch& batch) { return Newest(batch, batch.base); }
+  /// All shapes of these tests have the fixture's horizon.
+  static size_t Positions(const NetBatch& batch) {
+    return batch.mask.size() / static_cast<size_t>(batch.rows * SmallOptions().shape.horizon);
   }
 
   static std::string Blob(const ResidualNet& net) {

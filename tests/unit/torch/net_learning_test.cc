@@ -29,7 +29,7 @@ TEST(NetLearningTest, StartsEqualToTheBaseToTheBit) {
     options.shape = shape;
     const auto net = Fixture::Make(options);
     const NetBatch batch = Fixture::MakeBatch(shape, 53, 3);
-    EXPECT_EQ(Fixture::Forecast(*net, batch), batch.base);
+    EXPECT_EQ(Fixture::Forecast(*net, batch), Fixture::NewestBase(batch));
     const NetLoss loss = net->Evaluate(batch);
     EXPECT_EQ(loss.loss, loss.base_loss);
   }
@@ -60,7 +60,7 @@ TEST(NetLearningTest, LearnsWhatOnlyTheCarriedStateKnows) {
     for (size_t row = 0; row < 64; ++row) {
       const float sign = Mix64(seed * 1000 + row) % 2 == 0 ? 1.0F : -1.0F;
       batch.inputs[(row * 9 + 4) * 7] = sign;
-      for (size_t step = 0; step < 5; ++step) batch.target[row * 5 + step] = 2 + sign;
+      for (size_t label = 0; label < 15; ++label) batch.target[row * 15 + label] = 2 + sign;
     }
     return batch;
   };
@@ -125,8 +125,8 @@ TEST(NetLearningTest, WhatIsMaskedCannotInfluence) {
     const auto clean = Fixture::Make(options);
     const auto dirty = Fixture::Make(options);
     NetBatch batch = Fixture::MakeBatch(shape, 60, 3);
-    const size_t horizon = static_cast<size_t>(shape.horizon);
-    for (size_t step = 0; step < horizon; ++step) batch.mask[2 * horizon + step] = 0;  // a row without any label
+    const size_t labels = static_cast<size_t>(shape.positions) * static_cast<size_t>(shape.horizon);
+    for (size_t label = 0; label < labels; ++label) batch.mask[2 * labels + label] = 0;  // a row without any label
     NetBatch garbage = batch;
     for (size_t i = 0; i < garbage.mask.size(); ++i) {
       if (garbage.mask[i] != 0) continue;

@@ -24,6 +24,7 @@ class NetServingTest : public testing::TestWithParam<int> {
   NetOptions Options() const {
     NetOptions options = Fixture::SmallOptions();
     options.shape.layers = GetParam();
+    options.shape.positions = 1;
     return options;
   }
 };

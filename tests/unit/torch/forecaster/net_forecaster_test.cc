@@ -1,0 +1,141 @@
+#include <limits>
+
+#include "tests/unit/models/forecaster_fixture.h"
+
+namespace tidecast {
+namespace {
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr int64_t kRounds = 30;
+
+ForecasterOptions Options() {
+  ForecasterOptions options;
+  options.horizon = 4;
+  options.block_series = 8;
+  options.known_covariates = 1;
+  options.net_module = TIDECAST_NET_MODULE;
+  options.device = "cpu";
+  return options;
+}
+
+/// A shop with a net; the known covariate is a promotion that doubles what is sold.
+class NetShop : public Shop {
+ public:
+  explicit NetShop(size_t series, size_t threads = 1) : Shop(Options(), series, threads, NetKind::kLstm) {
+    covariate_ = [](size_t s, int64_t t) { return Promoted(s, t) ? 1.0F : 0.0F; };
+    change_ = [](size_t s, int64_t t, float y) { return Promoted(s, t) ? 2 * y : y; };
+  }
+  static bool Promoted(size_t series, int64_t t) { return Mix64(series * 977 + static_cast<uint64_t>(t)) % 5 == 0; }
+};
+
+TEST(NetForecasterTest, SameBytesAtAnyNumberOfThreads) {
+  NetShop one(20, 1), four(20, 4);
+  for (int64_t t = 0; t < kRounds; ++t) {
+    one.Round(t);
+    four.Round(t);
+    ASSERT_TRUE(one.Published() == four.Published()) << t;
+  }
+  EXPECT_TRUE(one.states_ == four.states_);
+  EXPECT_GT(one.forecaster_->Stats().net_steps, 50) << "the net has not learnt: the test would not see it";
+}
+
+TEST(NetForecasterTest, GarbageAfterTheOriginChangesNoByteOfItsForecasts) {
+  const int64_t cut = 27;
+  NetShop clean(12), garbage(12);
+  garbage.change_ = [&](size_t s, int64_t t, float y) { return t > cut ? 1e6F : clean.change_(s, t, y); };
+  for (int64_t t = 0; t <= cut; ++t) {
+    clean.Round(t);
+    garbage.Round(t);
+    ASSERT_TRUE(clean.Published() == garbage.Published()) << t;
+  }
+  EXPECT_GT(clean.forecaster_->Stats().net_steps, 50);
+  clean.Round(cut + 1);
+  garbage.Round(cut + 1);
+  EXPECT_TRUE(clean.Published() != garbage.Published()) << "the test would not see a difference";
+}
+
+TEST(NetForecasterTest, KnownColumnsBeyondTheHorizonChangeNoByte) {
+  const int64_t cut = 27;
+  NetShop clean(12), garbage(12);
+  garbage.covariate_ = [&](size_t s, int64_t t) { return t > cut + 4 ? 1e6F : clean.covariate_(s, t); };
+  for (int64_t t = 0; t <= cut; ++t) {
+    clean.Round(t);
+    garbage.Round(t);
+    ASSERT_TRUE(clean.Published() == garbage.Published()) << t;
+  }
+  clean.Round(cut + 1);
+  garbage.Round(cut + 1);
+  EXPECT_TRUE(clean.states_ != garbage.states_) << "the net does not see the known column";
+}
+
+TEST(NetForecasterTest, SavingLoadingAndGoingOnIsAsUninterruptedAlsoInsideARound) {
+  NetShop whole(20), cut(20);
+  MemoryRows rows;
+  for (int64_t t = 0; t < kRounds; ++t) {
+    whole.Round(t);
+    std::vector<SeriesRow> block_rows = cut.Rows(t);
+    cut.scores_.assign(block_rows.size(), {});
+    cut.forecaster_->BeginRound(cut.Context(t), cut.blocks());
+    for (size_t b = 0; b < cut.blocks(); ++b) {
+      cut.ScoreBlock(block_rows, b);
+      if (b != static_cast<size_t>(t) % cut.blocks()) continue;
+      cut.forecaster_->SaveShared(1, rows);
+      auto next = MakeForecaster(cut.options_);
+      ASSERT_TRUE(next.ok());
+      cut.forecaster_ = std::move(next).value();
+      ASSERT_TRUE(cut.forecaster_->ReloadShared(rows).ok());
+      cut.forecaster_->ResumeRound(cut.Context(t), cut.blocks());
+    }
+    ASSERT_TRUE(cut.forecaster_->LearnShared().ok());
+    cut.forecaster_->SaveShared(2, rows);
+    ASSERT_TRUE(cut.forecaster_->ReloadShared(rows).ok());
+    cut.forecaster_->ResumeRound(cut.Context(t), cut.blocks());
+    cut.Forecast(block_rows);
+    ASSERT_TRUE(whole.Published() == cut.Published()) << t;
+  }
+  EXPECT_TRUE(whole.states_ == cut.states_);
+  EXPECT_GT(whole.forecaster_->Stats().net_steps, 50);
+}
+
+TEST(NetForecasterTest, MissingValuesAndCovariatesNeverReachTheForecasts) {
+  NetShop shop(12);
+  const auto change = shop.change_;
+  const auto covariate = shop.covariate_;
+  shop.change_ = [&](size_t s, int64_t t, float y) {
+    return (s + static_cast<size_t>(t)) % 7 == 0    ? kNan
+           : (s + static_cast<size_t>(t)) % 11 == 0 ? std::numeric_limits<float>::infinity()
+                                                    : change(s, t, y);
+  };
+  shop.covariate_ = [&](size_t s, int64_t t) { return t % 9 == 0 ? kNan : t % 13 == 0 ? 3e38F : covariate(s, t); };
+  for (int64_t t = 0; t < kRounds; ++t) {
+    shop.Round(t);
+    for (const auto& block : shop.out_) {
+      for (const float q : block.quantiles) ASSERT_TRUE(std::isfinite(q)) << t;
+      for (const float m : block.mean) ASSERT_TRUE(std::isfinite(m)) << t;
+    }
+  }
+  EXPECT_GT(shop.forecaster_->Stats().net_steps, 50);
+  EXPECT_EQ(shop.forecaster_->Stats().net_rejected, 0);
+}
+
+TEST(NetForecasterTest, AKnownPromotionLiftsTheForecast) {
+  NetShop shop(40);
+  double lifted = 0, plain = 0;
+  for (int64_t t = 0; t < 70; ++t) {
+    shop.Round(t);
+    if (t < 60) continue;
+    for (size_t s = 0; s < 40; ++s) {
+      const auto& block = shop.out_[s / 8];
+      const float median = block.quantiles[(s % 8) * 4 * kLevelCount + kMedian];
+      float usual = 0;
+      for (int64_t back = 0; back < 40; ++back) usual += Shop::Demand(shop.names_[s], t - back) / 40;
+      if (usual < 1) continue;
+      (NetShop::Promoted(s, t + 1) ? lifted : plain) +=
+          static_cast<double>(median / usual) * (NetShop::Promoted(s, t + 1) ? 4 : 1);
+    }
+  }
+  EXPECT_GT(lifted, 1.25 * plain);
+}
+
+}  // namespace
+}  // namespace tidecast
