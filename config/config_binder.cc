@@ -168,6 +168,8 @@ ViewOptions BindView(const std::string& name, const ConfigNode& node, const std:
   section.Read("group_by", &view.group_by);
   view.calendar = BindCalendar(section.Below("bucket"));
   section.Read("allowed_lateness", &view.allowed_lateness);
+  section.ReadInteger("dormant_after", &view.dormant_after);
+  section.Read("retire_after", &view.retire_after);
   if (const ConfigNode* features = node.Find("features")) {
     for (const ConfigEntry& entry : features->entries) view.features.push_back(BindFeature(entry.key, entry.value, inputs));
   }

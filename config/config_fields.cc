@@ -56,6 +56,8 @@ constexpr std::array kFields = {
     ConfigField{"views.*.bucket.holidays", FieldType::kDateList, "", "Days that are closed.", "[2011-12-25]"},
     ConfigField{"views.*.bucket.hours", FieldType::kHours, "", "Business hours; buckets outside of them are closed.", "\"09:00-17:30\""},
     ConfigField{"views.*.allowed_lateness", FieldType::kDuration, "0s", "How long after a bucket's end an event may still correct it.", "1d", 0, 400 * kDay},
+    ConfigField{"views.*.dormant_after", FieldType::kInteger, "90", "Zero buckets in a row after which a series is forecast from what dormant series do, and published on change only; 0: never.", "90", 0, 100000},
+    ConfigField{"views.*.retire_after", FieldType::kDuration, "0s", "Without an event for so long a series is over: its state goes, and a tombstone deletes its forecast; 0: never.", "400d", 0, 4000 * kDay},
     ConfigField{"views.*.features", FieldType::kNamedSections, "", "Columns of the series: aggregates over a bucket's events.", "", -kNone, kNone, "", true},
     ConfigField{"views.*.features.*", FieldType::kSection, "", "One feature: an input and exactly one of count, sum, max, min, mean, last, distinct.", ""},
     ConfigField{"views.*.features.*.input", FieldType::kText, "", "Name of the input.", "orders", -kNone, kNone, "", true},

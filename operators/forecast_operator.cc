@@ -10,22 +10,66 @@
 
 #include "engine/core/hash.h"
 #include "state/key_codec.h"
+#include "state/task_keyspace.h"
 
 namespace tidecast {
 namespace {
 
-constexpr uint8_t kCursorVersion = 1;
+constexpr uint8_t kCursorVersion = 2;
 std::string CursorKey(uint16_t view) { return KeyWriter().U8(0xF3).U16(view).Take(); }
+
+std::string_view NameOf(ValueDomain domain) {
+  return domain == ValueDomain::kCount ? "count" : domain == ValueDomain::kNonNegative ? "nonneg" : "real";
+}
+
+/// The narrowest domain that holds the values of a round.
+ValueDomain DomainOf(std::span<const ModelRow> rows) {
+  ValueDomain domain = ValueDomain::kCount;
+  for (const ModelRow& row : rows) {
+    if (row.retired || !std::isfinite(row.target)) continue;
+    if (row.target < 0) return ValueDomain::kReal;
+    if (row.target != std::floor(row.target)) domain = ValueDomain::kNonNegative;
+  }
+  return domain;
+}
+
+/// What is dormant or over is as expected: an alert that still fires ends.
+BucketScore AsExpected(std::string_view series) {
+  BucketScore score;
+  score.series = series;
+  score.has_forecast = true;
+  score.tail_low = score.tail_high = .5F;
+  return score;
+}
 
 }  // namespace
 
-ForecastOperator::ForecastOperator(uint16_t view, const ForecasterOptions& options, std::unique_ptr<Forecaster> forecaster,
-                                   AlertOperator alerts, const StateStore& store, size_t cache_bytes_max)
+ForecastOperator::ForecastOperator(uint16_t view, const ForecasterOptions& options, const Life& life, MakeFn make, AlertOperator alerts,
+                                   const StateStore& store, size_t cache_bytes_max)
     : view_(view),
       options_(options),
-      forecaster_(std::move(forecaster)),
+      life_(life),
+      first_domain_(options.domain),
+      first_prefix_(options.state_prefix),
+      make_(std::move(make)),
+      store_(store),
       alerts_(std::move(alerts)),
       cache_(store, view, cache_bytes_max) {}
+
+Result<std::unique_ptr<ForecastOperator>> ForecastOperator::Make(uint16_t view, const ForecasterOptions& options, const Life& life, MakeFn make,
+                                                                 AlertOperator alerts, const StateStore& store, size_t cache_bytes_max) {
+  std::unique_ptr<ForecastOperator> made(
+      new ForecastOperator(view, options, life, std::move(make), std::move(alerts), store, cache_bytes_max));
+  TC_RETURN_IF_ERROR(made->TakeDomain(options.domain));
+  return made;
+}
+
+Status ForecastOperator::TakeDomain(ValueDomain domain) {
+  options_.domain = domain;
+  options_.state_prefix = domain == first_domain_ ? first_prefix_ : fmt::format("{}{}/", first_prefix_, NameOf(domain));
+  TC_ASSIGN_OR_RETURN(forecaster_, make_(options_));
+  return Status::Ok();
+}
 
 void ForecastOperator::Arrange(BucketContext context, std::vector<ModelRow> rows) {
   context_ = std::move(context);
@@ -33,13 +77,20 @@ void ForecastOperator::Arrange(BucketContext context, std::vector<ModelRow> rows
   std::sort(rows_.begin(), rows_.end(), [](const ModelRow& a, const ModelRow& b) { return a.series < b.series; });
 }
 
-void ForecastOperator::BeginRound(BucketContext context, std::vector<ModelRow> rows) {
+Status ForecastOperator::BeginRound(BucketContext context, std::vector<ModelRow> rows) {
   TC_CHECK(!in_round());
+  if (const ValueDomain needed = DomainOf(rows); life_.infers_domain && needed > options_.domain) {
+    note_ = fmt::format("the target's values are {}, no longer {}: the model begins anew", NameOf(needed), NameOf(options_.domain));
+    TC_RETURN_IF_ERROR(TakeDomain(needed));
+    // What was cut before this round, or is in flight, may still write rows of the old one.
+    sweeps_ = 3;
+  }
   Arrange(std::move(context), std::move(rows));
   phase_ = Phase::kScore;
   next_block_ = 0;
   cursor_dirty_ = true;
   forecaster_->BeginRound(context_, block_count());
+  return Status::Ok();
 }
 
 void ForecastOperator::ResumeRound(BucketContext context, std::vector<ModelRow> rows) {
@@ -52,48 +103,128 @@ void ForecastOperator::ResumeRound(BucketContext context, std::vector<ModelRow> 
   stored_phase_ = 0;
 }
 
-Status ForecastOperator::RunBlock(size_t block, const EncodeBlock& encode, RoundBlockOutput& out,
-                                  std::vector<SeriesStateCache::Entry>& entries) const {
-  const size_t begin = block * options_.block_series;
-  const size_t end = std::min(rows_.size(), begin + options_.block_series);
-  const size_t count = end - begin;
-  std::vector<SeriesRow> rows(count);
-  std::vector<std::string> states(count);
-  out.series.resize(count);
-  TC_RETURN_IF_ERROR(cache_.Load(std::span(rows_).subspan(begin, count), &entries));
-  for (size_t i = 0; i < count; ++i) {
-    const ModelRow& row = rows_[begin + i];
-    out.series[i] = row.series;
-    states[i] = std::move(entries[i].forecaster);
-    TC_CHECK_EQ(row.known.size(), (1 + static_cast<size_t>(options_.horizon)) * options_.known_covariates, "known covariates of a row");
-    rows[i] = {row.series, Hash64(row.series), row.target, row.past, row.known};
-  }
-  if (phase_ == Phase::kScore) {
-    out.scores.resize(count);
-    forecaster_->ScoreAndLearnBlock(block, rows, states, out.scores);
-    std::vector<uint32_t> ages(count);
-    std::vector<std::string> alert_states(count);
-    for (size_t i = 0; i < count; ++i) {
-      out.scores[i].series = out.series[i];
-      ages[i] = ++entries[i].age_buckets;
-      alert_states[i] = std::move(entries[i].alert);
+void ForecastOperator::ScoreBlock(size_t block, std::span<const ModelRow> rows, std::span<const SeriesRow> series, Entries& entries,
+                                  RoundBlockOutput& out) const {
+  std::vector<size_t> awake;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    SeriesStateCache::Entry& entry = entries[i];
+    out.scores.push_back(AsExpected(out.series[i]));
+    if (rows[i].retired) continue;
+    const bool is_zero = rows[i].target == 0;
+    const bool was_dormant = IsDormant(entry);
+    if (was_dormant) {
+      const bool wakes = !is_zero && std::isfinite(rows[i].target);
+      out.dormant.Add({1, wakes ? 1.0 : 0.0, wakes ? std::fabs(static_cast<double>(rows[i].target)) : 0.0});
     }
-    alerts_.OnScores(context_.now.start, context_.now.end, out.scores, ages, alert_states, &out.alerts);
-    for (size_t i = 0; i < count; ++i) entries[i].alert = std::move(alert_states[i]);
-  } else {
-    ForecastBlock& forecasts = out.forecasts;
-    const size_t horizon = static_cast<size_t>(options_.horizon);
+    if (!was_dormant || !is_zero) awake.push_back(i);
+    if (is_zero) {
+      ++entry.zero_run;
+    } else if (std::isfinite(rows[i].target)) {
+      entry.zero_run = 0;
+      entry.dormant_mean = -1;
+    }
+  }
+  std::vector<SeriesRow> awake_rows;
+  std::vector<std::string> states;
+  std::vector<BucketScore> scores(awake.size());
+  for (const size_t i : awake) {
+    awake_rows.push_back(series[i]);
+    states.push_back(std::move(entries[i].forecaster));
+  }
+  forecaster_->ScoreAndLearnBlock(block, awake_rows, states, scores);
+  for (size_t k = 0; k < awake.size(); ++k) {
+    entries[awake[k]].forecaster = std::move(states[k]);
+    out.scores[awake[k]] = scores[k];
+    out.scores[awake[k]].series = out.series[awake[k]];
+  }
+  std::vector<uint32_t> ages(rows.size());
+  std::vector<std::string> alert_states(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    ages[i] = ++entries[i].age_buckets;
+    alert_states[i] = std::move(entries[i].alert);
+  }
+  alerts_.OnScores(context_.now.start, context_.now.end, out.scores, ages, alert_states, &out.alerts);
+  for (size_t i = 0; i < rows.size(); ++i) entries[i].alert = std::move(alert_states[i]);
+}
+
+void ForecastOperator::ForecastBlockOf(size_t block, std::span<const ModelRow> rows, std::span<const SeriesRow> series, Entries& entries,
+                                       RoundBlockOutput& out) const {
+  const size_t horizon = static_cast<size_t>(options_.horizon);
+  const size_t width = horizon * kLevelCount;
+  const auto sized = [horizon, width](size_t count) {
+    ForecastBlock forecasts;
     forecasts.mean.resize(count * horizon);
-    forecasts.quantiles.resize(count * horizon * kLevelCount);
+    forecasts.quantiles.resize(count * width);
     forecasts.zero_probability.resize(count * horizon);
     forecasts.age_buckets.resize(count);
-    forecaster_->ForecastBlock(block, rows, states, forecasts);
-    for (size_t i = 0; i < count; ++i) forecasts.age_buckets[i] = entries[i].age_buckets;
+    return forecasts;
+  };
+  std::vector<size_t> awake;
+  std::vector<SeriesRow> awake_rows;
+  std::vector<std::string> states;
+  out.publish.assign(rows.size(), Publish::kForecast);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].retired) {
+      out.publish[i] = Publish::kTombstone;
+      entries[i] = {};
+      entries[i].gone = true;
+    } else if (!IsDormant(entries[i])) {
+      awake.push_back(i);
+      awake_rows.push_back(series[i]);
+      states.push_back(std::move(entries[i].forecaster));
+    }
   }
-  for (size_t i = 0; i < count; ++i) {
-    entries[i].partition = rows_[begin + i].partition;
-    entries[i].forecaster = std::move(states[i]);
+  ForecastBlock forecasts = sized(awake.size());
+  if (!awake.empty()) forecaster_->ForecastBlock(block, awake_rows, states, forecasts);
+  for (size_t k = 0; k < awake.size(); ++k) entries[awake[k]].forecaster = std::move(states[k]);
+  if (awake.size() == rows.size()) {
+    out.forecasts = std::move(forecasts);
+  } else {
+    out.forecasts = sized(rows.size());
+    for (size_t k = 0; k < awake.size(); ++k) {
+      const auto move = [&](const std::vector<float>& from, std::vector<float>& to, size_t n) {
+        std::copy_n(from.begin() + static_cast<ptrdiff_t>(k * n), n, to.begin() + static_cast<ptrdiff_t>(awake[k] * n));
+      };
+      move(forecasts.mean, out.forecasts.mean, horizon);
+      move(forecasts.quantiles, out.forecasts.quantiles, width);
+      move(forecasts.zero_probability, out.forecasts.zero_probability, horizon);
+    }
   }
+  for (size_t i = 0; i < rows.size(); ++i) {
+    out.forecasts.age_buckets[i] = entries[i].age_buckets;
+    if (rows[i].retired || !IsDormant(entries[i])) continue;
+    const auto mean = static_cast<float>(prior_.Mean());
+    if (entries[i].dormant_mean >= 0 && std::fabs(mean - entries[i].dormant_mean) <= .1F * entries[i].dormant_mean) {
+      out.publish[i] = Publish::kNothing;
+      continue;
+    }
+    entries[i].dormant_mean = mean;
+    prior_.Fill(std::span(out.forecasts.mean).subspan(i * horizon, horizon), std::span(out.forecasts.quantiles).subspan(i * width, width),
+                std::span(out.forecasts.zero_probability).subspan(i * horizon, horizon));
+  }
+}
+
+Status ForecastOperator::RunBlock(size_t block, const EncodeBlock& encode, RoundBlockOutput& out, Entries& entries) const {
+  const size_t begin = block * options_.block_series;
+  const std::span rows = std::span(rows_).subspan(begin, std::min(options_.block_series, rows_.size() - begin));
+  std::vector<SeriesRow> series;
+  out.series.reserve(rows.size());
+  TC_RETURN_IF_ERROR(cache_.Load(rows, &entries));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const ModelRow& row = rows[i];
+    TC_CHECK(row.retired || row.known.size() == (1 + static_cast<size_t>(options_.horizon)) * options_.known_covariates,
+             "known covariates of a row");
+    out.series.push_back(row.series);
+    series.push_back({row.series, Hash64(row.series), row.target, row.past, row.known});
+    if (entries[i].domain != options_.domain) entries[i].forecaster.clear();
+    entries[i].domain = options_.domain;
+  }
+  if (phase_ == Phase::kScore) {
+    ScoreBlock(block, rows, series, entries, out);
+  } else {
+    ForecastBlockOf(block, rows, series, entries, out);
+  }
+  for (size_t i = 0; i < rows.size(); ++i) entries[i].partition = rows[i].partition;
   encode(context_, out);
   return Status::Ok();
 }
@@ -118,6 +249,7 @@ Result<bool> ForecastOperator::Step(Executor& executor, size_t bytes_max, const 
         cache_.Store(rows_[begin + s].series, std::move(entries[i][s]));
       }
       for (const OutputRecord& record : outputs[i].records) bytes += record.Bytes();
+      prior_.Add(outputs[i].dormant);
       take(context_, std::move(outputs[i]));
     }
     next_block_ += batch;
@@ -142,10 +274,15 @@ Result<bool> ForecastOperator::Step(Executor& executor, size_t bytes_max, const 
 
 void ForecastOperator::Save(Epoch epoch, DeltaSink& model, StateBatch& tasks) {
   cache_.Save(epoch, tasks);
+  if (sweeps_ > 0) {
+    --sweeps_;
+    SweepShared(model);
+  }
   forecaster_->SaveShared(epoch, model);
   if (!cursor_dirty_) return;
   ByteWriter value;
   value.U8(kCursorVersion).U8(static_cast<uint8_t>(phase_)).U64(next_block_).U64(rows_.size()).Time(context_.now.start).I64(rounds_);
+  value.U8(static_cast<uint8_t>(options_.domain)).F64(prior_.buckets).F64(prior_.wakes).F64(prior_.units);
   model.Put(Family::kMeta, CursorKey(view_), value.view());
   cursor_dirty_ = false;
 }
@@ -155,9 +292,19 @@ void ForecastOperator::OnCommitted(Epoch epoch) {
   forecaster_->OnCommitted(epoch);
 }
 
+// Rows that a narrower domain's forecaster has left.
+void ForecastOperator::SweepShared(DeltaSink& model) const {
+  if (options_.domain == first_domain_) return;
+  const TaskStateReader reader(store_, {Stage::kModel, view_});
+  const Status status = reader.Scan(Family::kModels, first_prefix_, first_prefix_, [&](std::string_view key, std::string_view) {
+    if (!key.starts_with(options_.state_prefix)) model.Delete(Family::kModels, key);
+    return true;
+  });
+  status.IgnoreWithReason("rows that nobody reads stay a while longer");
+}
+
 Status ForecastOperator::Reload(const StateReader& model) {
   cache_.Forget();
-  TC_RETURN_IF_ERROR(forecaster_->ReloadShared(model));
   phase_ = Phase::kIdle;
   next_block_ = 0;
   rows_.clear();
@@ -167,18 +314,27 @@ Status ForecastOperator::Reload(const StateReader& model) {
   rounds_ = 0;
   std::string value;
   TC_ASSIGN_OR_RETURN(const bool found, model.Get(Family::kMeta, CursorKey(view_), &value));
-  if (!found) return Status::Ok();
-  ByteReader reader(value);
-  const uint8_t version = reader.U8();
-  stored_phase_ = reader.U8();
-  stored_block_ = reader.U64();
-  stored_rows_ = reader.U64();
-  stored_start_ = reader.Time();
-  rounds_ = reader.I64();
-  if (version != kCursorVersion) {
-    return Status(Code::kVersion, fmt::format("the round cursor has format {}, this build reads {}", version, kCursorVersion));
+  prior_ = {};
+  ValueDomain domain = first_domain_;
+  if (found) {
+    ByteReader reader(value);
+    if (const uint8_t version = reader.U8(); version != kCursorVersion) {
+      return Status(Code::kVersion, fmt::format("the round cursor has format {}, this build reads {}", version, kCursorVersion));
+    }
+    stored_phase_ = reader.U8();
+    stored_block_ = reader.U64();
+    stored_rows_ = reader.U64();
+    stored_start_ = reader.Time();
+    rounds_ = reader.I64();
+    domain = static_cast<ValueDomain>(reader.U8());
+    prior_.buckets = reader.F64();
+    prior_.wakes = reader.F64();
+    prior_.units = reader.F64();
+    TC_RETURN_IF_ERROR(reader.Finish("round cursor"));
   }
-  return reader.Finish("round cursor");
+  if (domain != options_.domain) TC_RETURN_IF_ERROR(TakeDomain(domain));
+  sweeps_ = 1;
+  return forecaster_->ReloadShared(model);
 }
 
 size_t ForecastOperator::memory_bytes() const {

@@ -2,9 +2,9 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/core/executor.h"
@@ -13,14 +13,24 @@
 #include "models/forecaster.h"
 #include "operators/alert_operator.h"
 #include "operators/bucket_calendar.h"
+#include "operators/dormant_prior.h"
 #include "operators/model_row.h"
 #include "operators/series_state_cache.h"
 
 namespace tidecast {
 
+/// What becomes of a series in the forecasting half of a round.
+enum class Publish : uint8_t {
+  kForecast,
+  kNothing,    ///< dormant, and its forecast is what was published before
+  kTombstone,  ///< retired
+};
+
 /// What a block of a round produced, in the order of its series.
 struct RoundBlockOutput {
   std::vector<std::string> series;
+  std::vector<Publish> publish;          ///< after forecasting
+  DormantPrior dormant;                  ///< counted while scoring
   std::vector<BucketScore> scores;       ///< views into `series`; after scoring
   std::vector<Alert> alerts;             ///< after scoring
   ForecastBlock forecasts;               ///< after forecasting
@@ -35,19 +45,30 @@ using TakeBlock = std::function<void(const BucketContext& context, RoundBlockOut
 /// The model plane of one view. A round of one closed bucket, over all its series in name order, in blocks of fixed size:
 ///   1. score matured forecasts, 2. alert on the closed bucket, 3. learn: per series, then once the shared part,
 ///   4. forecast. In this order, in Step, and nowhere else.
+/// A series that was zero for `dormant_after` buckets is neither taught nor asked: it is forecast from what dormant
+/// series do (DormantPrior), published when it becomes dormant and whenever that changes by a tenth. The first value
+/// wakes it: its forecaster goes on where it was, the buckets in between are missing. A retired row takes the state away.
+/// Where no domain is given it is what the first round's values need, and widens (count, nonneg, real) at the first
+/// value outside of it: the forecaster starts anew then, and a note says so.
 /// A round is resumable: it may be cut after any block; the cursor, the blocks' state and their outputs commit together,
 /// the shared part with the last block of the phase.
 /// Thread: confined; blocks of one phase run side by side on the executor.
 class ForecastOperator {
  public:
-  ForecastOperator(uint16_t view, const ForecasterOptions& options, std::unique_ptr<Forecaster> forecaster, AlertOperator alerts,
-                   const StateStore& store, size_t cache_bytes_max);
+  using MakeFn = std::function<Result<std::unique_ptr<Forecaster>>(const ForecasterOptions&)>;
+  struct Life {
+    bool infers_domain = false;   ///< options.domain is the narrowest one, to begin with
+    uint32_t dormant_after = 90;  ///< 0: never
+  };
+  /// Errors: as `make`.
+  static Result<std::unique_ptr<ForecastOperator>> Make(uint16_t view, const ForecasterOptions& options, const Life& life, MakeFn make,
+                                                        AlertOperator alerts, const StateStore& store, size_t cache_bytes_max);
 
   bool in_round() const { return phase_ != Phase::kIdle; }
   EventTime round_start() const { return context_.now.start; }
   EventTime round_end() const { return context_.now.end; }
-  /// Begins a round. Rows of one bucket, any order. REQUIRES: !in_round().
-  void BeginRound(BucketContext context, std::vector<ModelRow> rows);
+  /// Begins a round. Rows of one bucket, any order. REQUIRES: !in_round(). Errors: as `make`, when the domain widens.
+  Status BeginRound(BucketContext context, std::vector<ModelRow> rows);
   /// Works off some blocks; at most about `bytes_max` bytes of dirty state and output. Returns true when the round is over.
   Result<bool> Step(Executor& executor, size_t bytes_max, const EncodeBlock& encode, const TakeBlock& take);
   /// Rows of the round under way, by series name, from its begin to its end: its owner stores them, since a resumed round
@@ -68,19 +89,42 @@ class ForecastOperator {
   void ResumeRound(BucketContext context, std::vector<ModelRow> rows);
 
   const Forecaster& forecaster() const { return *forecaster_; }
+  ValueDomain domain() const { return options_.domain; }
+  /// What an operator of the engine should be told, in words; empty when there is nothing new.
+  std::string TakeNote() { return std::exchange(note_, {}); }
   size_t memory_bytes() const;
   size_t dirty_bytes() const { return cache_.dirty_bytes(); }
   int64_t rounds() const { return rounds_; }
 
  private:
   enum class Phase : uint8_t { kIdle = 0, kScore = 1, kForecast = 2 };
+  ForecastOperator(uint16_t view, const ForecasterOptions& options, const Life& life, MakeFn make, AlertOperator alerts,
+                   const StateStore& store, size_t cache_bytes_max);
+  using Entries = std::vector<SeriesStateCache::Entry>;
+  bool IsDormant(const SeriesStateCache::Entry& entry) const {
+    return options_.domain != ValueDomain::kReal && life_.dormant_after > 0 && entry.zero_run >= life_.dormant_after;
+  }
+  /// Makes the forecaster of a domain; its shared rows have a prefix of their own.
+  Status TakeDomain(ValueDomain domain);
+  void ScoreBlock(size_t block, std::span<const ModelRow> rows, std::span<const SeriesRow> series, Entries& entries, RoundBlockOutput& out) const;
+  void ForecastBlockOf(size_t block, std::span<const ModelRow> rows, std::span<const SeriesRow> series, Entries& entries,
+                       RoundBlockOutput& out) const;
   size_t block_count() const { return (rows_.size() + options_.block_series - 1) / options_.block_series; }
-  Status RunBlock(size_t block, const EncodeBlock& encode, RoundBlockOutput& out, std::vector<SeriesStateCache::Entry>& entries) const;
+  Status RunBlock(size_t block, const EncodeBlock& encode, RoundBlockOutput& out, Entries& entries) const;
   void Arrange(BucketContext context, std::vector<ModelRow> rows);
+  void SweepShared(DeltaSink& model) const;
 
   uint16_t view_;
-  ForecasterOptions options_;
+  ForecasterOptions options_;   ///< domain and state_prefix follow the domain
+  Life life_;
+  ValueDomain first_domain_;
+  std::string first_prefix_;
+  MakeFn make_;
+  const StateStore& store_;
   std::unique_ptr<Forecaster> forecaster_;
+  DormantPrior prior_;
+  std::string note_;
+  int sweeps_ = 0;              ///< so many more Saves look for shared rows of narrower domains
   AlertOperator alerts_;
   SeriesStateCache cache_;
   std::function<void(EventTime, const std::vector<ModelRow>&)> on_round_done_;

@@ -15,6 +15,7 @@ struct ModelRow {
   float target = 0;
   std::vector<float> past;     ///< [past_covariates]
   bool stored = false;         ///< stands in the stored queue
+  bool retired = false;        ///< the series is over: no values
   std::vector<float> known;    ///< [(1 + horizon) * known_covariates]
 };
 

@@ -215,6 +215,17 @@ OutputRecord OutputEncoder::Forecast(uint16_t view, const SeriesForecast& foreca
   return record;
 }
 
+OutputRecord OutputEncoder::ForecastTombstone(uint16_t view, std::string_view series, const BucketCalendar& calendar,
+                                              const BucketContext& context) const {
+  OutputRecord record;
+  record.topic = name_space_ + ".forecasts";
+  record.key = SeriesId(view, series);
+  AddHeaders("tidecast.forecast.v1",
+             ContentId({"retired", views_[view].name, series, Label(view, context.now.start, calendar)}, 1), kJson,
+             context.now.end, &record);
+  return record;
+}
+
 OutputRecord OutputEncoder::Row(const ClosedBucket& row, const ViewText& text, std::string_view window,
                                 std::string_view ds, std::string_view end) const {
   TC_CHECK_EQ(row.features.size(), text.feature_keys.size());

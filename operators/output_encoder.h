@@ -27,6 +27,9 @@ class OutputEncoder {
   /// <ns>.forecasts, key = series (view/key when there are several views). `ahead`: the horizon's steps.
   OutputRecord Forecast(uint16_t view, const SeriesForecast& forecast, const BucketCalendar& calendar,
                         const BucketContext& context, int64_t model_version, uint32_t revision) const;
+  /// Deletes the series's forecast: a tombstone on <ns>.forecasts.
+  OutputRecord ForecastTombstone(uint16_t view, std::string_view series, const BucketCalendar& calendar,
+                                 const BucketContext& context) const;
   /// <ns>.features
   OutputRecord Features(const ClosedBucket& bucket, const BucketCalendar& calendar) const;
   /// <ns>.features.<window>

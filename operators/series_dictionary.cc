@@ -8,7 +8,7 @@
 namespace tidecast {
 namespace {
 
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersion = 2;
 constexpr size_t kBlockBytes = 64 * 1024;
 
 }  // namespace
@@ -30,6 +30,7 @@ uint32_t SeriesDictionary::Add(std::string_view name) {
   names_.push_back(kept);
   ids_.emplace(kept, id);
   for (std::vector<EventTime>& births : births_) births.push_back(EventTime::Max());
+  for (std::vector<EventTime>& signs : signs_) signs.push_back(EventTime::Min());
   is_dirty_.push_back(false);
   MarkDirty(id);
   return id;
@@ -43,6 +44,12 @@ void SeriesDictionary::MarkDirty(uint32_t id) {
 
 void SeriesDictionary::SetBirth(size_t view, uint32_t id, EventTime bucket_start) {
   births_[view][id] = bucket_start;
+  MarkDirty(id);
+}
+
+void SeriesDictionary::Retire(size_t view, uint32_t id) {
+  births_[view][id] = EventTime::Max();
+  signs_[view][id] = EventTime::Min();
   MarkDirty(id);
 }
 
@@ -69,7 +76,7 @@ void SeriesDictionary::Save(DeltaSink& out) {
   for (const uint32_t id : dirty_) {
     value.Clear();
     value.U8(kVersion).Bytes(names_[id]).Varint(births_.size());
-    for (const std::vector<EventTime>& births : births_) value.Time(births[id]);
+    for (size_t view = 0; view < births_.size(); ++view) value.Time(births_[view][id]).Time(signs_[view][id]);
     out.Put(Family::kPanes, KeyWriter().U8(static_cast<uint8_t>(WindowTable::kSeries)).U32(id).view(), value.view());
     is_dirty_[id] = false;
   }
@@ -84,7 +91,8 @@ Status SeriesDictionary::Reload(const StateReader& store) {
     KeyReader at(key.substr(1));
     const uint32_t id = at.U32();
     ByteReader value(bytes);
-    if (const uint8_t version = value.U8(); version != kVersion) {
+    const uint8_t version = value.U8();
+    if (version != kVersion && version != 1) {
       failed =
           Status(Code::kVersion, fmt::format("a series name has format {}, this build reads {}", version, kVersion));
       return false;
@@ -99,7 +107,12 @@ Status SeriesDictionary::Reload(const StateReader& store) {
       return false;
     }
     Add(name);
-    for (std::vector<EventTime>& births : births_) births[id] = value.Time();
+    for (size_t view = 0; view < births_.size(); ++view) {
+      births_[view][id] = value.Time();
+      // Format 1 knew births alone: from there on the time runs anew.
+      const EventTime sign = version == 1 ? births_[view][id] : value.Time();
+      signs_[view][id] = sign == EventTime::Max() ? EventTime::Min() : sign;
+    }
     failed = value.Finish("series name");
     return failed.ok();
   }));
@@ -111,7 +124,7 @@ Status SeriesDictionary::Reload(const StateReader& store) {
 
 size_t SeriesDictionary::memory_bytes() const {
   return name_bytes_ + ids_.bucket_count() * (sizeof(std::string_view) + 12) +
-         names_.capacity() * sizeof(std::string_view) + births_.size() * names_.capacity() * sizeof(EventTime) +
+         names_.capacity() * sizeof(std::string_view) + 2 * births_.size() * names_.capacity() * sizeof(EventTime) +
          (order_.capacity() + ranks_.capacity()) * sizeof(uint32_t);
 }
 

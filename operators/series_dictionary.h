@@ -18,7 +18,7 @@ namespace tidecast {
 /// Thread: confined.
 class SeriesDictionary {
  public:
-  explicit SeriesDictionary(size_t views) : births_(views) {}
+  explicit SeriesDictionary(size_t views) : births_(views), signs_(views) {}
 
   std::optional<uint32_t> Find(std::string_view name) const {
     const auto at = ids_.find(name);
@@ -35,6 +35,15 @@ class SeriesDictionary {
   /// Start of the bucket of the first accepted event; Max() before there is one.
   EventTime birth(size_t view, uint32_t id) const { return births_[view][id]; }
   void SetBirth(size_t view, uint32_t id, EventTime bucket_start);
+  /// Start of the newest bucket with a sign of life; Min() before there is one. Kept where views let series retire.
+  EventTime last_sign(size_t view, uint32_t id) const { return signs_[view][id]; }
+  void SetSign(size_t view, uint32_t id, EventTime bucket_start) {
+    if (signs_[view][id] >= bucket_start) return;
+    signs_[view][id] = bucket_start;
+    MarkDirty(id);
+  }
+  /// The series is over in this view, as if it had never been born.
+  void Retire(size_t view, uint32_t id);
   size_t born(size_t view) const;
 
   /// Ids in the order of their names; merges new ones. Valid until the next Add.
@@ -46,7 +55,7 @@ class SeriesDictionary {
   Status Reload(const StateReader& store);
   size_t memory_bytes() const;
   /// What Save will take, about.
-  size_t dirty_bytes() const { return dirty_.size() * (80 + 8 * births_.size()); }
+  size_t dirty_bytes() const { return dirty_.size() * (80 + 16 * births_.size()); }
 
  private:
   struct NameHash {
@@ -63,6 +72,7 @@ class SeriesDictionary {
   char* block_at_ = nullptr;
   size_t name_bytes_ = 0;
   std::vector<std::vector<EventTime>> births_;  ///< [view][id]
+  std::vector<std::vector<EventTime>> signs_;   ///< likewise
   std::vector<uint32_t> order_;
   std::vector<uint32_t> ranks_;
   std::vector<uint32_t> dirty_;

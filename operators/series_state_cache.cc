@@ -6,7 +6,7 @@
 namespace tidecast {
 namespace {
 
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersion = 2;
 constexpr uint8_t kTable = 0xF1;
 
 std::string Key(uint16_t view, std::string_view series) {
@@ -22,7 +22,7 @@ Status SeriesStateCache::Load(std::span<const ModelRow> rows, std::vector<Entry>
   for (size_t i = 0; i < rows.size(); ++i) {
     (*entries)[i].partition = rows[i].partition;
     if (const auto slot = slots_.find(rows[i].series); slot != slots_.end()) {
-      (*entries)[i] = slot->second.entry;
+      if (!slot->second.entry.gone) (*entries)[i] = slot->second.entry;
       continue;
     }
     absent.push_back(i);
@@ -35,10 +35,16 @@ Status SeriesStateCache::Load(std::span<const ModelRow> rows, std::vector<Entry>
     if (found[k] == 0) continue;
     Entry& entry = (*entries)[absent[k]];
     ByteReader bytes(values[k]);
-    if (const uint8_t version = bytes.U8(); version != kVersion) {
+    const uint8_t version = bytes.U8();
+    if (version != kVersion && version != 1) {
       return Status(Code::kVersion, fmt::format("series state has format {}, this build reads {}", version, kVersion));
     }
     entry.age_buckets = bytes.U32();
+    if (version > 1) {
+      entry.zero_run = bytes.U32();
+      entry.dormant_mean = bytes.F32();
+      entry.domain = static_cast<ValueDomain>(bytes.U8());
+    }
     entry.forecaster = bytes.Bytes();
     entry.alert = bytes.Bytes();
     TC_RETURN_IF_ERROR(bytes.Finish("series state"));
@@ -63,10 +69,16 @@ void SeriesStateCache::Save(Epoch epoch, StateBatch& out) {
   ByteWriter value;
   for (const std::string& name : dirty_) {
     Slot& slot = slots_.at(name);
-    value.Clear();
-    value.U8(kVersion).U32(slot.entry.age_buckets).Bytes(slot.entry.forecaster).Bytes(slot.entry.alert);
-    TaskDeltaSink sink(out, {Stage::kSeries, slot.entry.partition});
-    sink.Put(Family::kSeries, Key(view_, name), value.view());
+    const Entry& entry = slot.entry;
+    TaskDeltaSink sink(out, {Stage::kSeries, entry.partition});
+    if (entry.gone) {
+      sink.Delete(Family::kSeries, Key(view_, name));
+    } else {
+      value.Clear();
+      value.U8(kVersion).U32(entry.age_buckets).U32(entry.zero_run).F32(entry.dormant_mean).U8(static_cast<uint8_t>(entry.domain));
+      value.Bytes(entry.forecaster).Bytes(entry.alert);
+      sink.Put(Family::kSeries, Key(view_, name), value.view());
+    }
     slot.dirty = false;
     slot.saved_in = epoch;
   }
@@ -86,7 +98,7 @@ void SeriesStateCache::OnCommitted(Epoch epoch) {
       still_saving.push_back(std::move(name));
       continue;
     }
-    if (shrink && !slot.dirty) {
+    if ((shrink || slot.entry.gone) && !slot.dirty) {
       bytes_ -= Bytes(slot);
       slots_.erase(at);
     }

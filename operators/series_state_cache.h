@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/core/forecast.h"
 #include "engine/core/stateful.h"
 #include "operators/model_row.h"
 #include "state/state_store.h"
@@ -22,6 +23,10 @@ class SeriesStateCache {
   struct Entry {
     uint16_t partition = 0;
     uint32_t age_buckets = 0;
+    uint32_t zero_run = 0;      ///< newest buckets in a row that were zero
+    float dormant_mean = -1;    ///< of the forecast published last while dormant; below 0: none
+    ValueDomain domain = ValueDomain::kCount;  ///< that `forecaster` was made under
+    bool gone = false;          ///< the series is over: its row is deleted
     std::string forecaster;
     std::string alert;
   };

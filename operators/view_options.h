@@ -67,6 +67,8 @@ struct ViewOptions {
   int horizon = 14;
   std::optional<ValueDomain> domain; ///< nothing: inferred in the warm-up
   Duration allowed_lateness{};       ///< after a bucket's close an event may still revise it
+  int dormant_after = 90;            ///< zero buckets in a row after which a series is forecast from the prior; 0: never
+  Duration retire_after{};           ///< without an event for so long a series is over; 0: never
   bool emit_empty = true;            ///< a row for every known series and open bucket; false: only for buckets with events
   std::vector<std::string> past_covariates;   ///< features handed to the model as seen
   bool publish_features = true;

@@ -27,6 +27,8 @@ class WindowSink {
   virtual void OnWindow(const ClosedBucket& window, uint16_t window_index) = 0;
   /// A whole bucket is over: `open` false means that it was closed by the calendar (no rows were made for it).
   virtual void OnBucketEnd(uint16_t view, EventTime start, EventTime end, bool open) = 0;
+  /// In place of its row in this bucket: the series is over (ViewOptions::retire_after). A later event gives birth again.
+  virtual void OnRetired(uint16_t /*view*/, std::string_view /*series*/, EventTime /*start*/, EventTime /*end*/) {}
 };
 
 enum class Verdict : uint8_t {

@@ -152,6 +152,7 @@ void WindowView::Add(uint32_t id, const Event& event, EventTime judged_by, Serie
   }
   if (bucket.span.start < dictionary.birth(index_, id)) [[unlikely]]
     GiveBirth(bucket, id, dictionary);
+  if (retires()) dictionary.SetSign(index_, id, bucket.span.start);
   if (bucket.closed || walking_) [[unlikely]] {
     arranged_ = false;
     if (bucket.closed && bucket.openness == Openness::kShut && event.input == layout_.target_input()) {
@@ -168,8 +169,12 @@ void WindowView::Add(uint32_t id, const Event& event, EventTime judged_by, Serie
 }
 
 void WindowView::Bear(uint32_t id, EventTime time, SeriesDictionary& dictionary) {
-  if (!has_catalog_births_ || dictionary.birth(index_, id) != EventTime::Max()) return;
+  if (!has_catalog_births_) return;
+  const bool is_born = dictionary.birth(index_, id) != EventTime::Max();
+  if (is_born && !retires()) return;
   EventTime start = calendar_->BucketOf(time).start;
+  if (retires()) dictionary.SetSign(index_, id, start);
+  if (is_born) return;
   if (begun_ && start <= next_.start) {
     const bool is_past = walking_ && walked_to_ && dictionary.name(id) <= dictionary.name(*walked_to_);
     start = is_past ? next_.end : next_.start;

@@ -116,6 +116,8 @@ class WindowView {
   void ReviseHopping(EventTime start, uint32_t id);
   void GiveBirth(Bucket& bucket, uint32_t id, SeriesDictionary& dictionary);
   bool hopping_pending() const;
+  bool retires() const { return options_.retire_after.count() > 0; }
+  bool IsOver(uint32_t id, const SeriesDictionary& dictionary) const;
   bool keeps_closed() const { return options_.allowed_lateness.count() > 0 || hopping_size_ > 0; }
 
   bool BeginWalk(Walk& walk);

@@ -39,7 +39,7 @@ void WindowView::ArrangeWalk(SeriesDictionary& dictionary) {
   const PaneTable* pane = walk_pane_ = buckets_.at(next_.start).pane.get();
   const bool all = walk_openness_ == Openness::kOpen && options_.emit_empty;
   walk_ids_.clear();
-  if (all || !hopping_.empty()) {
+  if (all || !hopping_.empty() || retires()) {
     for (const uint32_t id : order) {
       if (dictionary.birth(index_, id) <= next_.start) walk_ids_.push_back(id);
     }
@@ -120,9 +120,19 @@ void WindowView::FillKnown(uint32_t id, EventTime end, const FactTable& facts) {
   }
 }
 
+bool WindowView::IsOver(uint32_t id, const SeriesDictionary& dictionary) const {
+  const EventTime sign = dictionary.last_sign(index_, id);
+  return next_.start - (sign == EventTime::Min() ? dictionary.birth(index_, id) : sign) >= options_.retire_after;
+}
+
 bool WindowView::EmitSeries(Walk& walk, uint32_t id) {
   const PaneTable* pane = walk_pane_;
   const uint32_t row = pane == nullptr ? PaneTable::kNoRow : pane->Find(id);
+  if (retires() && row == PaneTable::kNoRow && walk_openness_ == Openness::kOpen && IsOver(id, walk.dictionary)) {
+    walk.dictionary.Retire(index_, id);
+    walk.sink.OnRetired(index_, walk.dictionary.name(id), next_.start, next_.end);
+    return true;
+  }
   bool emitted = false;
   if (row != PaneTable::kNoRow ? walk_openness_ != Openness::kShut
                                : walk_openness_ == Openness::kOpen && options_.emit_empty) {

@@ -125,6 +125,7 @@ Result<Summary> RunReplay(const ReplayRequest& request, const Clock& clock, Metr
     fed_up = fed_up || StopWasAsked() || (request.stop_after.count() > 0 && running >= request.stop_after);
     TC_ASSIGN_OR_RETURN(const Instance::Progress progress, instance.Step(0));
     if (progress == Instance::Progress::kFinished) break;
+    for (const std::string& note : instance.TakeNotes()) narrator.Say("warning", note);
     const LiveStatus look = instance.Look();
     narrator.Progress(look, static_cast<double>(pump.appended()) / lines);
     if (progress == Instance::Progress::kWorked || finishing) continue;

@@ -47,6 +47,7 @@ Status Run(const RunFlags& flags) {
     TC_ASSIGN_OR_RETURN(const Instance::Progress progress, instance.Step(idle ? 20 : 0));
     if (progress == Instance::Progress::kFinished) break;
     idle = progress == Instance::Progress::kIdle;
+    for (const std::string& note : instance.TakeNotes()) narrator.Say("warning", note);
     narrator.Progress(instance.Look(), -1);
   }
   narrator.EndProgress();

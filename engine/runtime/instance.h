@@ -62,6 +62,8 @@ class Instance {
   LiveStatus Look() const;
   const std::vector<std::unique_ptr<SeriesTask>>& tasks() const { return tasks_; }
   const ModelTask& model() const { return *model_; }
+  /// What whoever runs the engine should be told, in words, since the last call.
+  std::vector<std::string> TakeNotes() { return model_ ? model_->TakeNotes() : std::vector<std::string>{}; }
   EventCounts counts() const;
   int64_t forecasts() const { return forecasts_; }
   int64_t alerts() const { return alerts_; }

@@ -13,6 +13,7 @@ constexpr uint8_t kQueueTable = 0xF0;      // in a series task: view, bucket sta
 constexpr uint8_t kOverTable = 0xF4;       // in the model task: view, bucket start -> end, open
 constexpr uint8_t kCalendarTable = 0xF5;   // in the model task: view -> done_up_to, OpenBuckets
 constexpr uint8_t kVersion = 1;
+constexpr uint8_t kRowVersion = 2;
 
 std::string QueueKey(uint16_t view, EventTime start, std::string_view series) {
   return KeyWriter().U8(kQueueTable).U16(view).Time(start).Raw(series).Take();
@@ -22,17 +23,19 @@ std::string CalendarKey(uint16_t view) { return KeyWriter().U8(kCalendarTable).U
 
 void PutRow(uint16_t view, EventTime start, EventTime end, ModelRow& row, StateBatch& out) {
   ByteWriter value;
-  value.U8(kVersion).Time(end).F32(row.target).Varint(row.past.size()).Array<float>(row.past).Varint(row.known.size()).Array<float>(row.known);
+  value.U8(kRowVersion).Time(end).Bool(row.retired).F32(row.target).Varint(row.past.size()).Array<float>(row.past).Varint(row.known.size()).Array<float>(row.known);
   TaskDeltaSink(out, {Stage::kSeries, row.partition}).Put(Family::kSeries, QueueKey(view, start, row.series), value.view());
   row.stored = true;
 }
 
 Status ReadRow(std::string_view value, EventTime* end, ModelRow* row) {
   ByteReader bytes(value);
-  if (const uint8_t version = bytes.U8(); version != kVersion) {
-    return Status(Code::kVersion, fmt::format("a queued row has format {}, this build reads {}", version, kVersion));
+  const uint8_t version = bytes.U8();
+  if (version != kRowVersion && version != 1) {
+    return Status(Code::kVersion, fmt::format("a queued row has format {}, this build reads {}", version, kRowVersion));
   }
   *end = bytes.Time();
+  row->retired = version > 1 && bytes.Bool();
   row->target = bytes.F32();
   row->past.resize(bytes.Count(sizeof(float)));
   bytes.Array<float>(row->past);
@@ -58,9 +61,9 @@ Result<std::unique_ptr<ModelTask>> ModelTask::Make(const TaskPlan& plan, const S
       model.past_covariates = plan.views[v].past_features.size();
       model.known_covariates = plan.views[v].known_covariates;
       model.calendar_features = plan.views[v].calendar->FeatureCount();
-      TC_ASSIGN_OR_RETURN(auto forecaster, plan.make_forecaster(model));
-      view.forecast = std::make_unique<ForecastOperator>(v, model, std::move(forecaster), AlertOperator(plan.options.alerts, options.name),
-                                                         store, cache_bytes_max);
+      const ForecastOperator::Life life{!options.domain, static_cast<uint32_t>(options.dormant_after)};
+      TC_ASSIGN_OR_RETURN(view.forecast, ForecastOperator::Make(v, model, life, plan.make_forecaster, AlertOperator(plan.options.alerts, options.name),
+                                                                store, cache_bytes_max));
       view.forecast->set_on_round_done([self = task.get(), v](EventTime start, const std::vector<ModelRow>& rows) {
         for (const ModelRow& row : rows) {
           if (row.stored) TaskDeltaSink(self->deletes_, {Stage::kSeries, row.partition}).Delete(Family::kSeries, QueueKey(v, start, row.series));
@@ -120,7 +123,7 @@ size_t ModelTask::dirty_bytes() const {
   return bytes;
 }
 
-void ModelTask::BeginNext(uint16_t v, ResultSink* sink) {
+Status ModelTask::BeginNext(uint16_t v, ResultSink* sink) {
   View& view = views_[v];
   const EventTime start = view.pending.begin()->first;
   Pending pending = std::move(view.pending.begin()->second);
@@ -131,8 +134,10 @@ void ModelTask::BeginNext(uint16_t v, ResultSink* sink) {
   view.calendar_dirty = true;
   dirty_ = true;
   if (sink != nullptr) sink->OnBucketEnd(v, start, pending.end, pending.open);
-  if (!pending.open || !view.forecast || pending.rows.empty()) return;
-  view.forecast->BeginRound(view.calendar->Context(plan_.options.views[v].horizon), std::move(pending.rows));
+  if (!pending.open || !view.forecast || pending.rows.empty()) return Status::Ok();
+  TC_RETURN_IF_ERROR(view.forecast->BeginRound(view.calendar->Context(plan_.options.views[v].horizon), std::move(pending.rows)));
+  if (std::string note = view.forecast->TakeNote(); !note.empty()) notes_.push_back(fmt::format("view {}, bucket {}: {}", plan_.options.views[v].name, plan_.views[v].calendar->Label(start), note));
+  return Status::Ok();
 }
 
 void ModelTask::Encode(uint16_t v, const BucketContext& context, RoundBlockOutput& block) const {
@@ -145,6 +150,11 @@ void ModelTask::Encode(uint16_t v, const BucketContext& context, RoundBlockOutpu
   const size_t horizon = context.ahead.size();
   const int64_t version = views_[v].forecast->rounds() + 1;
   for (size_t i = 0; i < block.series.size(); ++i) {
+    if (block.publish[i] == Publish::kNothing) continue;
+    if (block.publish[i] == Publish::kTombstone) {
+      block.records.push_back(plan_.encoder->ForecastTombstone(v, block.series[i], calendar, context));
+      continue;
+    }
     const SeriesForecast forecast{block.series[i], std::span(block.forecasts.mean).subspan(i * horizon, horizon),
                                   std::span(block.forecasts.quantiles).subspan(i * horizon * kLevelCount, horizon * kLevelCount),
                                   std::span(block.forecasts.zero_probability).subspan(i * horizon, horizon),
@@ -161,9 +171,10 @@ void ModelTask::Take(uint16_t v, const BucketContext& context, RoundBlockOutput&
     if (sink != nullptr) sink->OnAlert(alert);
   }
   if (block.scores.empty()) {
-    out.forecasts += static_cast<int64_t>(block.series.size());
+    out.forecasts += std::count(block.publish.begin(), block.publish.end(), Publish::kForecast);
     const size_t horizon = context.ahead.size();
     for (size_t i = 0; sink != nullptr && i < block.series.size(); ++i) {
+      if (block.publish[i] != Publish::kForecast) continue;
       sink->OnForecast(v,
                        {block.series[i], std::span(block.forecasts.mean).subspan(i * horizon, horizon),
                         std::span(block.forecasts.quantiles).subspan(i * horizon * kLevelCount, horizon * kLevelCount),
@@ -191,7 +202,7 @@ Result<bool> ModelTask::StepView(uint16_t v, EventTime closed_up_to, Executor& e
       // Where there are rows the bucket was open.
       const Pending& next = view.pending.begin()->second;
       TC_CHECK(next.over || !next.rows.empty(), "a bucket that all tasks have closed was never told to be over");
-      BeginNext(v, sink);
+      TC_RETURN_IF_ERROR(BeginNext(v, sink));
       worked = true;
       continue;
     }

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/core/executor.h"
@@ -50,6 +52,8 @@ class ModelTask {
   /// Rows that came for a bucket whose round was over (a partition taken over late); they are not learned from.
   int64_t rows_skipped() const { return rows_skipped_; }
   int64_t alerts_firing() const { return alerts_firing_; }
+  /// What whoever runs the engine should be told, since the last call.
+  std::vector<std::string> TakeNotes() { return std::exchange(notes_, {}); }
   void set_alerts_firing(int64_t firing) { alerts_firing_ = firing; }
   const ForecastOperator* forecast_operator(uint16_t view) const { return views_[view].forecast.get(); }
 
@@ -71,7 +75,7 @@ class ModelTask {
   };
 
   Result<bool> StepView(uint16_t view, EventTime closed_up_to, Executor& executor, size_t bytes_max, ResultSink* sink, Output& out);
-  void BeginNext(uint16_t view, ResultSink* sink);
+  Status BeginNext(uint16_t view, ResultSink* sink);
   void Encode(uint16_t view, const BucketContext& context, RoundBlockOutput& block) const;
   void Take(uint16_t view, const BucketContext& context, RoundBlockOutput&& block, ResultSink* sink, Output& out);
 
@@ -83,6 +87,7 @@ class ModelTask {
   StateBatch deletes_;            ///< queue rows used up since the last Save
   size_t queued_bytes_ = 0;       ///< of rows that came since the last Save, about
   bool dirty_ = false;
+  std::vector<std::string> notes_;
   int64_t rows_skipped_ = 0;
   int64_t alerts_firing_ = 0;
 };

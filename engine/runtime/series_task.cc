@@ -62,6 +62,17 @@ class SeriesTask::Sink final : public WindowSink {
     out_.over.push_back({view, start, end, open});
   }
 
+  void OnRetired(uint16_t view, std::string_view series, EventTime start, EventTime end) override {
+    ++calls_;
+    if (!plan_.views[view].forecast) return;
+    QueuedRow queued{view, start, end, {}};
+    queued.row.series = std::string(series);
+    queued.row.partition = task_.partition_;
+    queued.row.retired = true;
+    out_.bytes += sizeof(QueuedRow) + series.size();
+    out_.rows.push_back(std::move(queued));
+  }
+
   int64_t calls() const { return calls_; }
 
  private:
