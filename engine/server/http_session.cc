@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
-#include <cctype>
+
+#include "engine/server/http_parsing.h"
 
 namespace tidecast {
 namespace {
@@ -99,16 +99,8 @@ std::optional<HttpReply> HttpSession::RefuseForeign() const {
 
 void HttpSession::OnRequest() {
   auto message = parser_->release();
-  request_ = {};
-  request_.method = std::string(message.method_string());
-  SplitTarget(std::string_view(message.target().data(), message.target().size()), &request_.path, &request_.query);
-  for (const auto& field : message) {
-    std::string name(field.name_string());
-    std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    request_.headers[name] = std::string(field.value());
-  }
-  request_.body = std::move(message.body());
   const bool keep_alive = message.keep_alive();
+  request_ = TakeRequest(std::move(message));
 
   if (std::optional<HttpReply> refusal = RefuseForeign()) return Reply(std::move(*refusal), false);
   if (context_->stopping) return Reply(Problem(503, "not_ready", "The server is stopping"), false);
