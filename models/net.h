@@ -21,7 +21,7 @@ struct NetShape {
   int known = 0;    ///< width of what is known ahead for one future step (calendar, covariates, horizon code excluded)
   int statics = 0;  ///< width of per-series static inputs (e.g. log scale)
   int hidden = 64;
-  int layers = 1;
+  int layers = 1;         ///< recurrent layers; 0: no memory but the inputs of the decoder (an MLP)
   int id_buckets = 4096;  ///< rows of the hashed id embedding
   int id_width = 8;
 };
@@ -49,6 +49,11 @@ struct NetBatch {
   std::vector<float> target;      ///< [rows, positions, horizon] scaled actuals
   std::vector<float> mask;        ///< [rows, positions, horizon] weight of a label beside `weight`; 0 = none
   std::vector<float> weight;      ///< [rows] loss weight
+};
+
+/// For each row of the own matrices of inputs, known and statics: the other net's row of the same meaning, or -1.
+struct NetRows {
+  std::vector<int> inputs, known, statics;
 };
 
 struct NetLoss {
@@ -86,7 +91,10 @@ class ResidualNet {
   /// Weights, averaged weights, optimiser moments and step count in one versioned blob (see models/FORMAT.md).
   virtual void Save(std::string* out) const = 0;
   virtual Status Load(std::string_view blob) = 0;  ///< kVersion, kInvalidShape, kCorruption, kNotFinite
-  virtual std::string device() const = 0;          ///< "cpu", "cuda:0"
+  /// Begins from the averaged weights in another net's blob, whose shape may differ in all but hidden and layers: rows
+  /// go where `rows` says that they mean the same, new ones are zero, ids are forgotten. Errors: as Load.
+  virtual Status Adopt(std::string_view blob, const NetRows& rows) = 0;
+  virtual std::string device() const = 0;  ///< "cpu", "cuda:0"
 };
 
 /// Loads the module (dlopen, once a process) and makes a net in it.

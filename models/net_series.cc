@@ -1,5 +1,7 @@
 #include "models/net_series.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -20,6 +22,10 @@ Half Get(std::span<const char> part, size_t at) {
   return half;
 }
 
+/// Experts whose words the net hears, by slot; a name ending in _ stands for all that begin so.
+constexpr std::string_view kExpertNames[NetSeries::kExpertSlots] = {
+    "persistence",  "seasonal_naive_", "profile_",      "smoothing_5",
+    "smoothing_20", "empirical_960",   "empirical_985", "negative_binomial_970"};
 constexpr double kCovariateForget = .98;
 
 /// Covariates of any size as the net can take them; absent ones as NaN.
@@ -47,7 +53,38 @@ NetShape NetSeries::ShapeOf(const ForecasterOptions& options) {
   shape.known = static_cast<int>(options.calendar_features + 2 * options.known_covariates + 1 + kSeasonal +
                                  kExpertSlots * kExpertNumbers);
   shape.statics = static_cast<int>(kStatics);
+  if (options.net == NetKind::kMlp) shape.layers = 0;
+  if (!options.net_ids) shape.id_buckets = 1;
   return shape;
+}
+
+NetNames NetSeries::NamesOf(const ForecasterOptions& options) {
+  NetNames names;
+  const auto calendar = [&](std::vector<std::string>& list) {
+    // Days of a week mean the same with five, six or seven of them; other seasons are a meaning of their own.
+    const int season = options.season_lengths.empty() ? 1 : options.season_lengths[0];
+    const std::string of = season >= 5 && season <= 7 ? "week" : std::to_string(season);
+    for (size_t i = 0; i < options.calendar_features; ++i) list.push_back(fmt::format("calendar_{}_of_{}", i, of));
+  };
+  const auto covariates = [](std::vector<std::string>& list, const char* kind, size_t count) {
+    for (size_t k = 0; k < count; ++k) {
+      for (const char* what : {"place", "own"}) list.push_back(fmt::format("{}_{}_{}", kind, k, what));
+    }
+  };
+  names.inputs = {"level", "zero", "log_scale", "residual"};
+  covariates(names.inputs, "past", options.past_covariates);
+  covariates(names.inputs, "known", options.known_covariates);
+  calendar(names.inputs);
+  names.inputs.push_back("demand_index");
+  calendar(names.known);
+  covariates(names.known, "known", options.known_covariates);
+  for (const char* name : {"log_factor", "season_mean", "season_newest"}) names.known.push_back(name);
+  for (const std::string_view expert : kExpertNames) {
+    for (const char* what : {"median", "high"}) names.known.push_back(fmt::format("{}{}", expert, what));
+  }
+  names.statics = {"log_scale", "log_observed", "nonzero", "mean_3",     "mean_7",    "mean_14",
+                   "mean_28",   "deviation_28", "mean_84", "largest_28", "since_sale"};
+  return names;
 }
 
 NetSeries::NetSeries(const ForecasterOptions& options, size_t state_floats)
@@ -177,11 +214,8 @@ float NetSeries::Level(float ratio) const {
 }
 
 int NetSeries::ExpertSlot(std::string_view name) {
-  constexpr std::string_view kNames[kExpertSlots] = {"persistence",   "seasonal_naive_",      "profile_",
-                                                     "smoothing_5",   "smoothing_20",         "empirical_960",
-                                                     "empirical_985", "negative_binomial_970"};
   for (size_t slot = 0; slot < kExpertSlots; ++slot) {
-    if (kNames[slot].ends_with('_') ? name.starts_with(kNames[slot]) : name == kNames[slot])
+    if (kExpertNames[slot].ends_with('_') ? name.starts_with(kExpertNames[slot]) : name == kExpertNames[slot])
       return static_cast<int>(slot);
   }
   return -1;

@@ -11,6 +11,7 @@
 #include "models/horizon_plan.h"
 #include "models/net.h"
 #include "models/net_trainer.h"
+#include "models/net_weights.h"
 #include "models/series_columns.h"
 
 namespace tidecast {
@@ -41,6 +42,7 @@ class NetSeries {
 
   NetSeries(const ForecasterOptions& options, size_t state_floats);
   static NetShape ShapeOf(const ForecasterOptions& options);
+  static NetNames NamesOf(const ForecasterOptions& options);
   size_t bytes() const { return halves_ * sizeof(Half); }
   const std::vector<int>& outer_horizons() const { return outer_; }
 

@@ -182,9 +182,9 @@ void NetTrainer::Learn(int64_t matured_origin, int64_t series) {
   std::vector<NetExample> newest = TakeMatured(matured_origin);
   if (newest.empty()) return;
   const bool frozen = options_.freeze_after_rounds >= 0 && head_.rounds > options_.freeze_after_rounds;
-  const int steps = (head_.steps < options_.young_steps ? 2 : 1) * options_.steps_per_round;
+  const int steps = (head_.steps + options_.warm_steps < options_.young_steps ? 2 : 1) * options_.steps_per_round;
   for (int i = 0; i < steps && !frozen; ++i) {
-    const double decay = 1 + static_cast<double>(head_.steps) / options_.decay_steps;
+    const double decay = 1 + static_cast<double>(head_.steps + options_.warm_steps) / options_.decay_steps;
     const double factor = std::max(options_.learning_rate_last / options_.learning_rate, 1 / decay);
     last_loss_ = net_->Learn(MakeBatch(newest, head_.steps), factor);
     ++head_.steps;

@@ -25,6 +25,7 @@ struct NetTrainerOptions {
   double learning_rate = 7e-4;       ///< of a young net
   double learning_rate_last = 5e-5;  ///< what it decays to
   double decay_steps = 1000;
+  int64_t warm_steps = 0;            ///< made elsewhere: the net is no longer as young
   int64_t freeze_after_rounds = -1;  ///< -1: learns for ever
   int canary_rounds = 16;            ///< rounds between two comparisons with the last accepted copy
   uint64_t seed = 7;

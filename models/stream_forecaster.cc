@@ -1,6 +1,7 @@
 // A bucket of a block, in ScoreAndLearnBlock:
 //   1. score     the one-step forecast stored in the state against the actual
-//   2. resolve   for each learned horizon h: the origin h buckets back is expanded again from its summaries and compared
+//   2. resolve   for each learned horizon h: the origin h buckets back is expanded again from its summaries and
+//   compared
 //                with the actual; mixer, calibrator and experts learn from that, the pool by sums
 //   3. take      the actual goes into history, scale, class and the experts' states
 // and in ForecastBlock:
@@ -26,6 +27,7 @@ namespace tidecast {
 namespace {
 
 constexpr uint64_t kTiePurpose = 0x7469;
+constexpr float kWarmWeight = .7F;  ///< of a net that has learnt elsewhere, until it is seen here
 constexpr uint32_t kRoundFormat = 1;
 struct RoundHead {
   uint32_t format;
@@ -66,9 +68,11 @@ StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique
     learning.prefix = options.state_prefix;
     learning.steps_per_round = options.net_steps_per_round;
     learning.learning_rate = NetOptions{}.learning_rate;
+    learning.warm_steps = options.net_warm_steps;
     if (options.net_learning == NetLearning::kFrozen) learning.freeze_after_rounds = options.net_freeze_after_rounds;
     trainer_ = std::make_unique<NetTrainer>(std::move(net), shape, learning);
     shape_.extra_bytes = net_series_->bytes();
+    if (!options.net_weights.empty()) outer_.set_start_weight(kWarmWeight);
     outer_part_ = pool_.Claim(OuterMixer::pooled_size(), OuterMixer::sums_size());
     shared_inputs_part_ = pool_.Claim(static_cast<size_t>(shape.window) * net_series_->shared_width(), 0);
     const size_t numbers = net_series_->covariates() * NetSeries::kCovariateNumbers;
@@ -181,7 +185,8 @@ void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const S
                                       std::span<double> sums) const {
   const size_t count = work.block.series;
   const size_t experts = experts_.size();
-  const ForecastTarget target{context_.now.index - horizon, horizon, plan_.GroupOf(horizon), FactorOf(PhaseOf(context_.now))};
+  const ForecastTarget target{context_.now.index - horizon, horizon, plan_.GroupOf(horizon),
+                              FactorOf(PhaseOf(context_.now))};
   bool any = false;
   for (size_t i = 0; i < count; ++i) {
     const OriginHead* origin = work.columns.Origin(i, target.origin);
@@ -203,7 +208,8 @@ void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const S
                         pool_.Sums(expert_part_[k], sums));
   }
   std::vector<uint8_t> awake(experts);
-  std::vector<float> weights((kLevelCount + 1) * experts), toward(weights.size()), quantiles(experts * kLevelCount), means(experts);
+  std::vector<float> weights((kLevelCount + 1) * experts), toward(weights.size()), quantiles(experts * kLevelCount),
+      means(experts);
   std::array<float, kLevelCount> mixed;
   const size_t bands = Mixer::kBands * experts;
   for (size_t i = 0; i < count; ++i) {
@@ -226,8 +232,9 @@ void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const S
     for (size_t k = 0; k < experts; ++k) {
       if (awake[k] != 0) zero += weights[kMedian * experts + k] * work.zero[k][i];
     }
-    mixer_.Gather(work.demand_class[i], target.group, work.actual[i], work.origin_scale[i], awake, quantiles, means, mixed,
-                  mean, toward, pool_.Sums(mixer_part_, sums), std::span(work.regrets).subspan(i * bands, bands));
+    mixer_.Gather(work.demand_class[i], target.group, work.actual[i], work.origin_scale[i], awake, quantiles, means,
+                  mixed, mean, toward, pool_.Sums(mixer_part_, sums),
+                  std::span(work.regrets).subspan(i * bands, bands));
     work.resolved[i] = 1;
     if (trainer_ != nullptr) {
       const auto outer = std::find(net_series_->outer_horizons().begin(), net_series_->outer_horizons().end(), horizon);
@@ -236,11 +243,12 @@ void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const S
       }
     }
     const double chance = UniformAt(options_.seed, rows[i].key_hash, context_.now.index * 1024 + horizon, kTiePurpose);
-    calibrator_.Learn(work.demand_class[i], target.group, work.actual[i], work.origin_scale[i],
-                      PredictiveDistribution::ConsistentZeroProbability(options_.domain, zero, mixed), chance, core.resolved,
-                      mixed, pool_.pooled(calibrator_part_),
-                      std::span(work.columns.calibrator).subspan(i * shape_.calibrator_floats, shape_.calibrator_floats),
-                      pool_.Sums(calibrator_part_, sums));
+    calibrator_.Learn(
+        work.demand_class[i], target.group, work.actual[i], work.origin_scale[i],
+        PredictiveDistribution::ConsistentZeroProbability(options_.domain, zero, mixed), chance, core.resolved, mixed,
+        pool_.pooled(calibrator_part_),
+        std::span(work.columns.calibrator).subspan(i * shape_.calibrator_floats, shape_.calibrator_floats),
+        pool_.Sums(calibrator_part_, sums));
   }
 }
 
@@ -251,9 +259,10 @@ void StreamForecaster::LearnOuter(const Work& work, size_t series, const Forecas
   if (!std::isfinite(net[0])) return;
   std::copy(mixed.begin(), mixed.end(), base.begin());
   if (options_.calibrate) {
-    calibrator_.Apply(work.demand_class[series], target.group, work.origin_scale[series],
-                      std::span(work.columns.calibrator).subspan(series * shape_.calibrator_floats, shape_.calibrator_floats),
-                      pool_.pooled(calibrator_part_), base);
+    calibrator_.Apply(
+        work.demand_class[series], target.group, work.origin_scale[series],
+        std::span(work.columns.calibrator).subspan(series * shape_.calibrator_floats, shape_.calibrator_floats),
+        pool_.pooled(calibrator_part_), base);
   }
   for (size_t l = 0; l < kLevelCount; ++l) {
     net[l] = base[l] + work.origin_scale[series] * net[l];
@@ -321,7 +330,8 @@ void StreamForecaster::ScoreAndLearnBlock(size_t block, std::span<const SeriesRo
   if (trainer_ != nullptr) {
     MatureWindows(work, rows);
     for (size_t i = 0; i < rows.size(); ++i) {
-      net_series_->GatherCovariates(NetPart(std::as_const(work), i), rows[i].past, rows[i].known, pool_.Sums(covariate_part_, std::span(sums)));
+      net_series_->GatherCovariates(NetPart(std::as_const(work), i), rows[i].past, rows[i].known,
+                                    pool_.Sums(covariate_part_, std::span(sums)));
     }
   }
   for (size_t i = 0; i < rows.size(); ++i) work.columns.Store(i, &states[i]);
@@ -384,7 +394,8 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
     experts_[k]->Summarise(work.block, work.columns.states[k], pooled, work.summaries[k]);
     const size_t width = shape_.summary_floats[k];
     for (size_t i = 0; i < count; ++i) {
-      work.columns.WriteSummaries(i, context_.now.index, k, std::span<const float>(work.summaries[k]).subspan(i * width, width));
+      work.columns.WriteSummaries(i, context_.now.index, k,
+                                  std::span<const float>(work.summaries[k]).subspan(i * width, width));
     }
   }
   std::vector<uint8_t> awake(experts);
@@ -417,7 +428,8 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
       }
       if (options_.calibrate) {
         calibrator_.Apply(work.demand_class[i], target.group, work.scale[i],
-                          std::span<const float>(work.columns.calibrator).subspan(i * shape_.calibrator_floats, shape_.calibrator_floats),
+                          std::span<const float>(work.columns.calibrator)
+                              .subspan(i * shape_.calibrator_floats, shape_.calibrator_floats),
                           std::as_const(pool_).pooled(calibrator_part_), q);
       }
       out.mean[i * horizon + h] = mean;
@@ -432,7 +444,8 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
     for (size_t h = 0; h < horizon; ++h) {
       const size_t at = i * horizon + h;
       const std::span<float> q(out.quantiles.data() + at * kLevelCount, kLevelCount);
-      out.zero_probability[at] = PredictiveDistribution::ConsistentZeroProbability(options_.domain, out.zero_probability[at], q);
+      out.zero_probability[at] =
+          PredictiveDistribution::ConsistentZeroProbability(options_.domain, out.zero_probability[at], q);
     }
     SeriesCore& core = work.columns.core[i];
     core.has_published = 1;
@@ -491,7 +504,8 @@ Status StreamForecaster::ReloadShared(const StateReader& store) {
   if (value.size() < sizeof head) return Status(Code::kCorruption, "the model's stored round is cut short");
   std::memcpy(&head, value.data(), sizeof head);
   if (head.format != kRoundFormat) {
-    return Status(Code::kVersion, fmt::format("the model's stored round has format {}, this build reads {}", head.format, kRoundFormat));
+    return Status(Code::kVersion, fmt::format("the model's stored round has format {}, this build reads {}",
+                                              head.format, kRoundFormat));
   }
   if (head.sums != pool_.sums_size() || value.size() != sizeof head + head.sums * sizeof(double)) {
     return Status(Code::kCorruption, "the model's stored round has a wrong length");
@@ -508,16 +522,26 @@ ForecasterStats StreamForecaster::Stats() const {
   stats.rounds = pool_.rounds;
   stats.device = "none: the net is off";
   const std::vector<double> weights = mixer_.MeanWeights();
-  for (size_t k = 0; k < experts_.size(); ++k) stats.expert_weights.emplace_back(std::string(experts_[k]->name()), weights[k]);
+  for (size_t k = 0; k < experts_.size(); ++k)
+    stats.expert_weights.emplace_back(std::string(experts_[k]->name()), weights[k]);
   if (trainer_ != nullptr) {
     stats.net_steps = trainer_->steps();
     stats.net_rejected = trainer_->rejected() + trainer_->rolled_back();
     stats.net_loss = trainer_->last_loss().loss;
     stats.net_gradient_norm = trainer_->last_loss().gradient_norm;
     stats.device = trainer_->net().device();
-    stats.expert_weights.emplace_back("lstm", outer_.MeanWeight());
+    stats.expert_weights.emplace_back(options_.net == NetKind::kMlp ? "mlp" : "lstm", outer_.MeanWeight());
   }
   return stats;
+}
+
+Result<std::string> StreamForecaster::ExportNet(const std::string& provenance) const {
+  if (trainer_ == nullptr) return Forecaster::ExportNet(provenance);
+  NetWeights weights;
+  weights.names = NetSeries::NamesOf(options_);
+  weights.provenance = provenance;
+  trainer_->net().Save(&weights.blob);
+  return weights.Encode();
 }
 
 Result<std::unique_ptr<Forecaster>> MakeForecaster(const ForecasterOptions& options) {
@@ -525,10 +549,11 @@ Result<std::unique_ptr<Forecaster>> MakeForecaster(const ForecasterOptions& opti
     return Status(Code::kInvalidArgument, fmt::format("a horizon must lie between 1 and 1000: {}", options.horizon));
   }
   std::unique_ptr<ResidualNet> net;
-  if (options.net == NetKind::kLstm) {
+  if (options.net != NetKind::kNone) {
     if (options.horizon > kHistory) {
       return Status(Code::kInvalidArgument,
-                    fmt::format("the net looks at most {} buckets ahead, as far as a series keeps its labels: {}", kHistory, options.horizon))
+                    fmt::format("the net looks at most {} buckets ahead, as far as a series keeps its labels: {}",
+                                kHistory, options.horizon))
           .WithRemedy("set model to experts, or choose a shorter horizon or larger buckets");
     }
     NetOptions wanted;
@@ -536,6 +561,10 @@ Result<std::unique_ptr<Forecaster>> MakeForecaster(const ForecasterOptions& opti
     wanted.seed = options.seed;
     wanted.device = options.device;
     TC_ASSIGN_OR_RETURN(net, LoadNet(options.net_module, wanted));
+    if (!options.net_weights.empty()) {
+      TC_ASSIGN_OR_RETURN(const NetWeights weights, NetWeights::Decode(options.net_weights));
+      TC_RETURN_IF_ERROR(net->Adopt(weights.blob, weights.RowsFor(NetSeries::NamesOf(options))));
+    }
   }
   auto forecaster = std::make_unique<StreamForecaster>(options, std::move(net));
   if (forecaster->shape().state_floats.empty()) {

@@ -38,6 +38,7 @@ class StreamForecaster final : public Forecaster {
   void OnCommitted(Epoch epoch) override;
   Status ReloadShared(const StateReader& store) override;
   ForecasterStats Stats() const override;
+  Result<std::string> ExportNet(const std::string& provenance) const override;
 
   const SeriesShape& shape() const { return shape_; }
 

@@ -147,7 +147,8 @@ void StreamForecaster::CorrectByNet(Work& work, std::span<const SeriesRow> rows,
     net_series_->Statics(work.columns.core[i], work.scale[i], history, context_.now.index,
                          std::span(statics).subspan(i * statics_width, statics_width));
     net_series_->OwnMeans(NetPart(std::as_const(work), i), own_means);
-    ids[i] = 1 + static_cast<uint32_t>(rows[i].key_hash % static_cast<uint64_t>(shape.id_buckets - 1));
+    if (shape.id_buckets > 1)
+      ids[i] = 1 + static_cast<uint32_t>(rows[i].key_hash % static_cast<uint64_t>(shape.id_buckets - 1));
     for (size_t h = 0; h < horizon; ++h) {
       const auto covariates =
           options_.known_covariates == 0

@@ -1,6 +1,8 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cmath>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -18,10 +20,19 @@ struct BacktestFlags {
   std::string levels;
   std::string known, past, statics, seasons, experts;
   std::string model = "lstm";
+  std::string weights;
   std::string net = "online";
   std::string domain;
   std::string fill;
 };
+
+constexpr int64_t kWarmSteps = 1200;  ///< how old a net is that begins with another's weights
+
+Result<std::string> ReadBytes(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Status(Code::kNoInput, fmt::format("the weights cannot be read: {}", path), Domain::kInput);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
 
 Status Backtest(BacktestFlags& flags) {
   BacktestOptions& options = flags.options;
@@ -34,7 +45,8 @@ Status Backtest(BacktestFlags& flags) {
       double level = 0;
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), level);
       if (error != std::errc{} || end != text.data() + text.size() || !(level > 0 && level < 1)) {
-        return Status(Code::kUsage, fmt::format("not a quantile level: {}", text), Domain::kInput).WithRemedy("levels lie between 0 and 1, e.g. 0.1,0.5,0.9");
+        return Status(Code::kUsage, fmt::format("not a quantile level: {}", text), Domain::kInput)
+            .WithRemedy("levels lie between 0 and 1, e.g. 0.1,0.5,0.9");
       }
       options.levels.push_back(level);
     }
@@ -43,7 +55,9 @@ Status Backtest(BacktestFlags& flags) {
   for (const std::string& text : SplitList(flags.seasons)) {
     int length = 0;
     std::from_chars(text.data(), text.data() + text.size(), length);
-    if (length < 1) return Status(Code::kUsage, fmt::format("not a season: {}", text), Domain::kInput).WithRemedy("give steps, e.g. --season 24,168");
+    if (length < 1)
+      return Status(Code::kUsage, fmt::format("not a season: {}", text), Domain::kInput)
+          .WithRemedy("give steps, e.g. --season 24,168");
     options.season_lengths.push_back(length);
   }
   options.known_columns = SplitList(flags.known);
@@ -54,10 +68,18 @@ Status Backtest(BacktestFlags& flags) {
   if (flags.domain == "count") options.domain = ValueDomain::kCount;
   if (flags.domain == "nonneg") options.domain = ValueDomain::kNonNegative;
   if (flags.domain == "real") options.domain = ValueDomain::kReal;
-  options.forecaster.net = flags.model == "lstm" ? NetKind::kLstm : NetKind::kNone;
+  options.forecaster.net = flags.model == "lstm"  ? NetKind::kLstm
+                           : flags.model == "mlp" ? NetKind::kMlp
+                                                  : NetKind::kNone;
+  if (!flags.weights.empty()) {
+    TC_ASSIGN_OR_RETURN(options.forecaster.net_weights, ReadBytes(flags.weights));
+    options.forecaster.net_warm_steps = kWarmSteps;
+  }
   options.forecaster.net_learning = flags.net == "frozen" ? NetLearning::kFrozen : NetLearning::kOnline;
   TC_ASSIGN_OR_RETURN(const BacktestSummary summary, RunBacktest(options));
-  const auto figure = [](double value) { return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr); };
+  const auto figure = [](double value) {
+    return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
+  };
   const nlohmann::ordered_json json = {{"series", summary.series},
                                        {"buckets", summary.buckets},
                                        {"origins", summary.origins},
@@ -78,26 +100,38 @@ Status Backtest(BacktestFlags& flags) {
 void AddBacktestVerb(CLI::App& app, int* exit_code) {
   auto flags = std::make_shared<BacktestFlags>();
   BacktestOptions& options = flags->options;
-  CLI::App* verb = app.add_subcommand("backtest", "Forecast a file of series bucket by bucket, without looking ahead, and score it");
+  CLI::App* verb =
+      app.add_subcommand("backtest", "Forecast a file of series bucket by bucket, without looking ahead, and score it");
   verb->add_option("--series", options.series_path, "CSV with unique_id,ds,y[,...]; .gz too")->required();
   verb->add_option("--out", options.out_directory, "folder for forecasts.csv and metrics.json")->required();
   verb->add_option("--freq", options.frequency, "5min, 1h, 1d, 1w, 1mo or auto")->capture_default_str();
   verb->add_option("--horizon", options.horizon, "steps ahead")->capture_default_str();
   verb->add_option("--warmup", options.warmup, "buckets before the first origin")->capture_default_str();
   verb->add_option("--every", options.every, "buckets between origins")->capture_default_str();
-  verb->add_option("--calendar", flags->calendar, "observed: the file's distinct ds; regular: every step")->check(CLI::IsMember({"observed", "regular"}))->capture_default_str();
+  verb->add_option("--calendar", flags->calendar, "observed: the file's distinct ds; regular: every step")
+      ->check(CLI::IsMember({"observed", "regular"}))
+      ->capture_default_str();
   verb->add_option("--season", flags->seasons, "season lengths in steps instead of the frequency's");
   verb->add_option("--levels", flags->levels, "quantile levels, e.g. 0.1,0.5,0.9, or none for the mean only");
   verb->add_option("--known", flags->known, "columns known ahead");
   verb->add_option("--past", flags->past, "columns known up to the cutoff");
   verb->add_option("--static", flags->statics, "columns that tell about the series");
-  verb->add_option("--domain", flags->domain, "count, nonneg or real instead of inferring it from the warm-up")->check(CLI::IsMember({"count", "nonneg", "real"}));
+  verb->add_option("--domain", flags->domain, "count, nonneg or real instead of inferring it from the warm-up")
+      ->check(CLI::IsMember({"count", "nonneg", "real"}));
   verb->add_option("--fill", flags->fill, "zero: absent rows are 0 instead of missing")->check(CLI::IsMember({"zero"}));
   verb->add_flag("--full-windows", options.full_windows, "leave out origins whose horizon passes the end");
   verb->add_option("--until", options.until, "last ds of the calendar");
-  verb->add_option("--model", flags->model, "lstm or experts")->check(CLI::IsMember({"lstm", "experts"}))->capture_default_str();
+  verb->add_option("--model", flags->model, "lstm, mlp or experts")
+      ->check(CLI::IsMember({"lstm", "mlp", "experts"}))
+      ->capture_default_str();
+  verb->add_option("--weights", flags->weights, "where the net begins: a file of `tidecast pretrain`");
   verb->add_option("--experts", flags->experts, "only these experts, e.g. empirical_960 (models/README.md names them)");
-  verb->add_option("--net", flags->net, "online or frozen")->check(CLI::IsMember({"online", "frozen"}))->capture_default_str();
+  verb->add_option("--net", flags->net, "online or frozen")
+      ->check(CLI::IsMember({"online", "frozen"}))
+      ->capture_default_str();
+  verb->add_option("--freeze-after", options.forecaster.net_freeze_after_rounds,
+                   "buckets in which a frozen net still learns")
+      ->capture_default_str();
   verb->add_option("--device", options.forecaster.device, "auto, cpu or cuda")->capture_default_str();
   verb->add_option("--seed", options.forecaster.seed, "seed")->capture_default_str();
   verb->add_option("--threads", options.threads, "threads; the result is the same")->capture_default_str();

@@ -9,12 +9,14 @@ int main(int argc, char** argv) {
   CLI::App app{"Tidecast: exactly-once streaming aggregation with a model that learns online"};
   app.name("tidecast");
   app.require_subcommand(1);
-  app.footer("Exit codes follow sysexits(3): 64 usage, 65 data, 66 no input, 69 broker unreachable, 74 disk, 78 config.");
+  app.footer(
+      "Exit codes follow sysexits(3): 64 usage, 65 data, 66 no input, 69 broker unreachable, 74 disk, 78 config.");
   int exit_code = 0;
   tidecast::AddDemoVerb(app, &exit_code);
   tidecast::AddRunVerb(app, &exit_code);
   tidecast::AddReplayVerb(app, &exit_code);
   tidecast::AddBacktestVerb(app, &exit_code);
+  tidecast::AddPretrainVerb(app, &exit_code);
   tidecast::AddCheckVerb(app, &exit_code);
   tidecast::AddConfigVerb(app, &exit_code);
   tidecast::AddTapVerb(app, &exit_code);

@@ -69,7 +69,7 @@ void CpuBackend::Correct(int rows, std::span<const float> states, std::span<cons
                          std::span<const uint32_t> ids, std::span<const float> known, std::span<const float> base,
                          std::span<float> out) const {
   const NetShape& shape = layout_.shape;
-  const size_t top = static_cast<size_t>(2 * (shape.layers - 1) * shape.hidden);
+  const size_t top = shape.layers > 0 ? static_cast<size_t>(2 * (shape.layers - 1) * shape.hidden) : 0;
   CpuDecoder decoder(layout_, kernels_);
   uint8_t order[kLevelCount];
   for (int first = 0; first < rows; first += kServeRows) {

@@ -17,6 +17,13 @@ void SortLevels(const float* values, float* sorted, uint8_t* order) {
   }
 }
 
+CpuDecoder::CpuDecoder(const NetLayout& layout, const CpuKernels& kernels) : layout_(layout), kernels_(kernels) {
+  std::vector<float> steps(static_cast<size_t>(layout.shape.horizon));
+  for (size_t step = 0; step < steps.size(); ++step) steps[step] = static_cast<float>(step + 1);
+  horizon_log_.resize(steps.size());
+  kernels_.signed_log(steps.size(), steps.data(), horizon_log_.data());
+}
+
 void CpuDecoder::Forward(const CpuWeights& weights, const DecoderInput& input, bool learn) {
   const NetShape& shape = layout_.shape;
   const size_t rows = static_cast<size_t>(input.rows);
@@ -24,7 +31,7 @@ void CpuDecoder::Forward(const CpuWeights& weights, const DecoderInput& input, b
   const size_t positions = rows * horizon;
   const size_t context_width = static_cast<size_t>(layout_.context_width());
   const size_t step_width = static_cast<size_t>(layout_.step_width());
-  const size_t hidden = static_cast<size_t>(shape.hidden);
+  const size_t memory = static_cast<size_t>(layout_.memory_width());
   const size_t id_width = static_cast<size_t>(shape.id_width);
   const size_t statics = static_cast<size_t>(shape.statics);
   const size_t known = static_cast<size_t>(shape.known);
@@ -32,7 +39,7 @@ void CpuDecoder::Forward(const CpuWeights& weights, const DecoderInput& input, b
   context_input_.resize(rows * context_width);
   for (size_t row = 0; row < rows; ++row) {
     float* out = context_input_.data() + row * context_width;
-    out = std::copy_n(input.hidden + static_cast<ptrdiff_t>(row) * input.hidden_row, hidden, out);
+    if (memory > 0) out = std::copy_n(input.hidden + static_cast<ptrdiff_t>(row) * input.hidden_row, memory, out);
     out = std::copy_n(weights.embedding.data() + input.ids[row] * id_width, id_width, out);
     std::copy_n(input.statics + row * statics, statics, out);
   }
@@ -51,7 +58,7 @@ void CpuDecoder::Forward(const CpuWeights& weights, const DecoderInput& input, b
     const size_t step = position % horizon;
     float* feature = features_.data() + position * step_width;
     feature = std::copy_n(input.known + position * known, known, feature);
-    *feature++ = static_cast<float>(step + 1) / static_cast<float>(horizon);
+    *feature++ = .25F * horizon_log_[step];
     *feature++ = 1.0F / static_cast<float>(step + 1);
     const float* base = input.base + position * kLevelCount;
     float* padded = base_.data() + position * kLevelsPadded;
@@ -126,9 +133,10 @@ void CpuDecoder::Backward(const CpuWeights& weights, const DecoderInput& input, 
                         layout_.context_width());
   for (size_t row = 0; row < rows; ++row) {
     const float* d = d_context_input_.data() + row * context_width;
-    std::copy_n(d, shape.hidden, d_hidden + row * static_cast<size_t>(shape.hidden));
+    const ptrdiff_t memory = layout_.memory_width();
+    if (memory > 0) std::copy_n(d, memory, d_hidden + static_cast<ptrdiff_t>(row) * memory);
     float* embedding = gradient + layout_.embedding.offset + input.ids[row] * static_cast<size_t>(shape.id_width);
-    for (int j = 0; j < shape.id_width; ++j) embedding[j] += d[shape.hidden + j];
+    for (int j = 0; j < shape.id_width; ++j) embedding[j] += d[memory + j];
   }
 }
 

@@ -29,7 +29,7 @@ struct DecoderInput {
 /// Thread: confined; scratch of one chunk.
 class CpuDecoder {
  public:
-  CpuDecoder(const NetLayout& layout, const CpuKernels& kernels) : layout_(layout), kernels_(kernels) {}
+  CpuDecoder(const NetLayout& layout, const CpuKernels& kernels);
 
   /// Fills values() for all positions, unsorted; with `learn` also what Backward needs.
   void Forward(const CpuWeights& weights, const DecoderInput& input, bool learn);
@@ -43,6 +43,7 @@ class CpuDecoder {
  private:
   const NetLayout& layout_;
   const CpuKernels& kernels_;
+  std::vector<float> horizon_log_;  // [horizon] log(1 + step)
   std::vector<float> context_input_;
   std::vector<float> context_;
   std::vector<float> features_;

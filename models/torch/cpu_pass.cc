@@ -188,8 +188,9 @@ BatchLoss CpuBackend::Pass::Run(const CpuWeights& weights, const NetBatch& batch
     const size_t rows = static_cast<size_t>(rows_);
     const DecoderInput input{
         .rows = layout_.shape.positions * rows_,
-        .hidden = traces_[layers - 1].h.data() + static_cast<size_t>(first_position() + 1) * rows * state,
-        .hidden_row = layout_.shape.hidden,
+        .hidden = layers > 0 ? traces_[layers - 1].h.data() + static_cast<size_t>(first_position() + 1) * rows * state
+                             : nullptr,
+        .hidden_row = layout_.memory_width(),
         .statics = statics_.data(),
         .ids = ids_.data(),
         .known = known_.data(),

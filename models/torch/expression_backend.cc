@@ -71,7 +71,7 @@ class ExpressionBackend : public NetBackend {
   ExpressionBackend(const NetLayout& layout, at::Device device) : layout_(layout), device_(device) {
     const int64_t horizon = layout.shape.horizon;
     const at::Tensor step = at::arange(1, horizon + 1, at::TensorOptions(at::kFloat)).view({horizon, 1});
-    code_ = at::cat({step / static_cast<double>(horizon), step.reciprocal()}, 1).to(device_);
+    code_ = at::cat({at::log1p(step) / 4, step.reciprocal()}, 1).to(device_);
     levels_ = FromHost(kLevels.data(), {static_cast<int64_t>(kLevelCount)}, device_);
   }
 
@@ -97,10 +97,11 @@ class ExpressionBackend : public NetBackend {
     const at::NoGradGuard no_gradient;
     const NetShape& shape = layout_.shape;
     const at::Tensor state = FromHost(states.data(), {rows, 2 * shape.layers, shape.hidden}, device_);
-    const at::Tensor quantiles = Decode(
-        serving_, state.select(1, 2 * (shape.layers - 1)), FromHost(statics.data(), {rows, shape.statics}, device_),
-        Ids(ids), FromHost(known.data(), {rows, shape.horizon, shape.known}, device_),
-        FromHost(base.data(), {rows, shape.horizon, static_cast<int64_t>(kLevelCount)}, device_));
+    const at::Tensor quantiles =
+        Decode(serving_, shape.layers > 0 ? state.select(1, 2 * (shape.layers - 1)) : state.view({rows, 0}),
+               FromHost(statics.data(), {rows, shape.statics}, device_), Ids(ids),
+               FromHost(known.data(), {rows, shape.horizon, shape.known}, device_),
+               FromHost(base.data(), {rows, shape.horizon, static_cast<int64_t>(kLevelCount)}, device_));
     ToHost(quantiles.reshape({-1}), out);
   }
 
@@ -177,6 +178,7 @@ class ExpressionBackend : public NetBackend {
     const at::Tensor state = FromHost(states.data(), {rows, 2 * shape.layers, shape.hidden}, device_);
     std::vector<at::Tensor> h;
     std::vector<at::Tensor> c;
+    if (shape.layers == 0) return;
     for (int layer = 0; layer < shape.layers; ++layer) {
       h.push_back(state.select(1, 2 * layer));
       c.push_back(state.select(1, 2 * layer + 1));
@@ -260,11 +262,15 @@ class ExpressionBackend : public NetBackend {
     std::vector<at::Tensor> h(static_cast<size_t>(shape.layers), still);
     std::vector<at::Tensor> c(static_cast<size_t>(shape.layers), still);
     std::vector<at::Tensor> trace;
-    Recur(parameters, tensor(batch.inputs, {rows, shape.window, shape.inputs}),
-          tensor(batch.input_mask, {rows, shape.window}), &h, &c, &trace);
-    const at::Tensor hidden = at::stack(at::TensorList(trace).slice(static_cast<size_t>(shape.window - positions)), 1);
-    const at::Tensor quantiles = Decode(parameters, hidden.reshape({-1, shape.hidden}),
-                                        decoded(batch.statics, shape.statics), Ids(ids), known, base);
+    if (shape.layers > 0)
+      Recur(parameters, tensor(batch.inputs, {rows, shape.window, shape.inputs}),
+            tensor(batch.input_mask, {rows, shape.window}), &h, &c, &trace);
+    const at::Tensor hidden =
+        shape.layers > 0 ? at::stack(at::TensorList(trace).slice(static_cast<size_t>(shape.window - positions)), 1)
+                               .reshape({-1, shape.hidden})
+                         : at::zeros({rows * positions, 0}, mask.options());
+    const at::Tensor quantiles =
+        Decode(parameters, hidden, decoded(batch.statics, shape.statics), Ids(ids), known, base);
     *loss = (Pinball(quantiles, target) * weight).sum();
     out.loss = loss->item<float>();
     out.base_loss = (Pinball(base, target) * weight).sum().item<float>();

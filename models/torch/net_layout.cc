@@ -38,7 +38,7 @@ Status CheckShape(const NetShape& shape) {
   TC_RETURN_IF_ERROR(check("known", shape.known, 0, 4096));
   TC_RETURN_IF_ERROR(check("statics", shape.statics, 0, 4096));
   TC_RETURN_IF_ERROR(check("hidden", shape.hidden, 8, 1024));
-  TC_RETURN_IF_ERROR(check("layers", shape.layers, 1, NetLayout::kMaxLayers));
+  TC_RETURN_IF_ERROR(check("layers", shape.layers, 0, NetLayout::kMaxLayers));
   TC_RETURN_IF_ERROR(check("id_buckets", shape.id_buckets, 1, 1 << 24));
   TC_RETURN_IF_ERROR(check("id_width", shape.id_width, 1, 256));
   if (shape.hidden % 8 != 0) {

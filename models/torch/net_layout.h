@@ -12,7 +12,7 @@ namespace tidecast::net {
 inline constexpr int kDecoderWidth = 64;            ///< units of the decoder's hidden layer
 inline constexpr int kLevelsPadded = 16;            ///< kLevelCount rounded up to whole vectors
 inline constexpr int kOutputs = 2 * kLevelsPadded;  ///< columns of the last layer: a in 0..13, b in 16..29, rest unused
-inline constexpr int kHorizonCode = 2;              ///< {step / horizon, 1 / step}
+inline constexpr int kHorizonCode = 2;              ///< {log(1 + step) / 4, 1 / step}: the same for any horizon
 inline constexpr float kScaleLimit = 3.0F;          ///< |a| stays below it: a = limit * tanh(raw / limit)
 
 /// A matrix within the flat parameter vector, row-major [rows][columns]; weights stand as [in][out].
@@ -37,7 +37,9 @@ struct NetLayout {
 
   explicit NetLayout(const NetShape& shape);
 
-  int context_width() const { return shape.hidden + shape.id_width + shape.statics; }
+  /// Width of the carried h that the decoder reads: none without layers.
+  int memory_width() const { return shape.layers > 0 ? shape.hidden : 0; }
+  int context_width() const { return memory_width() + shape.id_width + shape.statics; }
   int step_width() const { return shape.known + kHorizonCode + static_cast<int>(kLevelCount); }
   int layer_inputs(int layer) const { return layer == 0 ? shape.inputs : shape.hidden; }
   size_t state_floats() const { return static_cast<size_t>(2 * shape.layers * shape.hidden); }
@@ -45,7 +47,7 @@ struct NetLayout {
   NetShape shape;
   LayerSegments layers[kMaxLayers];
   Segment embedding;     ///< [id_buckets][id_width]
-  Segment context;       ///< [hidden + id_width + statics][decoder]
+  Segment context;       ///< [memory + id_width + statics][decoder]
   Segment step;          ///< [known + horizon code + levels][decoder]
   Segment horizon_bias;  ///< [horizon][decoder]
   Segment output;        ///< [decoder][kOutputs], zero at birth

@@ -17,7 +17,7 @@ constexpr double kSquareDecay = .999;
 constexpr double kEpsilon = 1e-8;
 
 constexpr uint32_t kMagic = 0x544E4354;  // "TCNT"
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr size_t kHeaderBytes = 64;
 constexpr size_t kChecksumBytes = 8;
 
@@ -137,7 +137,7 @@ void NetOptimiser::Save(std::string* out) const {
   Put(out, Hash64(*out));
 }
 
-Status NetOptimiser::Load(std::string_view blob) {
+Status NetOptimiser::Read(std::string_view blob, NetShape* shape, State* state) {
   if (blob.size() < kHeaderBytes + kChecksumBytes) return Damaged(fmt::format("{} bytes are too few", blob.size()));
   if (Get<uint32_t>(blob, 0) != kMagic) return Damaged("it does not begin with TCNT");
   if (const auto version = Get<uint32_t>(blob, 4); version != kVersion) {
@@ -146,32 +146,106 @@ Status NetOptimiser::Load(std::string_view blob) {
   }
   const size_t body = blob.size() - kChecksumBytes;
   if (Get<uint64_t>(blob, body) != Hash64(blob.substr(0, body))) return Damaged("the checksum does not match");
-  NetShape shape;
-  int* const members[] = {&shape.horizon, &shape.window, &shape.inputs,     &shape.known,   &shape.statics,
-                          &shape.hidden,  &shape.layers, &shape.id_buckets, &shape.id_width};
+  int* const members[] = {&shape->horizon, &shape->window, &shape->inputs,     &shape->known,   &shape->statics,
+                          &shape->hidden,  &shape->layers, &shape->id_buckets, &shape->id_width};
   for (size_t i = 0; i < std::size(members); ++i) *members[i] = Get<int32_t>(blob, 8 + 4 * i);
-  if (!SameShape(shape, layout_.shape)) {
-    return Status(Code::kInvalidShape, fmt::format("the stored net has another shape: stored {}; wanted {}",
-                                                   DescribeShape(shape), DescribeShape(layout_.shape)))
-        .WithRemedy("restore the options it was made with, or remove it and let the net learn anew");
+  const uint64_t parameters = Get<uint64_t>(blob, 48);
+  if (parameters > blob.size() || body != kHeaderBytes + 4 * parameters * sizeof(float)) {
+    return Damaged(fmt::format("{} bytes do not hold {} parameters", blob.size(), parameters));
   }
-  const size_t bytes = layout_.size * sizeof(float);
-  if (Get<uint64_t>(blob, 48) != layout_.size || body != kHeaderBytes + 4 * bytes) {
-    return Damaged(fmt::format("{} bytes do not hold {} parameters", blob.size(), layout_.size));
-  }
-  State loaded;
-  loaded.steps = Get<uint64_t>(blob, 56);
+  state->steps = Get<uint64_t>(blob, 56);
   size_t offset = kHeaderBytes;
-  for (std::vector<float>* values : {&loaded.weights, &loaded.average, &loaded.first_moment, &loaded.second_moment}) {
-    values->resize(layout_.size);
-    std::memcpy(values->data(), blob.data() + offset, bytes);
-    offset += bytes;
+  for (std::vector<float>* values : {&state->weights, &state->average, &state->first_moment, &state->second_moment}) {
+    values->resize(parameters);
+    std::memcpy(values->data(), blob.data() + offset, parameters * sizeof(float));
+    offset += parameters * sizeof(float);
     if (!AllFinite(*values)) {
       return Status(Code::kNotFinite, "the stored net holds a value that is not finite")
           .WithRemedy("restore it from a savepoint, or remove it and let the net learn anew");
     }
   }
+  return Status::Ok();
+}
+
+Status NetOptimiser::Load(std::string_view blob) {
+  NetShape shape;
+  State loaded;
+  TC_RETURN_IF_ERROR(Read(blob, &shape, &loaded));
+  if (!SameShape(shape, layout_.shape)) {
+    return Status(Code::kInvalidShape, fmt::format("the stored net has another shape: stored {}; wanted {}",
+                                                   DescribeShape(shape), DescribeShape(layout_.shape)))
+        .WithRemedy("restore the options it was made with, or remove it and let the net learn anew");
+  }
+  if (loaded.weights.size() != layout_.size) {
+    return Damaged(fmt::format("{} parameters are not those of its shape", loaded.weights.size()));
+  }
   state_ = std::move(loaded);
+  return Status::Ok();
+}
+
+Status NetOptimiser::Adopt(std::string_view blob, const NetRows& rows) {
+  NetShape shape;
+  State other;
+  TC_RETURN_IF_ERROR(Read(blob, &shape, &other));
+  shape.positions = 1;
+  TC_RETURN_IF_ERROR(CheckShape(shape));
+  const NetLayout from(shape);
+  if (other.average.size() != from.size)
+    return Damaged(fmt::format("{} parameters are not those of its shape", other.average.size()));
+  if (shape.hidden != layout_.shape.hidden || shape.layers != layout_.shape.layers) {
+    return Status(Code::kInvalidShape, fmt::format("another net's weights do not fit: theirs {}; wanted {}",
+                                                   DescribeShape(shape), DescribeShape(layout_.shape)))
+        .WithRemedy("use weights of a net with as many hidden units and layers");
+  }
+  State adopted;
+  adopted.average.assign(layout_.size, 0.0F);
+  const auto row = [&](const Segment& own, int own_row, const Segment& their, int their_row) {
+    if (their_row < 0 || their_row >= their.rows) return;
+    TC_CHECK_EQ(own.columns, their.columns);
+    std::copy_n(other.average.begin() + static_cast<ptrdiff_t>(their.offset) + ptrdiff_t{their_row} * their.columns,
+                their.columns,
+                adopted.average.begin() + static_cast<ptrdiff_t>(own.offset) + ptrdiff_t{own_row} * own.columns);
+  };
+  const auto all = [&](const Segment& own, const Segment& their) {
+    for (int i = 0; i < own.rows; ++i) row(own, i, their, i);
+  };
+  const auto mapped = [&](const Segment& own, int own_first, const Segment& their, int their_first,
+                          const std::vector<int>& map, int theirs) {
+    for (size_t i = 0; i < map.size(); ++i) {
+      TC_CHECK(map[i] < theirs, "a row that the other net does not have");
+      if (map[i] >= 0) row(own, own_first + static_cast<int>(i), their, their_first + map[i]);
+    }
+  };
+  for (int layer = 0; layer < shape.layers; ++layer) {
+    if (layer == 0) {
+      mapped(layout_.layers[0].input, 0, from.layers[0].input, 0, rows.inputs, shape.inputs);
+    } else {
+      all(layout_.layers[layer].input, from.layers[layer].input);
+    }
+    all(layout_.layers[layer].recurrent, from.layers[layer].recurrent);
+    all(layout_.layers[layer].bias, from.layers[layer].bias);
+  }
+  const int memory = layout_.memory_width();
+  for (int i = 0; i < memory; ++i) row(layout_.context, i, from.context, i);
+  mapped(layout_.context, memory + layout_.shape.id_width, from.context, memory + shape.id_width, rows.statics,
+         shape.statics);
+  mapped(layout_.step, 0, from.step, 0, rows.known, shape.known);
+  for (int i = 0; i < layout_.step_width() - layout_.shape.known; ++i)
+    row(layout_.step, layout_.shape.known + i, from.step, shape.known + i);
+  for (int h = 0; h < layout_.shape.horizon; ++h)
+    row(layout_.horizon_bias, h, from.horizon_bias, std::min(h, shape.horizon - 1));
+  all(layout_.output, from.output);
+  all(layout_.output_bias, from.output_bias);
+  // What no other net can have taught: the embedding's way into the decoder keeps its own random start.
+  for (int i = memory; i < memory + layout_.shape.id_width; ++i) {
+    const size_t at = layout_.context.offset + static_cast<size_t>(i) * kDecoderWidth;
+    std::copy_n(state_.weights.begin() + static_cast<ptrdiff_t>(at), kDecoderWidth,
+                adopted.average.begin() + static_cast<ptrdiff_t>(at));
+  }
+  adopted.weights = adopted.average;
+  adopted.first_moment.assign(layout_.size, 0.0F);
+  adopted.second_moment.assign(layout_.size, 0.0F);
+  state_ = std::move(adopted);
   return Status::Ok();
 }
 

@@ -30,6 +30,8 @@ class NetOptimiser {
   void Save(std::string* out) const;
   /// Errors: kCorruption, kVersion, kInvalidShape, kNotFinite; then nothing was changed.
   Status Load(std::string_view blob);
+  /// ResidualNet::Adopt. Errors: as Load; then nothing was changed.
+  Status Adopt(std::string_view blob, const NetRows& rows);
 
  private:
   struct State {
@@ -39,6 +41,9 @@ class NetOptimiser {
     std::vector<float> second_moment;
     uint64_t steps = 0;
   };
+
+  /// A blob taken apart, of whatever shape it says it has.
+  static Status Read(std::string_view blob, NetShape* shape, State* state);
 
   const NetLayout& layout_;
   const NetOptions options_;

@@ -173,6 +173,15 @@ NetLoss ResidualNetTorch::Evaluate(const NetBatch& batch) {
   return {.loss = result.loss, .base_loss = result.base_loss};
 }
 
+Status ResidualNetTorch::Adopt(std::string_view blob, const NetRows& rows) {
+  TC_CHECK_EQ(rows.inputs.size(), static_cast<size_t>(layout_.shape.inputs));
+  TC_CHECK_EQ(rows.known.size(), static_cast<size_t>(layout_.shape.known));
+  TC_CHECK_EQ(rows.statics.size(), static_cast<size_t>(layout_.shape.statics));
+  TC_RETURN_IF_ERROR(optimiser_.Adopt(blob, rows));
+  PublishAverage();
+  return Status::Ok();
+}
+
 Status ResidualNetTorch::Load(std::string_view blob) {
   TC_RETURN_IF_ERROR(optimiser_.Load(blob));
   PublishAverage();

@@ -29,6 +29,7 @@ class ResidualNetTorch : public ResidualNet {
   NetLoss Evaluate(const NetBatch& batch) override;
   void Save(std::string* out) const override { optimiser_.Save(out); }
   Status Load(std::string_view blob) override;
+  Status Adopt(std::string_view blob, const NetRows& rows) override;
   std::string device() const override;
 
  private:

@@ -36,7 +36,7 @@ class NetBackendTest : public testing::TestWithParam<int> {
     return gradient;
   }
 };
-INSTANTIATE_TEST_SUITE_P(Layers, NetBackendTest, testing::Values(1, 2));
+INSTANTIATE_TEST_SUITE_P(Layers, NetBackendTest, testing::Values(0, 1, 2));
 
 TEST_P(NetBackendTest, ForwardEqualsTheExpressions) {
   const auto fast = Fixture::Make(Options("cpu"));

@@ -28,6 +28,75 @@ TEST(NetBlobTest, SaveLoadGoOnEqualsUninterrupted) {
   EXPECT_EQ(Fixture::Forecast(*part, batch), Fixture::Forecast(*whole, batch));
 }
 
+/// A net that has learnt with one id, to be adopted elsewhere.
+std::string TaughtBlob(const NetOptions& options) {
+  const auto net = Fixture::Make(options);
+  for (uint64_t step = 0; step < 30; ++step) {
+    NetBatch batch = Fixture::MakeBatch(options.shape, 32, step);
+    batch.ids.assign(batch.ids.size(), 0);
+    net->Learn(batch, 10);
+  }
+  // Id 0 has been taught; elsewhere ids are forgotten, so it must say nothing here either.
+  std::string blob = Fixture::Blob(*net);
+  std::vector<float> average = Fixture::Read(blob, Fixture::kAverage);
+  const size_t recurrent =
+      static_cast<size_t>((options.shape.inputs + options.shape.hidden + 1) * 4 * options.shape.hidden);
+  std::fill_n(average.begin() + static_cast<ptrdiff_t>(recurrent), options.shape.id_buckets * options.shape.id_width,
+              0.0F);
+  return Fixture::Write(blob, Fixture::kAverage, average);
+}
+
+TEST(NetAdoptTest, RowsGoWhereTheyMeanTheSameAndNewOnesSayNothing) {
+  NetOptions options = Fixture::SmallOptions();
+  options.shape.positions = 1;
+  const std::string blob = TaughtBlob(options);
+  const auto taught = Fixture::Make(options);
+  ASSERT_TRUE(taught->Load(blob).ok());
+  NetOptions other = options;
+  other.seed = 99;
+  other.shape.inputs = 8;   // a new one first, then theirs in reverse
+  other.shape.known = 4;    // theirs, then a new one
+  other.shape.statics = 2;  // exchanged
+  other.shape.id_buckets = 5;
+  const NetRows rows{{-1, 6, 5, 4, 3, 2, 1, 0}, {0, 1, 2, -1}, {1, 0}};
+  const auto adopted = Fixture::Make(other);
+  ASSERT_TRUE(adopted->Adopt(blob, rows).ok());
+  NetBatch there = Fixture::MakeBatch(options.shape, 40, 7);
+  there.ids.assign(40, 0);
+  NetBatch here = Fixture::MakeBatch(other.shape, 40, 8);
+  here.ids.assign(40, 3);
+  here.input_mask = there.input_mask;
+  here.base = there.base;
+  const auto spread = [](const std::vector<float>& from, const std::vector<int>& map, size_t width,
+                         std::vector<float>& to) {
+    for (size_t row = 0; row < from.size() / width; ++row) {
+      for (size_t i = 0; i < map.size(); ++i) {
+        if (map[i] >= 0) to[row * map.size() + i] = from[row * width + static_cast<size_t>(map[i])];
+      }
+    }
+  };
+  spread(there.inputs, rows.inputs, 7, here.inputs);
+  spread(there.known, rows.known, 3, here.known);
+  spread(there.statics, rows.statics, 2, here.statics);
+  const std::vector<float> expected = Fixture::Forecast(*taught, there);
+  const std::vector<float> got = Fixture::Forecast(*adopted, here);
+  EXPECT_NE(expected, there.base) << "the net has learnt nothing: the test would not see it";
+  for (size_t i = 0; i < expected.size(); ++i) ASSERT_NEAR(got[i], expected[i], 1e-5);
+  EXPECT_TRUE(adopted->Learn(Fixture::MakeBatch(other.shape, 16, 1), 1).accepted);
+}
+
+TEST(NetAdoptTest, RefusesWhatDoesNotFitAndChangesNothing) {
+  const NetOptions options = Fixture::SmallOptions();
+  const auto net = Fixture::Make(options);
+  const std::string before = Fixture::Blob(*net);
+  const NetRows rows{std::vector<int>(7, 0), std::vector<int>(3, 0), std::vector<int>(2, 0)};
+  NetOptions wide = options;
+  wide.shape.hidden = 24;
+  EXPECT_EQ(net->Adopt(Fixture::Blob(*Fixture::Make(wide)), rows).code(), Code::kInvalidShape);
+  EXPECT_EQ(net->Adopt("TCNT", rows).code(), Code::kCorruption);
+  EXPECT_EQ(Fixture::Blob(*net), before);
+}
+
 class NetBlobDamageTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -69,7 +138,7 @@ TEST_F(NetBlobDamageTest, RefusesAnotherFileAndAnotherVersion) {
   ExpectRefused(other, Code::kCorruption, "TCNT");
   other = blob_;
   other[4] = 9;
-  ExpectRefused(other, Code::kVersion, "format 9, this build reads 1");
+  ExpectRefused(other, Code::kVersion, "format 9, this build reads 2");
 }
 
 TEST_F(NetBlobDamageTest, RefusesAnotherShapeNamingBoth) {

@@ -20,7 +20,9 @@ std::vector<NetShape> Shapes() {
   odd.known = 0;
   odd.statics = 0;
   odd.id_width = 3;
-  return {one, two, odd};
+  NetShape none = one;  // an MLP
+  none.layers = 0;
+  return {one, two, odd, none};
 }
 
 TEST(NetLearningTest, StartsEqualToTheBaseToTheBit) {

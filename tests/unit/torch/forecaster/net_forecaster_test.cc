@@ -137,5 +137,31 @@ TEST(NetForecasterTest, AKnownPromotionLiftsTheForecast) {
   EXPECT_GT(lifted, 1.25 * plain);
 }
 
+TEST(NetForecasterTest, WeightsOfAnotherShopAreAWarmStart) {
+  NetShop old(20);
+  for (int64_t t = 0; t < kRounds; ++t) old.Round(t);
+  const Result<std::string> weights = old.forecaster_->ExportNet("another shop");
+  ASSERT_TRUE(weights.ok());
+  const auto make = [&](const std::string& bytes, int horizon) {
+    ForecasterOptions options = Options();
+    options.net = NetKind::kLstm;
+    options.season_lengths = {6};
+    options.net_weights = bytes;
+    options.horizon = horizon;
+    return MakeForecaster(options);
+  };
+  NetShop cold(20), warm(20);
+  auto made = make(weights.value(), 4);
+  ASSERT_TRUE(made.ok()) << made.status().message();
+  warm.forecaster_ = std::move(made).value();
+  for (int64_t t = 0; t < 3; ++t) cold.Round(t), warm.Round(t);
+  EXPECT_TRUE(cold.Published() != warm.Published()) << "the weights say nothing";
+  EXPECT_TRUE(make(weights.value(), 9).ok()) << "another horizon";
+  std::string damaged = weights.value();
+  damaged[damaged.size() / 2] ^= 1;
+  EXPECT_EQ(make(damaged, 4).status().code(), Code::kCorruption);
+  EXPECT_EQ(make("not weights", 4).status().code(), Code::kCorruption);
+}
+
 }  // namespace
 }  // namespace tidecast
