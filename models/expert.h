@@ -13,7 +13,8 @@ namespace tidecast {
 
 /// Newest values that a series keeps: slot = bucket index mod kHistory.
 inline constexpr int64_t kHistory = 192;
-/// Demand classes by how often and how evenly a series sells (cuts ADI 1.32, CV^2 .49): smooth, erratic, intermittent, lumpy.
+/// Demand classes by how often and how evenly a series sells (cuts ADI 1.32, CV^2 .49): smooth, erratic, intermittent,
+/// lumpy.
 inline constexpr size_t kDemandClasses = 4;
 /// Horizons are learned about in groups: near, middle, far.
 inline constexpr size_t kHorizonGroups = 3;
@@ -23,23 +24,25 @@ inline size_t HistorySlot(int64_t index) { return static_cast<size_t>(((index % 
 /// Columns over the series of a block, as they stand after the bucket `index` was seen. Row-major; views.
 struct ExpertBlock {
   size_t series = 0;
-  int64_t index = 0;                       ///< newest bucket
-  std::span<const float> actual;           ///< [series] of the newest bucket; NaN = missing
-  std::span<const float> history;          ///< [series, kHistory] by slot; NaN = missing or before birth
-  std::span<const float> scale;            ///< [series] causal scale, > 0
-  std::span<const uint8_t> demand_class;   ///< [series]
-  std::span<const uint32_t> observed;      ///< [series] values seen so far
-  std::span<const float> inverse_factor;   ///< [kHistory] by slot: 1 / pooled seasonal factor of that bucket
-  std::span<const float> age;              ///< [kHistory] by slot: buckets since, 0 = newest
-  double prior_mean = 1;                   ///< typical mean of a series of the pool
+  int64_t index = 0;                      ///< newest bucket
+  std::span<const float> actual;          ///< [series] of the newest bucket; NaN = missing
+  std::span<const float> history;         ///< [series, kHistory] by slot; NaN = missing or before birth
+  std::span<const float> scale;           ///< [series] causal scale, > 0
+  std::span<const uint8_t> demand_class;  ///< [series]
+  std::span<const uint32_t> observed;     ///< [series] values seen so far
+  std::span<const float> inverse_factor;  ///< [kHistory] by slot: 1 / pooled seasonal factor of that bucket
+  std::span<const float> age;             ///< [kHistory] by slot: buckets since, 0 = newest
+  double prior_mean = 1;                  ///< typical mean of a series of the pool
+  std::span<const float> known = {};      ///< [series, known columns] of the newest bucket; NaN = not known
 };
 
 /// A bucket to be forecast from an origin.
 struct ForecastTarget {
-  int64_t origin = 0;      ///< index of the newest bucket that the origin knew
+  int64_t origin = 0;  ///< index of the newest bucket that the origin knew
   int horizon = 1;
-  size_t group = 0;        ///< horizon group
-  float factor = 1;        ///< pooled seasonal factor of the target bucket
+  size_t group = 0;                   ///< horizon group
+  float factor = 1;                   ///< pooled seasonal factor of the target bucket
+  std::span<const float> known = {};  ///< [series, known columns] of the target bucket; NaN = not known
 };
 
 /// What an expert says of one target. Sized by the caller.
@@ -71,7 +74,8 @@ class Expert {
   virtual size_t sums_size() const { return 0; }
 
   virtual void StartPooled(std::span<double> /*pooled*/) const {}
-  virtual void Step(const ExpertBlock& /*block*/, std::span<float> /*states*/, std::span<const double> /*pooled*/) const {}
+  virtual void Step(const ExpertBlock& /*block*/, std::span<float> /*states*/,
+                    std::span<const double> /*pooled*/) const {}
   /// summaries [series, summary_floats()].
   virtual void Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double> pooled,
                          std::span<float> summaries) const = 0;
@@ -83,13 +87,23 @@ class Expert {
   virtual void Gather(const ExpertBlock& /*block*/, const ForecastTarget& /*target*/, std::span<const float> /*scale*/,
                       std::span<const uint8_t> /*rows*/, std::span<const float> /*summaries*/,
                       std::span<const double> /*pooled*/, std::span<double> /*sums*/) const {}
+  /// What the pool takes from the states after Step.
+  virtual void GatherStates(const ExpertBlock& /*block*/, std::span<const float> /*states*/,
+                            std::span<double> /*sums*/) const {}
   virtual void Fold(std::span<const double> /*sums*/, std::span<double> /*pooled*/) const {}
 };
 
-/// The pool for a domain. `names` empty: all that fit the domain; else those, in the pool's order.
-/// Names: persistence, seasonal_naive_<season>, profile_<season>, smoothing_5, smoothing_20, empirical_960, empirical_985, negative_binomial_900,
-/// negative_binomial_970.
-std::vector<std::unique_ptr<Expert>> MakeExperts(ValueDomain domain, const std::vector<int>& season_lengths,
-                                                 const std::vector<std::string>& names);
+/// What a pool is made for.
+struct PoolShape {
+  ValueDomain domain = ValueDomain::kCount;
+  std::vector<int> season_lengths = {};
+  size_t known_covariates = 0;
+};
+
+/// The pool for a shape. `names` empty: all that fit it; else those, in the pool's order.
+/// Names: persistence, seasonal_naive_<season>, profile_<season>, smoothing_5, smoothing_20, empirical_930,
+/// empirical_960, empirical_985, negative_binomial_900, negative_binomial_970,
+/// known_covariates.
+std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const std::vector<std::string>& names);
 
 }  // namespace tidecast

@@ -2,28 +2,32 @@
 
 #include "models/empirical_expert.h"
 #include "models/expert.h"
+#include "models/known_covariate_expert.h"
 #include "models/negative_binomial_expert.h"
 #include "models/point_expert.h"
 
 namespace tidecast {
 
-std::vector<std::unique_ptr<Expert>> MakeExperts(ValueDomain domain, const std::vector<int>& season_lengths,
-                                                 const std::vector<std::string>& names) {
+std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const std::vector<std::string>& names) {
+  const ValueDomain domain = shape.domain;
   std::vector<std::unique_ptr<Expert>> all;
   all.push_back(std::make_unique<PersistenceExpert>(domain));
-  for (const int season : season_lengths) {
+  for (const int season : shape.season_lengths) {
     if (season > 1 && season < kHistory) all.push_back(std::make_unique<SeasonalNaiveExpert>(domain, season));
   }
-  for (const int season : season_lengths) {
+  for (const int season : shape.season_lengths) {
     if (season > 1 && season <= kHistory / 4) all.push_back(std::make_unique<ProfileExpert>(domain, season));
   }
   all.push_back(std::make_unique<SmoothingExpert>("smoothing_5", domain, .05F));
   all.push_back(std::make_unique<SmoothingExpert>("smoothing_20", domain, .2F));
+  all.push_back(std::make_unique<EmpiricalExpert>("empirical_930", domain, .93F));
   all.push_back(std::make_unique<EmpiricalExpert>("empirical_960", domain, .96F));
   all.push_back(std::make_unique<EmpiricalExpert>("empirical_985", domain, .985F));
   if (domain != ValueDomain::kReal) {
     all.push_back(std::make_unique<NegativeBinomialExpert>("negative_binomial_900", .9F));
     all.push_back(std::make_unique<NegativeBinomialExpert>("negative_binomial_970", .97F));
+    if (shape.known_covariates > 0)
+      all.push_back(std::make_unique<KnownCovariateExpert>(domain, shape.known_covariates));
   }
   if (names.empty()) return all;
   std::erase_if(all, [&](const std::unique_ptr<Expert>& expert) {

@@ -11,7 +11,7 @@ namespace tidecast {
 /// The columns of a block while it is worked on.
 /// Thread: confined to the block's worker.
 struct StreamForecaster::Work {
-  Work(const SeriesShape& shape, size_t series, size_t experts)
+  Work(const SeriesShape& shape, size_t series, size_t experts, size_t known_covariates)
       : columns(shape, series),
         actual(series),
         scale(series),
@@ -25,7 +25,8 @@ struct StreamForecaster::Work {
         summaries(experts),
         regrets(series * Mixer::kBands * experts),
         origin_scale(series),
-        resolved(series) {
+        resolved(series),
+        known(series * known_covariates) {
     for (size_t k = 0; k < experts; ++k) summaries[k].resize(series * shape.summary_floats[k]);
   }
   ExpertOutput Output(size_t expert) { return {quantiles[expert], mean[expert], zero[expert], awake[expert]}; }
@@ -44,6 +45,7 @@ struct StreamForecaster::Work {
   std::vector<uint8_t> resolved;
   std::vector<float>
       expert_words;  ///< [series, horizon, NetSeries::kExpertSlots, kExpertNumbers] for the net; NaN = silent
+  std::vector<float> known;  ///< [series, known covariates] of the bucket in question
 };
 
 }  // namespace tidecast

@@ -101,10 +101,12 @@ PointExpert::Point PersistenceExpert::PointOf(const ExpertBlock& block, size_t s
 PointExpert::Point SeasonalNaiveExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target,
                                                 float scale, const float*) const {
   const int64_t seasons = (target.horizon + season_ - 1) / season_;
-  const int64_t index = target.origin + target.horizon - seasons * season_;
-  if (block.index - index >= kHistory) return {};
-  const float value = block.history[series * kHistory + HistorySlot(index)];
-  return {value, scale, std::isfinite(value)};
+  for (int64_t index = target.origin + target.horizon - seasons * season_; block.index - index < kHistory;
+       index -= season_) {
+    const float value = block.history[series * kHistory + HistorySlot(index)];
+    if (std::isfinite(value)) return {value, scale, true};
+  }
+  return {};
 }
 
 ProfileExpert::ProfileExpert(ValueDomain domain, int season)
@@ -135,8 +137,8 @@ void ProfileExpert::Summarise(const ExpertBlock& block, std::span<const float> s
   }
 }
 
-PointExpert::Point ProfileExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
-                                          const float* summary) const {
+PointExpert::Point ProfileExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target,
+                                          float scale, const float* summary) const {
   const int64_t seasons = (target.horizon + season_ - 1) / season_;
   const float* history = block.history.data() + series * kHistory;
   const bool real = domain() == ValueDomain::kReal;
@@ -146,7 +148,8 @@ PointExpert::Point ProfileExpert::PointOf(const ExpertBlock& block, size_t serie
   float weights = kPriorVisits;
   float weight = 1;
   int visits = 0;
-  for (int64_t index = target.origin + target.horizon - seasons * season_; block.index - index < kHistory; index -= season_) {
+  for (int64_t index = target.origin + target.horizon - seasons * season_; block.index - index < kHistory;
+       index -= season_) {
     const float value = history[HistorySlot(index)];
     if (std::isfinite(value)) {
       sum += weight * value;

@@ -56,13 +56,15 @@ class PersistenceExpert final : public PointExpert {
                 const float* summary) const override;
 };
 
-/// The value one season before the target, read from the history. Asleep until there is one.
+/// The newest value known at the origin in the target's phase of the season, read from the history; the one before
+/// where that is missing. Asleep until there is one.
 class SeasonalNaiveExpert final : public PointExpert {
  public:
   SeasonalNaiveExpert(ValueDomain domain, int season)
       : PointExpert("seasonal_naive_" + std::to_string(season), domain), season_(season) {}
   size_t summary_floats() const override { return 0; }
-  void Summarise(const ExpertBlock&, std::span<const float>, std::span<const double>, std::span<float>) const override {}
+  void Summarise(const ExpertBlock&, std::span<const float>, std::span<const double>, std::span<float>) const override {
+  }
 
  protected:
   Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
@@ -72,9 +74,10 @@ class SeasonalNaiveExpert final : public PointExpert {
   int season_;
 };
 
-/// The discounted mean of the values in the target's phase of the season, moved by how the newest level stands to the mean
-/// level of those values' time. The phase's mean is drawn to the pool's seasonal factor while visits are few. Asleep
-/// until the phase was visited kVisitsMin times. State: fast and slow level of value / pooled factor, sum and weight each.
+/// The discounted mean of the values in the target's phase of the season, moved by how the newest level stands to the
+/// mean level of those values' time. The phase's mean is drawn to the pool's seasonal factor while visits are few.
+/// Asleep until the phase was visited kVisitsMin times. State: fast and slow level of value / pooled factor, sum and
+/// weight each.
 class ProfileExpert final : public PointExpert {
  public:
   static constexpr int kVisitsMin = 2;
@@ -99,7 +102,8 @@ class ProfileExpert final : public PointExpert {
 /// corrects the start: the first level is the first value).
 class SmoothingExpert final : public PointExpert {
  public:
-  SmoothingExpert(std::string name, ValueDomain domain, float alpha) : PointExpert(std::move(name), domain), alpha_(alpha) {}
+  SmoothingExpert(std::string name, ValueDomain domain, float alpha)
+      : PointExpert(std::move(name), domain), alpha_(alpha) {}
   size_t summary_floats() const override { return 1; }
   size_t state_floats() const override { return 2; }
   void Step(const ExpertBlock& block, std::span<float> states, std::span<const double> pooled) const override;

@@ -41,7 +41,7 @@ bool Usable(float value) { return std::isfinite(value) && std::fabs(value) < 1e3
 
 StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique_ptr<ResidualNet> net)
     : options_(options),
-      experts_(MakeExperts(options.domain, options.season_lengths, options.experts)),
+      experts_(MakeExperts({options.domain, options.season_lengths, options.known_covariates}, options.experts)),
       plan_(options.horizon),
       mixer_(experts_.size()),
       calibrator_(options.domain),
@@ -147,6 +147,20 @@ void StreamForecaster::Load(Work& work, std::span<const SeriesRow> rows, std::sp
   block.inverse_factor = inverse_factor_;
   block.age = age_;
   block.prior_mean = prior_mean_;
+  block.known = work.known;
+  TakeKnown(rows, 0, work);
+}
+
+void StreamForecaster::TakeKnown(std::span<const SeriesRow> rows, size_t step, Work& work) const {
+  const size_t width = options_.known_covariates;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const std::span<float> out = std::span(work.known).subspan(i * width, width);
+    if (rows[i].known.size() < (step + 1) * width) {
+      std::fill(out.begin(), out.end(), std::numeric_limits<float>::quiet_NaN());
+    } else {
+      std::copy_n(rows[i].known.begin() + static_cast<ptrdiff_t>(step * width), width, out.begin());
+    }
+  }
 }
 
 void StreamForecaster::Describe(Work& work) const {
@@ -186,7 +200,7 @@ void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const S
   const size_t count = work.block.series;
   const size_t experts = experts_.size();
   const ForecastTarget target{context_.now.index - horizon, horizon, plan_.GroupOf(horizon),
-                              FactorOf(PhaseOf(context_.now))};
+                              FactorOf(PhaseOf(context_.now)), work.known};
   bool any = false;
   for (size_t i = 0; i < count; ++i) {
     const OriginHead* origin = work.columns.Origin(i, target.origin);
@@ -305,7 +319,7 @@ void StreamForecaster::TakeActuals(Work& work, std::span<double> sums) const {
 void StreamForecaster::ScoreAndLearnBlock(size_t block, std::span<const SeriesRow> rows, std::span<std::string> states,
                                           std::span<BucketScore> scores) {
   TC_CHECK(rows.size() == states.size() && rows.size() == scores.size());
-  Work work(shape_, rows.size(), experts_.size());
+  Work work(shape_, rows.size(), experts_.size(), options_.known_covariates);
   Load(work, rows, states);
   for (size_t i = 0; i < rows.size(); ++i) {
     const float actual = Usable(rows[i].actual) ? rows[i].actual : std::numeric_limits<float>::quiet_NaN();
@@ -326,6 +340,7 @@ void StreamForecaster::ScoreAndLearnBlock(size_t block, std::span<const SeriesRo
   Describe(work);
   for (size_t k = 0; k < experts_.size(); ++k) {
     experts_[k]->Step(work.block, work.columns.states[k], std::as_const(pool_).pooled(expert_part_[k]));
+    experts_[k]->GatherStates(work.block, work.columns.states[k], pool_.Sums(expert_part_[k], std::span(sums)));
   }
   if (trainer_ != nullptr) {
     MatureWindows(work, rows);
@@ -377,7 +392,7 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
   const size_t count = rows.size();
   const size_t experts = experts_.size();
   const size_t horizon = static_cast<size_t>(options_.horizon);
-  Work work(shape_, count, experts);
+  Work work(shape_, count, experts, options_.known_covariates);
   Load(work, rows, states);
   for (size_t i = 0; i < count; ++i) {
     work.actual[i] = work.columns.history[i * kHistory + HistorySlot(context_.now.index)];
@@ -402,7 +417,8 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
   std::vector<float> weights((kLevelCount + 1) * experts), quantiles(experts * kLevelCount), means(experts);
   for (size_t h = 0; h < horizon; ++h) {
     const int steps = static_cast<int>(h) + 1;
-    const ForecastTarget target{context_.now.index, steps, plan_.GroupOf(steps), FactorOf(PhaseOf(context_.ahead[h]))};
+    TakeKnown(rows, h + 1, work);
+    const ForecastTarget target{context_.now.index, steps, plan_.GroupOf(steps), FactorOf(PhaseOf(context_.ahead[h])), work.known};
     for (size_t k = 0; k < experts; ++k) {
       experts_[k]->Expand(work.block, target, work.scale, work.rows, work.summaries[k],
                           std::as_const(pool_).pooled(expert_part_[k]), work.Output(k));

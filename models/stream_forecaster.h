@@ -49,6 +49,7 @@ class StreamForecaster final : public Forecaster {
   float FactorOf(int32_t phase) const;
   int32_t PhaseOf(const CalendarStep& step) const { return step.season_phase.empty() ? 0 : step.season_phase[0]; }
   void Load(Work& work, std::span<const SeriesRow> rows, std::span<const std::string> states) const;
+  void TakeKnown(std::span<const SeriesRow> rows, size_t step, Work& work) const;
   void Describe(Work& work) const;
   void Score(Work& work, std::span<BucketScore> scores) const;
   void Resolve(Work& work, std::span<const SeriesRow> rows, std::span<double> sums) const;

@@ -126,6 +126,7 @@ void AddBacktestVerb(CLI::App& app, int* exit_code) {
       ->capture_default_str();
   verb->add_option("--weights", flags->weights, "where the net begins: a file of `tidecast pretrain`");
   verb->add_option("--experts", flags->experts, "only these experts, e.g. empirical_960 (models/README.md names them)");
+  verb->add_flag("--no-calibration{false}", options.forecaster.calibrate, "quantiles as mixed, for comparisons");
   verb->add_option("--net", flags->net, "online or frozen")
       ->check(CLI::IsMember({"online", "frozen"}))
       ->capture_default_str();

@@ -14,6 +14,7 @@ ForecasterOptions Options(int horizon = 6, size_t block = 8) {
   ForecasterOptions options;
   options.horizon = horizon;
   options.block_series = block;
+  options.known_covariates = 2;
   return options;
 }
 
@@ -75,7 +76,9 @@ TEST(StreamForecasterTest, ALeakyToyFailsTheGarbageTest) {
   const int64_t cut = 17;
   Shop clean(Options(), 12), garbage(Options(), 12);
   clean.change_ = [&](size_t s, int64_t index, float) { return Shop::Demand(clean.names_[s], index + 1); };
-  garbage.change_ = [&](size_t s, int64_t index, float) { return index + 1 > cut ? 1e6F : Shop::Demand(garbage.names_[s], index + 1); };
+  garbage.change_ = [&](size_t s, int64_t index, float) {
+    return index + 1 > cut ? 1e6F : Shop::Demand(garbage.names_[s], index + 1);
+  };
   for (int64_t t = 0; t <= cut; ++t) {
     clean.Round(t);
     garbage.Round(t);
@@ -139,7 +142,8 @@ TEST(StreamForecasterTest, StoredStateOfAnotherPoolIsRefusedByName) {
   EXPECT_EQ(shop.forecaster_->ReloadShared(rows).code(), Code::kCorruption);
 }
 
-// The pool is shared, so neighbours matter through it alone: with the pool's sums the same, a row's place and block do not.
+// The pool is shared, so neighbours matter through it alone: with the pool's sums the same, a row's place and block do
+// not.
 TEST(StreamForecasterTest, ARowDoesNotDependOnItsPlaceInTheBlock) {
   Shop shop(Options(6, 64), 40);
   for (int64_t t = 0; t < 20; ++t) shop.Round(t);
@@ -154,13 +158,15 @@ TEST(StreamForecasterTest, ARowDoesNotDependOnItsPlaceInTheBlock) {
   out.zero_probability.resize(6);
   out.age_buckets.resize(1);
   shop.forecaster_->ForecastBlock(0, std::span(rows).subspan(17, 1), alone, out);
-  EXPECT_EQ(in_company, std::string(reinterpret_cast<const char*>(out.quantiles.data()), out.quantiles.size() * sizeof(float)));
+  EXPECT_EQ(in_company,
+            std::string(reinterpret_cast<const char*>(out.quantiles.data()), out.quantiles.size() * sizeof(float)));
   EXPECT_EQ(alone[0], shop.states_[17]);
 }
 
 TEST(StreamForecasterTest, AMissingValueIsNeitherScoredNorLearned) {
   const float missing = std::numeric_limits<float>::quiet_NaN();
-  for (const float odd : {missing, std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), 3e38F}) {
+  for (const float odd :
+       {missing, std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), 3e38F}) {
     Shop shop(Options(), 3);
     shop.change_ = [odd](size_t s, int64_t index, float y) { return s == 1 && index % 4 == 3 ? odd : y; };
     for (int64_t t = 0; t < 30; ++t) {
@@ -179,7 +185,9 @@ TEST(StreamForecasterTest, AMissingValueIsNeitherScoredNorLearned) {
 
 TEST(StreamForecasterTest, AWildValueHasATinyUpperTail) {
   Shop shop(Options(), 5);
-  shop.change_ = [](size_t s, int64_t index, float) { return s == 2 && index == 59 ? 5000.0F : static_cast<float>(5 + (index * 7 + static_cast<int64_t>(s)) % 5); };
+  shop.change_ = [](size_t s, int64_t index, float) {
+    return s == 2 && index == 59 ? 5000.0F : static_cast<float>(5 + (index * 7 + static_cast<int64_t>(s)) % 5);
+  };
   for (int64_t t = 0; t < 60; ++t) shop.Round(t);
   EXPECT_LT(shop.scores_[2].tail_high, 1e-5);
   EXPECT_GT(shop.scores_[1].tail_high, .01);
@@ -189,7 +197,9 @@ TEST(StreamForecasterTest, RealSeriesMayBeNegative) {
   ForecasterOptions options = Options();
   options.domain = ValueDomain::kReal;
   Shop shop(options, 4);
-  shop.change_ = [](size_t s, int64_t index, float) { return static_cast<float>(-10.0 * static_cast<double>(s) + std::sin(static_cast<double>(index))); };
+  shop.change_ = [](size_t s, int64_t index, float) {
+    return static_cast<float>(-10.0 * static_cast<double>(s) + std::sin(static_cast<double>(index)));
+  };
   for (int64_t t = 0; t < 50; ++t) shop.Round(t);
   const auto& q = shop.out_[0].quantiles;
   EXPECT_NEAR(q[3 * 6 * kLevelCount + kMedian], -30, 3);
