@@ -56,6 +56,10 @@ def units(i):
     return i * 7919 % 23 + 1
 
 
+def price(i):
+    return i % 90 + 1.5
+
+
 def write_orders(path):
     """One line a series on a Monday, in an order that is not that of the names; some lines on Tuesday close the day."""
     with open(path, "w") as out:
@@ -63,7 +67,7 @@ def write_orders(path):
         for place in range(SERIES):
             i = place * 7919 % SERIES
             second = 8 * 3600 + place * 36000 // SERIES
-            out.write(f"{sku(i)},{units(i)},2011-03-07 {second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d},{i % 90 + 1}.5,{i % 5000}\n")
+            out.write(f"{sku(i)},{units(i)},2011-03-07 {second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d},{price(i)},{i % 5000}\n")
         for i in range(500):
             out.write(f"{sku(i)},1,2011-03-08 09:{i // 60:02d}:{i % 60:02d},1.5,7\n")
 
@@ -87,14 +91,17 @@ class Engine:
         except OSError:
             return 0.0
 
+    def look_at_memory(self):
+        with open(f"/proc/{self.process.pid}/status") as status:
+            found = re.search(r"VmHWM:\s+(\d+) kB", status.read())
+            self.peak = max(self.peak, int(found.group(1)) * 1024)
+
     def wait_for(self, name, least, seconds):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise AssertionError(f"the engine ended with {self.process.returncode}: {self.tail()}")
-            with open(f"/proc/{self.process.pid}/status") as status:
-                found = re.search(r"VmHWM:\s+(\d+) kB", status.read())
-                self.peak = max(self.peak, int(found.group(1)) * 1024)
+            self.look_at_memory()
             value = self.counter(name)
             if value >= least:
                 return value
@@ -106,6 +113,8 @@ class Engine:
         return self.log.read()[-3000:]
 
     def end(self, how):
+        if self.process.poll() is None:
+            self.look_at_memory()
         self.process.send_signal(how)
         code = self.process.wait(timeout=90)
         self.log.close()
@@ -153,14 +162,15 @@ class Wide(unittest.TestCase):
         self.assertLess(second.peak, LIMIT)
 
         rows = {}
-        text = re.compile(r'"unique_id":"([^"]+)".*?"ds":"([^"]+)".*?"units":([0-9.]+)')
+        text = re.compile(r'"unique_id":"([^"]+)".*?"ds":"([^"]+)".*?"units":([0-9.]+),"revenue":([0-9.]+),"customers":([0-9.]+),"price":([0-9.]+)')
         for line in tap(config, "features"):
             found = text.search(line)
             key = found.group(1), found.group(2)
             self.assertNotIn(key, rows, "a row twice")
-            rows[key] = float(found.group(3))
+            rows[key] = tuple(float(number) for number in found.groups()[2:])
         self.assertEqual(len(rows), SERIES)
-        wrong = [i for i in range(SERIES) if rows.get((sku(i), "2011-03-07")) != units(i)]
+        wrong = [i for i in range(SERIES)
+                 if rows.get((sku(i), "2011-03-07")) != (units(i), units(i) * price(i), 1, price(i))]
         self.assertFalse(wrong, f"{len(wrong)} rows are wrong or missing, e.g. of {sku(wrong[0]) if wrong else ''}")
         forecasts = set()
         name = re.compile(r'"unique_id":"([^"]+)"')
