@@ -70,6 +70,10 @@ class RocksStore final : public StateStore {
       if (!resumed.ok()) return FromRocks(resumed, "cannot write state", directory_);
       stopped_.store(false, std::memory_order_release);
     }
+    // Where flushes fall behind, the writer waits for one: otherwise write buffers grow past the bound.
+    if (write_buffers_->memory_usage() > 2 * write_buffers_->buffer_size()) {
+      TC_RETURN_IF_ERROR(Checked(db_->Flush({}, handles_), "cannot write state"));
+    }
     rocksdb::WriteBatch rows(batch.bytes() + 64);
     for (const StateBatch::Range& range : batch.ranges()) {
       if (range.from >= range.to) continue;
@@ -92,7 +96,8 @@ class RocksStore final : public StateStore {
     return true;
   }
 
-  Status GetMany(Family family, std::span<const std::string> keys, std::span<std::string> values, std::span<uint8_t> found) const override {
+  Status GetMany(Family family, std::span<const std::string> keys, std::span<std::string> values,
+                 std::span<uint8_t> found) const override {
     TC_CHECK(keys.size() == values.size() && keys.size() == found.size());
     std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
     std::vector<rocksdb::PinnableSlice> got(keys.size());
@@ -144,6 +149,7 @@ class RocksStore final : public StateStore {
   std::string directory_;
   bool read_only_;
   std::shared_ptr<rocksdb::Cache> cache_;  // shared with RocksDB, which asks for it so
+  std::shared_ptr<rocksdb::WriteBufferManager> write_buffers_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   std::array<rocksdb::ColumnFamilyHandle*, kFamilies> families_{};
@@ -161,7 +167,8 @@ rocksdb::Options RocksStore::MakeOptions(size_t memory_bytes_max, rocksdb::Env* 
   options.env = env;
   options.create_if_missing = true;
   options.create_missing_column_families = true;
-  options.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(write_buffers, cache_);
+  write_buffers_ = std::make_shared<rocksdb::WriteBufferManager>(write_buffers, cache_);
+  options.write_buffer_manager = write_buffers_;
   options.write_buffer_size = std::min<size_t>(write_buffers / 2, 64ULL << 20);
   options.max_total_wal_size = std::clamp<size_t>(memory, 16ULL << 20, 256ULL << 20);
   options.max_background_jobs = 2;
