@@ -150,6 +150,7 @@ class KeyedWindows final : public WindowAggregator {
       TC_RETURN_IF_ERROR(failed);
     }
     for (const auto& view : views_) view->FinishLoad();
+    for (const auto& view : views_) TC_RETURN_IF_ERROR(view->CheckLoaded(dictionary_.size()));
     has_revisions_ = std::any_of(views_.begin(), views_.end(), [](const auto& view) { return view->has_revisions(); });
     UpdateNextClose();
     return Status::Ok();

@@ -92,6 +92,8 @@ class WindowView {
   Status LoadWindowRevision(uint16_t window, EventTime start, uint32_t id, std::string_view value);
   /// After all rows were loaded.
   void FinishLoad();
+  /// Whether what was loaded fits together; `series`: how many there are.  Errors: kCorruption.
+  Status CheckLoaded(size_t series) const;
   void Clear();
   size_t memory_bytes() const;
 
