@@ -56,6 +56,8 @@ class FuzzRows final : public StateReader, public DeltaSink {
     return Status::Ok();
   }
 
+  std::map<std::pair<Family, std::string>, std::string>& rows() { return rows_; }
+
  private:
   std::map<std::pair<Family, std::string>, std::string> rows_;
 };
