@@ -104,6 +104,11 @@ uint8_t Severity(const AlertOptions& options, const Measure& m) {
 
 }  // namespace
 
+AlertOperator::StateView AlertOperator::Look(std::string_view state) {
+  const SeriesAlertState s = Decode(state);
+  return {s.firing, s.high, s.episodes_high, s.episodes_low, s.revision, s.starts_at};
+}
+
 double AlertOperator::Surprise(double tail_probability) {
   if (!(tail_probability > 0)) return kSurpriseMax;
   return std::clamp(-std::log10(tail_probability), 0.0, kSurpriseMax);

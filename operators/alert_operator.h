@@ -56,6 +56,17 @@ class AlertOperator {
   void OnScores(EventTime bucket_start, EventTime bucket_end, std::span<const BucketScore> scores,
                 std::span<const uint32_t> age_buckets, std::span<std::string> states, std::vector<Alert>* out) const;
 
+  /// What a series's state says, for who looks from outside. REQUIRES: not empty.
+  struct StateView {
+    bool firing = false;
+    bool high = false;
+    uint32_t episodes_high = 0;
+    uint32_t episodes_low = 0;
+    uint32_t revision = 0;
+    EventTime starts_at;
+  };
+  static StateView Look(std::string_view state);
+
   /// Surprise of a tail probability: -log10, at most 300.
   static double Surprise(double tail_probability);
 

@@ -54,6 +54,7 @@ class PaneTable {
   bool MarkRevised(uint32_t row);
   /// Takes the mark off; returns the number of the revision that is published now (2 or more).
   uint32_t PublishRevision(uint32_t row);
+  uint32_t revision(uint32_t row) const { return meta_[row].revision; }
   bool revised(uint32_t row) const { return (meta_[row].flags & kRevised) != 0; }
   bool dirty() const { return !dirty_rows_.empty(); }
   /// What Save will take, about.

@@ -107,6 +107,11 @@ class KeyedWindows final : public WindowAggregator {
   double OpenValue(uint16_t view, std::string_view series, size_t feature) const override {
     return views_[view]->OpenValue(dictionary_.Find(series), feature);
   }
+  std::optional<KeptSeries> Look(uint16_t view, std::string_view series) override {
+    const std::optional<uint32_t> id = dictionary_.Find(series);
+    if (!id) return std::nullopt;
+    return KeptSeries{*id, dictionary_.birth(view, *id), views_[view]->BucketsOf(*id)};
+  }
   size_t series_count(uint16_t view) const override { return dictionary_.born(view); }
   size_t memory_bytes() const override {
     size_t bytes = dictionary_.memory_bytes() + facts_.memory_bytes();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -94,6 +95,22 @@ class WindowAggregator : public Stateful {
   virtual void ActiveBuckets(uint16_t view, std::vector<EventTime>* starts) const = 0;
   /// Value so far of the open bucket of a series (the page's live bucket); NaN when there is none.
   virtual double OpenValue(uint16_t view, std::string_view series, size_t feature) const = 0;
+  /// A bucket that is kept of a series.
+  struct KeptBucket {
+    EventTime start;
+    EventTime end;
+    bool closed = false;
+    uint32_t revision = 1;
+    bool revision_pending = false;
+    std::vector<double> features;  ///< of fact inputs: NaN
+  };
+  /// What is kept of a series in a view, for who looks from outside; nothing for one that is not known.
+  struct KeptSeries {
+    uint32_t id = 0;
+    EventTime born;  ///< start of its first bucket; Max() before
+    std::vector<KeptBucket> buckets;
+  };
+  virtual std::optional<KeptSeries> Look(uint16_t view, std::string_view series) = 0;
   virtual size_t series_count(uint16_t view) const = 0;
   virtual size_t memory_bytes() const = 0;
   /// What the next Save will take, about.

@@ -242,6 +242,24 @@ double WindowView::OpenValue(std::optional<uint32_t> id, size_t feature) const {
   return bucket.pane->Value(feature, row);
 }
 
+std::vector<WindowAggregator::KeptBucket> WindowView::BucketsOf(uint32_t id) {
+  std::vector<WindowAggregator::KeptBucket> kept;
+  for (auto& [start, bucket] : buckets_) {
+    const uint32_t row = bucket.pane != nullptr ? bucket.pane->FindOrThaw(id) : PaneTable::kNoRow;
+    if (row == PaneTable::kNoRow) continue;
+    WindowAggregator::KeptBucket& out = kept.emplace_back();
+    out.start = start;
+    out.end = bucket.span.end;
+    out.closed = bucket.closed;
+    out.revision = bucket.pane->revision(row);
+    out.revision_pending = bucket.pane->revised(row);
+    for (size_t f = 0; f < layout_.columns().size(); ++f) {
+      out.features.push_back(layout_.columns()[f].is_fact ? std::numeric_limits<double>::quiet_NaN() : bucket.pane->Value(f, row));
+    }
+  }
+  return kept;
+}
+
 size_t WindowView::dirty_bytes() const {
   size_t bytes = 0;
   for (const auto& [start, bucket] : buckets_) bytes += bucket.pane ? bucket.pane->dirty_bytes() : 0;

@@ -82,6 +82,7 @@ class WindowView {
 
   void ActiveBuckets(std::vector<EventTime>* starts) const;
   double OpenValue(std::optional<uint32_t> id, size_t feature) const;
+  std::vector<WindowAggregator::KeptBucket> BucketsOf(uint32_t id);
 
   void Save(DeltaSink& out);
   Status LoadCursor(std::string_view value);

@@ -7,6 +7,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 #include <rocksdb/write_buffer_manager.h>
 #include <unistd.h>
@@ -133,7 +134,23 @@ class RocksStore final : public StateStore {
     return Checked(db_->SyncWAL(), "cannot sync state");
   }
 
+  Status Checkpoint(const std::string& directory) {
+    rocksdb::Checkpoint* made = nullptr;
+    rocksdb::Status status = rocksdb::Checkpoint::Create(db_.get(), &made);
+    const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+    if (status.ok()) status = checkpoint->CreateCheckpoint(directory);
+    return FromRocks(status, "cannot copy the state", directory);
+  }
+
   size_t MemoryBytes() const override { return cache_->GetUsage(); }
+
+  StoreMemory Memory() const {
+    // The write buffers are charged to the cache.
+    uint64_t buffers = 0;
+    if (!db_->GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &buffers)) buffers = 0;
+    const size_t all = cache_->GetUsage();
+    return {all - std::min<size_t>(buffers, all), static_cast<size_t>(buffers)};
+  }
 
  private:
   rocksdb::ColumnFamilyHandle* HandleOf(Family family) const { return families_[static_cast<size_t>(family)]; }
@@ -288,6 +305,16 @@ Result<std::unique_ptr<StateStore>> OpenRocksStoreOn(const StateStoreOptions& op
   auto store = std::make_unique<RocksStore>(options.directory, options.read_only);
   TC_RETURN_IF_ERROR(store->Open(options.memory_bytes_max, env));
   return std::unique_ptr<StateStore>(std::move(store));
+}
+
+Status CopyStore(StateStore& store, const std::string& directory) {
+  if (auto* rocks = dynamic_cast<RocksStore*>(&store)) return rocks->Checkpoint(directory);
+  return Status(Code::kInvalidArgument, "this store is in memory alone and cannot be copied to a directory");
+}
+
+StoreMemory MemoryOf(const StateStore& store) {
+  if (const auto* rocks = dynamic_cast<const RocksStore*>(&store)) return rocks->Memory();
+  return {store.MemoryBytes(), 0};
 }
 
 Result<std::unique_ptr<StateStore>> OpenRocksStore(const StateStoreOptions& options) {

@@ -21,6 +21,8 @@ int main(int argc, char** argv) {
   tidecast::AddConfigVerb(app, &exit_code);
   tidecast::AddTapVerb(app, &exit_code);
   tidecast::AddTopicsVerb(app, &exit_code);
+  tidecast::AddStateVerb(app, &exit_code);
+  tidecast::AddSavepointVerb(app, &exit_code);
   tidecast::AddBenchVerb(app, &exit_code);
   tidecast::AddVersionVerb(app, &exit_code);
   tidecast::InstallStopSignal();

@@ -21,6 +21,8 @@ void AddTapVerb(CLI::App& app, int* exit_code);
 void AddTopicsVerb(CLI::App& app, int* exit_code);
 void AddBenchVerb(CLI::App& app, int* exit_code);
 void AddVersionVerb(CLI::App& app, int* exit_code);
+void AddStateVerb(CLI::App& app, int* exit_code);
+void AddSavepointVerb(CLI::App& app, int* exit_code);
 void AddConfigVerb(CLI::App& app, int* exit_code);
 
 }  // namespace tidecast

@@ -11,6 +11,7 @@
 #include "config/config_loader.h"
 #include "config/config_printer.h"
 #include "engine/io/kafka_transport.h"
+#include "state/state_owner.h"
 
 namespace tidecast {
 namespace {
@@ -71,6 +72,19 @@ Result<EngineOptions> LoadOptions(const std::string& config_path) {
                 Domain::kInput);
 }
 
+KafkaTransportOptions KafkaOptionsOf(const EngineOptions& options) { return KafkaOptions(options, options.instance); }
+
+Result<std::unique_ptr<StateStore>> OpenState(const EngineOptions& options, StateUse use) {
+  if (!std::filesystem::exists(options.state_directory)) {
+    return Status(Code::kNoInput, fmt::format("there is no state directory: {}", options.state_directory), Domain::kInput)
+        .WithRemedy("run `tidecast run` or `tidecast demo` with this config first, or correct state.directory");
+  }
+  TC_ASSIGN_OR_RETURN(auto store, OpenRocksStore(StoreOptions(options, use == StateUse::kRead)));
+  TC_ASSIGN_OR_RETURN(const std::optional<StateOwner> owner, ReadStateOwner(*store));
+  TC_RETURN_IF_ERROR(CheckStateOwner(owner, {options.name_space, options.instance}, options.state_directory));
+  return store;
+}
+
 Result<std::unique_ptr<WiredEngine>> WiredEngine::Make(EngineOptions options, const Wishes& wishes, const Clock& clock, MetricRegistry& metrics) {
   auto engine = std::make_unique<WiredEngine>();
   options.memory_limit_bytes = MemoryLimit(options);
@@ -78,6 +92,7 @@ Result<std::unique_ptr<WiredEngine>> WiredEngine::Make(EngineOptions options, co
   FaultPoints::ArmFromEnvironment(engine->faults_);
   engine->executor_ = MakeExecutor(static_cast<size_t>(std::max(1, options.threads)));
   TC_ASSIGN_OR_RETURN(engine->store_, OpenRocksStore(StoreOptions(options, false)));
+  TC_RETURN_IF_ERROR(BindStateOwner(*engine->store_, {options.name_space, options.instance}));
   if (options.transport == TransportKind::kEmbedded) {
     EmbeddedLogOptions log;
     log.partitions = options.partitions;
@@ -98,11 +113,7 @@ Result<std::unique_ptr<ReadOnlyLog>> OpenReadOnlyLog(const EngineOptions& option
   static const SystemClock clock;
   auto log = std::make_unique<ReadOnlyLog>();
   if (options.transport == TransportKind::kEmbedded) {
-    if (!std::filesystem::exists(options.state_directory)) {
-      return Status(Code::kNoInput, fmt::format("there is no state directory: {}", options.state_directory), Domain::kInput)
-          .WithRemedy("run `tidecast run` or `tidecast demo` with this config first, or correct state.directory");
-    }
-    TC_ASSIGN_OR_RETURN(log->store_, OpenRocksStore(StoreOptions(options, true)));
+    TC_ASSIGN_OR_RETURN(log->store_, OpenState(options, StateUse::kRead));
     log->transport_ = std::make_unique<EmbeddedTransport>(*log->store_, clock);
   } else {
     // A transactional id of its own: the running engine's must not be fenced.

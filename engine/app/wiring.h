@@ -7,6 +7,7 @@
 #include "engine/core/executor.h"
 #include "engine/core/metrics.h"
 #include "engine/io/embedded_transport.h"
+#include "engine/io/kafka_transport.h"
 #include "engine/io/log_transport.h"
 #include "engine/runtime/engine_options.h"
 #include "engine/runtime/fault_points.h"
@@ -17,6 +18,15 @@ namespace tidecast {
 
 /// Loads a config; prints its problems to stderr in words. Errors: kConfig, kNoInput.
 Result<EngineOptions> LoadOptions(const std::string& config_path);
+
+/// What somebody wants of a state directory that is there already.
+enum class StateUse : uint8_t { kRead, kWrite };
+/// Opens the state of a config, of this instance alone.  Errors: kNoInput (none is there), kConfig (another instance's),
+/// kFenced (kWrite while an engine runs on it), as OpenRocksStore.
+Result<std::unique_ptr<StateStore>> OpenState(const EngineOptions& options, StateUse use);
+
+/// The Kafka side of a config.
+KafkaTransportOptions KafkaOptionsOf(const EngineOptions& options);
 
 /// An instance with everything beneath it, in the order of its destruction.
 /// Thread: confined, but for `metrics` and `embedded()->Append`.

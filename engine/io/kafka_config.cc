@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
 
@@ -83,11 +84,13 @@ Status SetAll(rd_kafka_conf_t* conf, std::initializer_list<std::pair<const char*
 }
 
 Status SetDefaults(rd_kafka_conf_t* conf, const KafkaTransportOptions& options, KafkaRole role) {
-  TC_RETURN_IF_ERROR(SetAll(conf, {{"client.id", options.name_space + "." + options.instance},
-                                   {"reconnect.backoff.ms", "50"},
-                                   {"reconnect.backoff.max.ms", "1000"},
-                                   {"topic.metadata.refresh.fast.interval.ms", "100"},
-                                   {"socket.keepalive.enable", "true"}}));
+  TC_RETURN_IF_ERROR(SetAll(
+      conf, {{"client.id", options.name_space + "." + options.instance},
+             {"reconnect.backoff.ms", "50"},
+             {"reconnect.backoff.max.ms", "1000"},
+             {"topic.metadata.refresh.fast.interval.ms", "100"},
+             {"statistics.interval.ms", role == KafkaRole::kMember || role == KafkaRole::kProducer ? "5000" : "0"},
+             {"socket.keepalive.enable", "true"}}));
   if (role == KafkaRole::kProducer) {
     return SetAll(
         conf, {{"retry.backoff.ms", "10"},
@@ -103,6 +106,7 @@ Status SetDefaults(rd_kafka_conf_t* conf, const KafkaTransportOptions& options, 
              {"heartbeat.interval.ms", "1000"},
              {"fetch.wait.max.ms", role == KafkaRole::kReader ? "20" : "100"},
              {"queued.max.messages.kbytes", std::to_string(std::max<size_t>(1, options.fetch_queue_bytes_max >> 10))},
+             {"fetch.max.bytes", std::to_string(std::clamp<size_t>(options.fetch_bytes_total, 1 << 20, 50 << 20))},
              {"queued.min.messages", "1000000"}});
 }
 
@@ -162,6 +166,14 @@ void OnError(rd_kafka_t*, int error, const char* reason, void* opaque) {
   if (callbacks->on_error) callbacks->on_error(code, reason);
 }
 
+int OnStatistics(rd_kafka_t*, char* json, size_t size, void* opaque) {
+  const auto* callbacks = static_cast<KafkaCallbacks*>(opaque);
+  if (const auto bytes = ReadQueueBytes({json, size}, callbacks->role)) {
+    callbacks->queue_bytes->Set(static_cast<double>(*bytes));
+  }
+  return 0;  // librdkafka frees the text
+}
+
 void OnRebalance(rd_kafka_t*, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* partitions, void* opaque) {
   static_cast<KafkaCallbacks*>(opaque)->on_rebalance(error, partitions);
 }
@@ -215,12 +227,34 @@ Result<KafkaConf> MakeKafkaConf(const KafkaTransportOptions& options, KafkaRole 
   return conf;
 }
 
+std::optional<size_t> ReadQueueBytes(std::string_view statistics, KafkaRole role) {
+  using Json = nlohmann::json;
+  const Json root = Json::parse(statistics, nullptr, false);
+  if (!root.is_object()) return std::nullopt;
+  if (role == KafkaRole::kProducer) return root.value("msg_size", size_t{0});
+  size_t fetched = 0;
+  const Json topics = root.value("topics", Json::object());
+  for (const Json& topic : topics) {
+    const Json partitions = topic.value("partitions", Json::object());
+    for (const Json& partition : partitions) fetched += partition.value("fetchq_size", size_t{0});
+  }
+  return fetched;
+}
+
+size_t FetchQueueBytes(const KafkaTransportOptions& options, int64_t partitions) {
+  constexpr size_t kLeast = 64ULL << 10;  // less makes the fetching stutter
+  const size_t share = options.fetch_bytes_total / static_cast<size_t>(std::max<int64_t>(1, partitions));
+  return std::clamp(share, kLeast, std::max(kLeast, options.fetch_queue_bytes_max));
+}
+
 Result<KafkaClient> MakeKafkaClient(KafkaConf conf, KafkaRole role, KafkaCallbacks callbacks) {
   auto owned = std::make_unique<KafkaCallbacks>(std::move(callbacks));
   rd_kafka_conf_set_opaque(conf.get(), owned.get());
   rd_kafka_conf_set_log_cb(conf.get(), OnLog);
   rd_kafka_conf_set_error_cb(conf.get(), OnError);
   if (role == KafkaRole::kMember) rd_kafka_conf_set_rebalance_cb(conf.get(), OnRebalance);
+  owned->role = role;
+  if (owned->queue_bytes != nullptr) rd_kafka_conf_set_stats_cb(conf.get(), OnStatistics);
   std::array<char, 512> why{};
   const rd_kafka_type_t type = role == KafkaRole::kProducer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER;
   rd_kafka_t* client = rd_kafka_new(type, conf.get(), why.data(), why.size());

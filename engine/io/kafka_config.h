@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,12 +33,21 @@ Status CheckKafkaOptions(const KafkaTransportOptions& options);
 /// Our defaults, then the user's properties, then what may not differ.
 Result<KafkaConf> MakeKafkaConf(const KafkaTransportOptions& options, KafkaRole role, bool read_committed = true);
 
+/// Reads from librdkafka's statistics the bytes in its queues: to be sent (a producer), or fetched. Nothing for text
+/// that is none.
+std::optional<size_t> ReadQueueBytes(std::string_view statistics, KafkaRole role);
+
+/// Most bytes to read ahead for each partition, so that all together stay within `fetch_bytes_total`.
+size_t FetchQueueBytes(const KafkaTransportOptions& options, int64_t partitions);
+
 /// What a client calls back. The functions run inside the poll calls of whoever polls the client; log lines come from
 /// any thread.
 struct KafkaCallbacks {
   std::shared_ptr<KafkaLog> log;  // shared: a client may outlive the transport by its last batch
   std::function<void(rd_kafka_resp_err_t error, std::string_view reason)> on_error;
   std::function<void(rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* partitions)> on_rebalance;
+  Metric* queue_bytes = nullptr;          ///< set from the statistics, every few seconds; may be null
+  KafkaRole role = KafkaRole::kObserver;  ///< set by MakeKafkaClient
 };
 
 /// Makes a client that owns its callbacks.  Errors: kConfig.

@@ -28,6 +28,7 @@ Status KafkaMember::Join(const std::vector<std::string>& topics) {
   TC_CHECK(!topics.empty());
   std::string first;
   int32_t first_count = 0;
+  int64_t partitions = 0;
   for (const std::string& topic : topics) {
     Result<TopicInfo> info = admin_.DescribeTopic(topic);
     if (!info.ok() && info.status().code() == Code::kNotFound) {
@@ -35,6 +36,7 @@ Status KafkaMember::Join(const std::vector<std::string>& topics) {
           .WithRemedy("create it, or correct its name under `inputs`");
     }
     if (!info.ok()) return std::move(info).status();
+    partitions += info->partitions;
     if (first.empty()) {
       first = topic;
       first_count = info->partitions;
@@ -46,11 +48,15 @@ Status KafkaMember::Join(const std::vector<std::string>& topics) {
           .WithRemedy("one series' events must meet in one task: give the topics the same number and the same key");
     }
   }
-  TC_ASSIGN_OR_RETURN(KafkaConf conf, MakeKafkaConf(options_, KafkaRole::kMember));
+  // All of them may become ours.
+  KafkaTransportOptions options = options_;
+  options.fetch_queue_bytes_max = FetchQueueBytes(options_, partitions);
+  TC_ASSIGN_OR_RETURN(KafkaConf conf, MakeKafkaConf(options, KafkaRole::kMember));
+  const auto on_rebalance = [this](rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* ours) {
+    OnRebalance(error, *ours);
+  };
   TC_ASSIGN_OR_RETURN(client_, MakeKafkaClient(std::move(conf), KafkaRole::kMember,
-                                               {log_, on_error_, [this](rd_kafka_resp_err_t error, auto* partitions) {
-                                                  OnRebalance(error, *partitions);
-                                                }}));
+                                               {log_, on_error_, on_rebalance, options_.fetch_queue_bytes}));
   rd_kafka_poll_set_consumer(client_.get());
   group_queue_.reset(rd_kafka_queue_get_consumer(client_.get()));
   wakeup_.Watch(group_queue_.get());

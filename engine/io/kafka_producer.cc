@@ -72,7 +72,8 @@ KafkaProducer::~KafkaProducer() {
 Status KafkaProducer::Open() {
   if (!client_) {
     TC_ASSIGN_OR_RETURN(KafkaConf conf, MakeKafkaConf(options_, KafkaRole::kProducer));
-    TC_ASSIGN_OR_RETURN(client_, MakeKafkaClient(std::move(conf), KafkaRole::kProducer, {log_, on_error_, {}}));
+    TC_ASSIGN_OR_RETURN(client_, MakeKafkaClient(std::move(conf), KafkaRole::kProducer,
+                                                 {log_, on_error_, {}, options_.send_queue_bytes}));
   }
   return initialised_ ? Status::Ok() : Init();
 }

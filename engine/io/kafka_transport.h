@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "engine/core/metrics.h"
 #include "engine/io/kafka_log.h"
 #include "engine/io/log_transport.h"
 
@@ -20,7 +21,10 @@ struct KafkaTransportOptions {
   std::chrono::milliseconds request_timeout{10'000};
   size_t send_queue_bytes_max = 64ULL << 20;  ///< produced and not yet taken by the brokers
   int32_t send_queue_records_max = 500'000;
-  size_t fetch_queue_bytes_max = 4ULL << 20;  ///< read ahead, for each partition
+  size_t fetch_queue_bytes_max = 4ULL << 20;  ///< read ahead, for each partition at most
+  size_t fetch_bytes_total = 256ULL << 20;    ///< read ahead, for all input partitions together
+  Metric* send_queue_bytes = nullptr;         ///< kept up to date, a few seconds old; may be null, as the next
+  Metric* fetch_queue_bytes = nullptr;
   KafkaLogSink log;
 };
 

@@ -5,12 +5,16 @@
 
 #include "engine/core/hash.h"
 #include "state/key_codec.h"
+#include "state/rocks_store.h"
 
 namespace tidecast {
 namespace {
 
 constexpr size_t kRecordsPerPoll = 8192;
 constexpr size_t kBytesPerPoll = 4 << 20;
+constexpr size_t kBytesPerPollLeast = 64 << 10;
+// What has been polled and not worked off, of all inputs together.
+constexpr size_t kPollShare = 16;
 // A round touches each series once a phase: what was written longest ago is needed first, and a large cache gains little.
 constexpr size_t kCacheShare = 16;
 constexpr size_t kBytesPerTurn = 8 << 20;
@@ -275,12 +279,15 @@ bool Instance::AllEnded() const {
 Result<bool> Instance::Poll() {
   bool any = false;
   const ProcessingTime now = parts_.clock.Now();
+  const size_t memory = plan_->options.memory_limit_bytes;
+  const size_t sources = std::max<size_t>(1, tasks_.size() * plan_->options.inputs.size());
+  const size_t bytes_max = memory == 0 ? kBytesPerPoll : std::clamp(memory / kPollShare / sources, kBytesPerPollLeast, kBytesPerPoll);
   for (size_t t = 0; t < tasks_.size(); ++t) {
     SeriesTask& task = *tasks_[t];
     for (size_t s = 0; s < task.source_count(); ++s) {
       if (!task.WantsRecords(s)) continue;
       RecordBatch& batch = task.PrepareBatch(s, parts_.transport);
-      TC_ASSIGN_OR_RETURN(const PollResult result, parts_.transport.Poll(first_handle_[t] + static_cast<uint32_t>(s), kRecordsPerPoll, kBytesPerPoll, batch));
+      TC_ASSIGN_OR_RETURN(const PollResult result, parts_.transport.Poll(first_handle_[t] + static_cast<uint32_t>(s), kRecordsPerPoll, bytes_max, batch));
       any |= !batch.records().empty();
       task.OnPolled(s, result, now);
     }
@@ -519,6 +526,27 @@ LiveStatus Instance::Look() const {
   return status;
 }
 
+void Instance::PublishMemory() const {
+  const auto set = [&](const char* part, size_t bytes) {
+    parts_.metrics.Gauge("tidecast_memory_bytes", kMemoryHelp, {{"part", part}}).Set(static_cast<double>(bytes));
+  };
+  const StoreMemory store = MemoryOf(parts_.store);
+  set("block_cache", store.block_cache_bytes);
+  set("write_buffers", store.write_buffer_bytes);
+  size_t windows = 0;
+  for (const auto& task : tasks_) windows += task->windows().memory_bytes();
+  set("windows", windows);
+  set("model", model_ ? model_->memory_bytes() : 0);
+  set("open_epoch", model_ ? OpenBytes() : 0);
+  size_t flying = 0;
+  if (committer_ && committer_->busy()) {
+    flying = committer_->cut().state.bytes();
+    for (const OutputRecord& record : committer_->cut().outputs) flying += record.Bytes();
+  }
+  set("epoch_in_flight", flying);
+  parts_.metrics.Gauge("tidecast_memory_limit_bytes", "state.memory_limit as it holds").Set(static_cast<double>(plan_->options.memory_limit_bytes));
+}
+
 void Instance::PublishStatus(bool force) {
   const ProcessingTime now = parts_.clock.Now();
   const Duration since = now - last_status_;
@@ -556,8 +584,7 @@ void Instance::PublishStatus(bool force) {
   if (status.watermark.IsFinite()) {
     metrics.Gauge("tidecast_watermark_timestamp_seconds", "Least watermark of the tasks").Set(static_cast<double>(status.watermark.us) / 1e6);
   }
-  metrics.Gauge("tidecast_model_memory_bytes", "Memory of the model stage").Set(model_ ? static_cast<double>(model_->memory_bytes()) : 0);
-  metrics.Gauge("tidecast_store_memory_bytes", "Memory of the state store").Set(static_cast<double>(parts_.store.MemoryBytes()));
+  PublishMemory();
   if (parts_.observer != nullptr) parts_.observer->OnStatus(status);
 }
 

@@ -23,6 +23,9 @@
 
 namespace tidecast {
 
+/// Help of tidecast_memory_bytes{part}, which several write.
+inline constexpr const char* kMemoryHelp = "Memory by part, of what the limit is shared out to";
+
 /// One process of the engine: the series tasks of its partitions, the model task, and the commit of their epochs.
 /// A state machine: Step does a bounded piece of work and says how it went; it owns no thread and never sleeps (but for
 /// `wait_ms` inside the transport when there was nothing to do). The loops that call it are in engine/app/engine_loop.cc.
@@ -94,6 +97,7 @@ class Instance {
   EventTime ClosedUpTo() const;
   bool AllEnded() const;
   void PublishStatus(bool force);
+  void PublishMemory() const;
 
   std::unique_ptr<TaskPlan> plan_;
   Parts parts_;

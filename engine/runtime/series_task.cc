@@ -2,13 +2,12 @@
 
 #include <algorithm>
 
+#include "engine/runtime/stored_task.h"
 #include "state/key_codec.h"
 
 namespace tidecast {
 namespace {
 
-constexpr uint8_t kRecordVersion = 1;
-constexpr std::string_view kRecordKey = "commit";
 constexpr size_t kRowsPerWalk = 4096;
 
 }  // namespace
@@ -132,19 +131,14 @@ Status SeriesTask::Reload(const StateStore& store) {
   TC_RETURN_IF_ERROR(windows_->Reload(reader));
 
   std::string value;
-  TC_ASSIGN_OR_RETURN(const bool found, reader.Get(Family::kMeta, kRecordKey, &value));
+  TC_ASSIGN_OR_RETURN(const bool found, reader.Get(Family::kMeta, kCommitRecordKey, &value));
   if (!found) return Status::Ok();
   ByteReader bytes(value);
-  if (const uint8_t version = bytes.U8(); version != kRecordVersion) {
-    return Status(Code::kVersion, fmt::format("a commit record has format {}, this build reads {}: partition {}", version, kRecordVersion, partition_));
-  }
-  stored_seq_ = bytes.U64();
-  const size_t count = bytes.Count(9);
-  for (size_t i = 0; i < count; ++i) {
-    const std::string topic(bytes.Bytes());
-    const int64_t next_offset = bytes.I64();
+  TC_ASSIGN_OR_RETURN(const StoredTask stored, ReadCommitRecordHead(id(), bytes));
+  stored_seq_ = stored.seq;
+  for (const Position& position : stored.positions) {
     for (Source& source : sources_) {
-      if (source.tp.topic == topic) source.position = source.next_offset = next_offset;
+      if (source.tp == position.source) source.position = source.next_offset = position.next_offset;
     }
   }
   const std::string watermarks(bytes.Bytes());
@@ -161,7 +155,7 @@ void SeriesTask::Save(Epoch epoch, uint64_t seq, StateBatch& out) {
   TaskDeltaSink sink(out, id());
   windows_->Save(epoch, sink);
   ByteWriter value;
-  value.U8(kRecordVersion).U64(seq).Varint(sources_.size());
+  value.U8(kCommitRecordVersion).U64(seq).Varint(sources_.size());
   for (const Source& source : sources_) value.Bytes(source.tp.topic).I64(source.position);
   std::string watermarks;
   watermarks_->Encode(&watermarks);
@@ -171,7 +165,7 @@ void SeriesTask::Save(Epoch epoch, uint64_t seq, StateBatch& out) {
     value.I64(counter);
   }
   for (const int64_t reject : rejects_) value.Varint(static_cast<uint64_t>(reject));
-  sink.Put(Family::kMeta, kRecordKey, value.view());
+  sink.Put(Family::kMeta, kCommitRecordKey, value.view());
   stored_seq_ = seq;
   dirty_ = false;
 }

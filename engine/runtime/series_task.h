@@ -108,6 +108,7 @@ class SeriesTask {
   /// All clock inputs are idle: the task does not hold back the instance.
   bool idle() const;
   const WindowAggregator& windows() const { return *windows_; }
+  WindowAggregator& windows() { return *windows_; }
   const EventCounts& counts() const { return counts_; }
   const std::array<int64_t, 16>& rejects() const { return rejects_; }
 

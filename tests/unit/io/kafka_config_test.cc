@@ -75,5 +75,27 @@ TEST(KafkaConfigTest, GivesTheClientsTheirIdentity) {
   EXPECT_EQ(ValueOf(*member, "partition.assignment.strategy"), "range");
 }
 
+TEST(KafkaConfigTest, ReadAheadOfAllPartitionsStaysWithinItsShare) {
+  KafkaTransportOptions options = OptionsWith({});
+  options.fetch_bytes_total = 64 << 20;
+  EXPECT_EQ(FetchQueueBytes(options, 4), options.fetch_queue_bytes_max);
+  EXPECT_EQ(FetchQueueBytes(options, 200), (64U << 20) / 200);
+  EXPECT_EQ(FetchQueueBytes(options, 100'000), 64U << 10);
+  options.fetch_queue_bytes_max = FetchQueueBytes(options, 200);
+  const Result<KafkaConf> conf = MakeKafkaConf(options, KafkaRole::kMember);
+  ASSERT_TRUE(conf.ok());
+  EXPECT_EQ(ValueOf(*conf, "queued.max.messages.kbytes"), std::to_string((64U << 20) / 200 >> 10));
+  EXPECT_EQ(ValueOf(*conf, "fetch.max.bytes"), std::to_string(50U << 20));
+}
+
+TEST(KafkaConfigTest, StatisticsTellTheBytesInTheQueues) {
+  EXPECT_EQ(ReadQueueBytes(R"({"msg_size":123,"topics":{}})", KafkaRole::kProducer), 123U);
+  EXPECT_EQ(ReadQueueBytes(R"({"topics":{"a":{"partitions":{"0":{"fetchq_size":10},"-1":{"fetchq_size":0}}},)"
+                           R"("b":{"partitions":{"0":{"fetchq_size":5}}}}})",
+                           KafkaRole::kMember),
+            15U);
+  EXPECT_EQ(ReadQueueBytes("not json", KafkaRole::kMember), std::nullopt);
+}
+
 }  // namespace
 }  // namespace tidecast
