@@ -18,6 +18,7 @@ namespace {
 
 constexpr size_t kMemoryLeast = 64ULL << 20;
 constexpr size_t kSendQueueLeast = 8ULL << 20;
+constexpr size_t kFetchShare = 24;  // of the limit, for the payload of what is read ahead; with librdkafka's own it is about thrice as much
 constexpr size_t kTorchBytes = 256ULL << 20;  // measured: what LibTorch, the net and its samples take beside the rest
 
 std::vector<std::string> Environment() {
@@ -42,6 +43,7 @@ KafkaTransportOptions KafkaOptions(const EngineOptions& options, const std::stri
   kafka.instance = instance;
   // A full queue makes an epoch wait, it loses nothing: half an epoch keeps the client busy.
   kafka.send_queue_bytes_max = std::max(kSendQueueLeast, options.epoch_bytes_max / 2);
+  kafka.fetch_bytes_total = MemoryLimit(options) / kFetchShare;
   return kafka;
 }
 
@@ -101,7 +103,11 @@ Result<std::unique_ptr<WiredEngine>> WiredEngine::Make(EngineOptions options, co
     engine->embedded_ = embedded.get();
     engine->transport_ = std::move(embedded);
   } else {
-    TC_ASSIGN_OR_RETURN(engine->transport_, MakeKafkaTransport(KafkaOptions(options, options.instance)));
+    KafkaTransportOptions kafka = KafkaOptions(options, options.instance);
+    const auto part = [&](const char* name) { return &metrics.Gauge("tidecast_memory_bytes", kMemoryHelp, {{"part", name}}); };
+    kafka.send_queue_bytes = part("send_queue");
+    kafka.fetch_queue_bytes = part("fetch_queue");
+    TC_ASSIGN_OR_RETURN(engine->transport_, MakeKafkaTransport(std::move(kafka)));
   }
   TC_ASSIGN_OR_RETURN(auto plan, TaskPlan::Make(std::move(options), wishes.publish, wishes.sink != nullptr));
   engine->instance_ = std::make_unique<Instance>(
