@@ -29,7 +29,7 @@ std::unique_ptr<EventDecoder> MakeDecoder(FuzzInput& input) {
   if ((bits & 2) != 0) options.max_future = std::chrono::hours(1);
   if ((bits & 4) != 0) options.zone = "Europe/London";
   if ((bits & 8) != 0) options.value_bytes_max = 64;
-  if ((bits & 16) != 0) options.fields["sku"] = "/nested/0/sku";
+  if ((bits & 16) != 0) options.fields[options.kind == InputKind::kMarket ? "symbol" : "sku"] = "/nested/0/sku";
   if ((bits & 32) != 0 && options.kind == InputKind::kOrders)
     options.dedupe = DedupeOptions{{"order_id", "line"}, std::chrono::hours(1)};
   Result<std::unique_ptr<EventDecoder>> decoder = EventDecoder::Make(options, 3, "key");

@@ -31,7 +31,7 @@ class VectorBatch final : public RecordBatch {
 
 /// A transport that writes down what it is asked and answers as it is told. It has no semantics of its own: what a real
 /// log does is the contract suite's matter.
-class ScriptedTransport final : public LogTransport {
+class ScriptedTransport : public LogTransport {
  public:
   std::vector<std::string> calls;
   std::vector<OutputRecord> produced;
