@@ -163,7 +163,7 @@ class EngineOnKafka(unittest.TestCase):
         for _ in range(10):
             process = start(config, ["--until-end"])
             try:
-                process.wait(timeout=.25 + chance.random() * .9)
+                process.wait(timeout=.15 + chance.random() * .45)
             except subprocess.TimeoutExpired:
                 process.kill()
                 kills += 1
