@@ -165,7 +165,9 @@ ViewOptions BindView(const std::string& name, const ConfigNode& node, const std:
   ViewOptions view;
   const Section section(&node);
   view.name = name;
-  section.Read("group_by", &view.group_by);
+  section.ReadWord("group_by", std::array{Word<GroupBy>{"key", GroupBy::kKey}, Word<GroupBy>{"category", GroupBy::kCategory},
+                                          Word<GroupBy>{"country", GroupBy::kCountry}, Word<GroupBy>{"all", GroupBy::kAll},
+                                          Word<GroupBy>{"customer", GroupBy::kCustomer}}, &view.group_by);
   view.calendar = BindCalendar(section.Below("bucket"));
   section.Read("allowed_lateness", &view.allowed_lateness);
   section.ReadInteger("dormant_after", &view.dormant_after);

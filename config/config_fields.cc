@@ -48,7 +48,7 @@ constexpr std::array kFields = {
     ConfigField{"inputs.*.dedupe.for", FieldType::kDuration, "", "How long an id is remembered, in event time.", "2d", 1 * kSecond, 400 * kDay, "", true},
     ConfigField{"views", FieldType::kNamedSections, "", "How events become series, under names of your own.", "", -kNone, kNone, "", true},
     ConfigField{"views.*", FieldType::kSection, "", "One view.", ""},
-    ConfigField{"views.*.group_by", FieldType::kChoice, "key", "What makes a series: the record's key (sku or symbol).", "key", -kNone, kNone, "key"},
+    ConfigField{"views.*.group_by", FieldType::kChoice, "key", "What makes a series: the record's `key` (sku or symbol); `category` (of the catalog, as of the bucket's start), `country` of the event, `all`; `customer` (pseudonyms).", "key", -kNone, kNone, "key category country all customer"},
     ConfigField{"views.*.bucket", FieldType::kSection, "", "The steps of a series.", "", -kNone, kNone, "every"},
     ConfigField{"views.*.bucket.every", FieldType::kBucketLength, "1d", "Length of a bucket: 10s, 5m, 1h, 1d, 1w, 1mo.", "1d"},
     ConfigField{"views.*.bucket.zone", FieldType::kZone, "UTC", "Zone whose midnight days begin at.", "Europe/London"},

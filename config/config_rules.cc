@@ -131,6 +131,7 @@ class Rules {
       }
       seen.push_back(name);
     }
+    if (view.group_by != GroupBy::kKey) GroupedView(view);
     const CalendarOptions& calendar = view.calendar;
     const bool within_days = calendar.unit < BucketUnit::kDay;
     if (NodeAt({"views", view.name, "bucket", "hours"}) != nullptr && !within_days) {
@@ -149,6 +150,40 @@ class Rules {
         Add(kinds == 0 ? "TC0108" : "TC0112", fmt::format("views.{}.windows.{} needs one of hopping and session", view.name, entry.key),
             {"views", view.name, "windows", entry.key}, kinds == 0 ? "it has neither" : "it has both", "write e.g. {hopping: 60} or {session: 30m}");
       }
+    }
+  }
+
+  // Views whose series are not the inputs' keys.
+  void GroupedView(const ViewOptions& view) {
+    const Path at = {"views", view.name, "group_by"};
+    const std::string& word = NodeAt(at)->text;
+    const std::string needed = view.group_by == GroupBy::kCustomer ? "customer_id" : view.group_by == GroupBy::kAll ? "" : word;
+    const bool has_catalog = std::any_of(options_.inputs.begin(), options_.inputs.end(), [](const InputOptions& input) { return input.kind == InputKind::kCatalog; });
+    for (const FeatureOptions& feature : view.features) {
+      const auto input = std::find_if(options_.inputs.begin(), options_.inputs.end(), [&](const InputOptions& row) { return row.name == feature.input; });
+      if (input == options_.inputs.end()) continue;
+      const Path place = {"views", view.name, "features", feature.name};
+      if (!IsClock(input->kind)) {
+        Add("TC0112", fmt::format("views.{}.features.{} is a fact, but the view is grouped by {}", view.name, feature.name, word), place,
+            "a fact is a value of one key", "leave it out, or group the view by key");
+        continue;
+      }
+      const std::vector<std::string> fields = FieldNames(input->kind);
+      const bool has_field = needed.empty() || std::find(fields.begin(), fields.end(), needed) != fields.end();
+      if (has_field || (view.group_by == GroupBy::kCategory && has_catalog)) continue;
+      Add("TC0112", fmt::format("views.{} is grouped by {}, but {} have no {}", view.name, word, InputKindName(input->kind), needed), place,
+          fmt::format("fields: {}", fmt::join(fields, ", ")),
+          view.group_by == GroupBy::kCategory ? "add an input of kind catalog, or leave the feature out" : "leave the feature out, or group the view by something else");
+    }
+    const bool is_rollup = view.group_by != GroupBy::kCustomer;
+    for (const WindowOptions& window : view.windows) {
+      if (window.kind != WindowKind::kSession || !is_rollup) continue;
+      Add("TC0112", fmt::format("views.{}.windows.{} is a session, but the view is grouped by {}", view.name, window.name, word), {"views", view.name, "windows", window.name},
+          "such a view is made from its keys' sums, not from the events", "take a hopping window, or group the view by key or customer");
+    }
+    if (view.calendar.open == OpenRule::kLearned && !is_rollup) {
+      Add("TC0112", fmt::format("views.{}: bucket.open is learned, but the view is grouped by customer", view.name), {"views", view.name, "bucket", "open"},
+          "open days are learned from the inputs' keys", "set open: all, or name the weekdays");
     }
   }
 

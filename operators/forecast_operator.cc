@@ -44,7 +44,7 @@ BucketScore AsExpected(std::string_view series) {
 
 }  // namespace
 
-ForecastOperator::ForecastOperator(uint16_t view, const ForecasterOptions& options, const Life& life, MakeFn make, AlertOperator alerts,
+ForecastOperator::ForecastOperator(Stage stage, uint16_t view, const ForecasterOptions& options, const Life& life, MakeFn make, AlertOperator alerts,
                                    const StateStore& store, size_t cache_bytes_max)
     : view_(view),
       options_(options),
@@ -54,12 +54,12 @@ ForecastOperator::ForecastOperator(uint16_t view, const ForecasterOptions& optio
       make_(std::move(make)),
       store_(store),
       alerts_(std::move(alerts)),
-      cache_(store, view, cache_bytes_max) {}
+      cache_(store, stage, view, cache_bytes_max) {}
 
-Result<std::unique_ptr<ForecastOperator>> ForecastOperator::Make(uint16_t view, const ForecasterOptions& options, const Life& life, MakeFn make,
+Result<std::unique_ptr<ForecastOperator>> ForecastOperator::Make(Stage stage, uint16_t view, const ForecasterOptions& options, const Life& life, MakeFn make,
                                                                  AlertOperator alerts, const StateStore& store, size_t cache_bytes_max) {
   std::unique_ptr<ForecastOperator> made(
-      new ForecastOperator(view, options, life, std::move(make), std::move(alerts), store, cache_bytes_max));
+      new ForecastOperator(stage, view, options, life, std::move(make), std::move(alerts), store, cache_bytes_max));
   TC_RETURN_IF_ERROR(made->TakeDomain(options.domain));
   return made;
 }

@@ -60,8 +60,8 @@ class ForecastOperator {
     bool infers_domain = false;   ///< options.domain is the narrowest one, to begin with
     uint32_t dormant_after = 90;  ///< 0: never
   };
-  /// Errors: as `make`.
-  static Result<std::unique_ptr<ForecastOperator>> Make(uint16_t view, const ForecasterOptions& options, const Life& life, MakeFn make,
+  /// `stage`: whose tasks own the series of the view. Errors: as `make`.
+  static Result<std::unique_ptr<ForecastOperator>> Make(Stage stage, uint16_t view, const ForecasterOptions& options, const Life& life, MakeFn make,
                                                         AlertOperator alerts, const StateStore& store, size_t cache_bytes_max);
 
   bool in_round() const { return phase_ != Phase::kIdle; }
@@ -98,7 +98,7 @@ class ForecastOperator {
 
  private:
   enum class Phase : uint8_t { kIdle = 0, kScore = 1, kForecast = 2 };
-  ForecastOperator(uint16_t view, const ForecasterOptions& options, const Life& life, MakeFn make, AlertOperator alerts,
+  ForecastOperator(Stage stage, uint16_t view, const ForecasterOptions& options, const Life& life, MakeFn make, AlertOperator alerts,
                    const StateStore& store, size_t cache_bytes_max);
   using Entries = std::vector<SeriesStateCache::Entry>;
   bool IsDormant(const SeriesStateCache::Entry& entry) const {

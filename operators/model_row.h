@@ -11,7 +11,7 @@ namespace tidecast {
 /// What the model plane takes from a closed bucket of one series: target, past covariates, known-ahead covariates.
 struct ModelRow {
   std::string series;
-  uint16_t partition = 0;      ///< of the series stage; the series's model state lives in that task's key range
+  uint16_t partition = 0;      ///< of the view's stage; the series's model state lives in that task's key range
   float target = 0;
   std::vector<float> past;     ///< [past_covariates]
   bool stored = false;         ///< stands in the stored queue

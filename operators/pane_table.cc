@@ -48,6 +48,20 @@ uint32_t PaneTable::PublishRevision(uint32_t row) {
   return ++meta_[row].revision;
 }
 
+void PaneTable::ResetRow(uint32_t row) {
+  int64_t* row_slots = slots(row);
+  for (size_t i = 0; i < layout_->slots(); ++i) {
+    if (!layout_->IsSketchSlot(i)) {
+      row_slots[i] = layout_->zero_row()[i];
+    } else if (row_slots[i] != 0) {
+      RowSketch& sketch = sketches_[static_cast<size_t>(row_slots[i] - 1)];
+      sketch.sketch.Clear();
+      sketch.dirty = true;
+    }
+  }
+  MarkDirty(row);
+}
+
 void PaneTable::Seal() {
   if (sealed_) return;
   sealed_ = true;

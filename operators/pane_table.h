@@ -48,6 +48,14 @@ class PaneTable {
     touched_ = true;
     MarkDirty(row);
   }
+  /// Adds another row of accumulators, with the sketches that its slots name.
+  void MergeRow(uint32_t row, const int64_t* from, const std::vector<RowSketch>& from_sketches) {
+    layout_->Merge(from, from_sketches, slots(row), sketches_);
+    touched_ = true;
+    MarkDirty(row);
+  }
+  /// The row as if no event had come.
+  void ResetRow(uint32_t row);
   double Value(size_t feature, uint32_t row) const { return layout_->ValueOf(feature, slots(row), sketches_); }
 
   /// A pending revision of the row. Returns whether it is new.
@@ -58,7 +66,9 @@ class PaneTable {
   bool revised(uint32_t row) const { return (meta_[row].flags & kRevised) != 0; }
   bool dirty() const { return !dirty_rows_.empty(); }
   /// What Save will take, about.
-  size_t dirty_bytes() const { return dirty_rows_.size() * (kRowBytes + 2 * layout_->slots() + (layout_->has_distinct() ? kRowBytes : 0)); }
+  size_t dirty_bytes() const {
+    return dirty_rows_.size() * (kRowBytes + 2 * layout_->slots() + (layout_->has_distinct() ? kRowBytes : 0));
+  }
 
   /// No more than late events from now on: gives the flat index up.
   void Seal();
@@ -112,7 +122,7 @@ class PaneTable {
   std::vector<RowSketch> sketches_;
   std::vector<uint32_t> dirty_rows_;
   Frozen frozen_;
-  size_t deleted_ = 0;            ///< rows that DeleteStored has done
+  size_t deleted_ = 0;  ///< rows that DeleteStored has done
 };
 
 }  // namespace tidecast

@@ -1,7 +1,6 @@
 #include "operators/series_state_cache.h"
 
 #include "state/key_codec.h"
-#include "state/task_keyspace.h"
 
 namespace tidecast {
 namespace {
@@ -26,7 +25,7 @@ Status SeriesStateCache::Load(std::span<const ModelRow> rows, std::vector<Entry>
       continue;
     }
     absent.push_back(i);
-    keys.push_back(TaskPrefix({Stage::kSeries, rows[i].partition}) + Key(view_, rows[i].series));
+    keys.push_back(TaskPrefix({stage_, rows[i].partition}) + Key(view_, rows[i].series));
   }
   std::vector<std::string> values(keys.size());
   std::vector<uint8_t> found(keys.size());
@@ -70,7 +69,7 @@ void SeriesStateCache::Save(Epoch epoch, StateBatch& out) {
   for (const std::string& name : dirty_) {
     Slot& slot = slots_.at(name);
     const Entry& entry = slot.entry;
-    TaskDeltaSink sink(out, {Stage::kSeries, entry.partition});
+    TaskDeltaSink sink(out, {stage_, entry.partition});
     if (entry.gone) {
       sink.Delete(Family::kSeries, Key(view_, name));
     } else {

@@ -11,11 +11,12 @@
 #include "engine/core/stateful.h"
 #include "operators/model_row.h"
 #include "state/state_store.h"
+#include "state/task_keyspace.h"
 
 namespace tidecast {
 
 /// Write-back cache of the model plane's per-series state: age, forecaster blob, alert blob. Rows live in the key range
-/// of the series stage's task that owns the series, so that they move with its partition.
+/// of the task that owns the series, so that they move with its partition.
 /// Dirty entries stay until their epoch is committed; clean ones are dropped once the cache is over its limit.
 /// Thread: Load may run side by side; all else is confined.
 class SeriesStateCache {
@@ -31,7 +32,9 @@ class SeriesStateCache {
     std::string alert;
   };
 
-  SeriesStateCache(const StateStore& store, uint16_t view, size_t bytes_max) : store_(store), view_(view), bytes_max_(bytes_max) {}
+  /// `stage`: whose tasks own the series of the view.
+  SeriesStateCache(const StateStore& store, Stage stage, uint16_t view, size_t bytes_max)
+      : store_(store), stage_(stage), view_(view), bytes_max_(bytes_max) {}
 
   /// The states of these rows' series as of now; an empty entry for one never seen. Errors: kIo, kCorruption, kVersion.
   Status Load(std::span<const ModelRow> rows, std::vector<Entry>* entries) const;
@@ -55,6 +58,7 @@ class SeriesStateCache {
   static size_t Bytes(const Slot& slot) { return slot.entry.forecaster.size() + slot.entry.alert.size() + 160; }
 
   const StateStore& store_;
+  Stage stage_;
   uint16_t view_;
   size_t bytes_max_;
   size_t bytes_ = 0;

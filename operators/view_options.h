@@ -56,10 +56,14 @@ struct WindowOptions {
   Duration gap{};                    ///< session
 };
 
+/// What makes a series, and so which stage makes its rows: series (kKey), rollup (kCategory, kCountry, kAll), actor
+/// (kCustomer).
+enum class GroupBy : uint8_t { kKey, kCategory, kCountry, kAll, kCustomer };
+
 /// A view: how events become series (SEMANTICS.md 1).
 struct ViewOptions {
   std::string name = "sku";
-  std::string group_by = "key";
+  GroupBy group_by = GroupBy::kKey;
   CalendarOptions calendar;
   std::vector<FeatureOptions> features;
   std::vector<WindowOptions> windows;

@@ -20,6 +20,14 @@ EventTime WatermarkTracker::source_watermark(size_t source) const {
   return std::max(state.max_time - sources_[source].options.bound, state.carried);
 }
 
+EventTime WatermarkTracker::newest_event() const {
+  EventTime newest = EventTime::Min();
+  for (size_t i = 0; i < states_.size(); ++i) {
+    if (sources_[i].is_clock) newest = std::max(newest, states_[i].max_time);
+  }
+  return newest;
+}
+
 void WatermarkTracker::WakeUp(SourceState& state) {
   if (!state.idle) return;
   state.idle = false;
@@ -71,6 +79,7 @@ void WatermarkTracker::OnEnd(size_t source) {
 
 void WatermarkTracker::OnCarried(size_t source, EventTime watermark, bool idle) {
   SourceState& state = states_[source];
+  state.ended = all_ended_ = false;
   if (!idle) WakeUp(state);
   state.carried = std::max(state.carried, watermark);
   state.idle = idle;
@@ -92,7 +101,7 @@ void WatermarkTracker::Advance() {
 void WatermarkTracker::Encode(std::string* out) const {
   ByteWriter bytes;
   bytes.Reserve(2 + states_.size() * 17 + 8);
-  bytes.U8(kVersion).U8(static_cast<uint8_t>(states_.size()));
+  bytes.U8(kVersion).Varint(states_.size());
   for (const SourceState& state : states_) bytes.Time(state.max_time).Time(state.carried).Bool(state.idle);
   bytes.Time(task_);
   out->append(bytes.view());
@@ -104,7 +113,7 @@ Status WatermarkTracker::Decode(std::string_view bytes) {
     return Status(Code::kVersion,
                   fmt::format("stored watermarks have format {}, this build reads {}", version, kVersion));
   }
-  if (const uint8_t count = reader.U8(); count != states_.size()) {
+  if (const uint64_t count = reader.Varint(); count != states_.size()) {
     return Status(Code::kCorruption,
                   fmt::format("stored watermarks are of {} sources, the config has {}", count, states_.size()));
   }

@@ -31,10 +31,15 @@ class WatermarkTracker {
   void OnPoll(size_t source, bool got_records, bool at_end, bool blocked, ProcessingTime now);
   /// Bounded runs: the source has ended; once all have, facts included, the watermark is Max().
   void OnEnd(size_t source);
-  /// Watermark carried by an internal topic; from then on it stands in place of the event times seen.
+  /// Watermark carried by an internal topic; from then on it stands in place of the event times seen. A source that had
+  /// ended has not.
   void OnCarried(size_t source, EventTime watermark, bool idle);
 
   EventTime task_watermark() const { return all_ended_ ? EventTime::Max() : task_; }
+  /// The same, whether or not the input has ended.
+  EventTime newest_finite_watermark() const { return task_; }
+  /// The greatest event time of the clock sources; Min() before the first event.
+  EventTime newest_event() const;
   EventTime source_watermark(size_t source) const;
   bool idle(size_t source) const { return states_[source].idle; }
   bool blocked(size_t source) const { return states_[source].blocked; }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "operators/category_table.h"
+#include "operators/contribution_table.h"
 #include "operators/dedupe_table.h"
 #include "operators/fact_table.h"
 #include "operators/series_dictionary.h"
@@ -13,6 +15,14 @@ namespace tidecast {
 namespace {
 
 constexpr size_t kViewsMax = 16;
+constexpr std::string_view kAllKey = "all";
+constexpr std::string_view kUnknownKey = "unknown";  // no country in the event, no category in the catalog
+
+std::vector<Duration> LatenessOf(const std::vector<ViewOptions>& views) {
+  std::vector<Duration> lateness;
+  for (const ViewOptions& view : views) lateness.push_back(view.allowed_lateness);
+  return lateness;
+}
 
 class KeyedWindows final : public WindowAggregator {
  public:
@@ -24,14 +34,23 @@ class KeyedWindows final : public WindowAggregator {
     }
     TC_CHECK_EQ(options.input_names.size(), options.input_kinds.size());
     TC_CHECK_EQ(options.input_names.size(), options.dedupe_keep.size());
-    std::unique_ptr<KeyedWindows> windows(new KeyedWindows(options.views.size(), options.input_names.size()));
+    TC_CHECK(options.roles.empty() || options.roles.size() == options.views.size());
+    std::unique_ptr<KeyedWindows> windows(new KeyedWindows(options));
     windows->views_of_input_.resize(options.input_names.size());
     for (size_t v = 0; v < options.views.size(); ++v) {
+      const WindowRole role = options.roles.empty() ? WindowRole::kRows : options.roles[v];
+      windows->by_index_.push_back(nullptr);
+      if (role == WindowRole::kAbsent) continue;
       TC_ASSIGN_OR_RETURN(auto view, WindowView::Make(static_cast<uint16_t>(v), options.views[v], options.input_names,
-                                                      options.input_kinds));
-      for (uint16_t i = 0; i < options.input_names.size(); ++i) {
+                                                      options.input_kinds, role));
+      for (uint16_t i = 0; i < options.input_names.size() && role != WindowRole::kMerged; ++i) {
         if (view->layout().Takes(i)) windows->views_of_input_[i].push_back(view.get());
       }
+      const bool is_foreign = role == WindowRole::kPartial || role == WindowRole::kForwarded;
+      windows->has_foreign_ = windows->has_foreign_ || is_foreign;
+      windows->has_categories_ =
+          windows->has_categories_ || (role == WindowRole::kPartial && view->group_by() == GroupBy::kCategory);
+      windows->by_index_.back() = view.get();
       windows->views_.push_back(std::move(view));
     }
     for (uint16_t i = 0; i < options.input_names.size(); ++i) windows->dedupe_.emplace_back(i, options.dedupe_keep[i]);
@@ -39,6 +58,14 @@ class KeyedWindows final : public WindowAggregator {
   }
 
   Verdict OnEvent(const Event& event, EventTime judged_by) override {
+    return has_foreign_ ? OnEventOf<true>(event, judged_by) : OnEventOf<false>(event, judged_by);
+  }
+
+  // `kHasForeign`: a view has its series in another stage. Without such a view nothing of them is on the way of an
+  // event.
+  template <bool kHasForeign>
+  Verdict OnEventOf(const Event& event, EventTime judged_by) {
+    if (kHasForeign) forwards_ = 0;
     TC_CHECK(event.input < views_of_input_.size() && event.time.IsFinite());
     DedupeTable& dedupe = dedupe_[event.input];
     const bool has_id = event.dedupe != 0 && dedupe.enabled();
@@ -47,6 +74,7 @@ class KeyedWindows final : public WindowAggregator {
       const uint32_t id = dictionary_.Intern(event.key);
       facts_.Add(id, event);
       if (event.kind == InputKind::kCatalog) {
+        if (has_categories_) categories_.Add(id, event);
         for (const auto& view : views_) view->Bear(id, event.time, dictionary_);
       }
       if (has_id) dedupe.Remember(event.dedupe, event.time);
@@ -58,6 +86,14 @@ class KeyedWindows final : public WindowAggregator {
     bool late = false;
     for (size_t i = 0; i < views.size(); ++i) {
       const EventTime end = views[i]->EndOf(event.time);
+      if (kHasForeign && views[i]->role() == WindowRole::kForwarded) {
+        counts[i] = false;
+        if (end + views[i]->allowed_lateness() <= judged_by) continue;
+        if (event.customer != 0) forwards_ |= 1U << views[i]->index();
+        counts_any = true;
+        late |= end <= judged_by;
+        continue;
+      }
       counts[i] = end + views[i]->allowed_lateness() > judged_by;
       counts_any |= counts[i];
       late |= counts[i] && end <= judged_by;
@@ -66,19 +102,59 @@ class KeyedWindows final : public WindowAggregator {
     }
     if (!counts_any) return Verdict::kTooLate;
     const std::optional<uint32_t> known = dictionary_.Find(event.key);
+    std::array<std::string_view, kHasForeign ? kViewsMax : 1> keys;
     for (size_t i = 0; i < views.size(); ++i) {
-      if (counts[i] && views[i]->layout().WouldOverflow(event, known ? views[i]->RowSoFar(*known) : nullptr))
+      if (!counts[i]) continue;
+      std::optional<uint32_t> id_there = known;
+      if (kHasForeign && views[i]->role() == WindowRole::kPartial) {
+        keys[i] = KeyIn(*views[i], event, known);
+        id_there = dictionary_.Find(keys[i]);
+      }
+      if (views[i]->layout().WouldOverflow(event, id_there ? views[i]->RowSoFar(*id_there) : nullptr))
         return Verdict::kOverflow;
     }
     const uint32_t id = known ? *known : dictionary_.Intern(event.key);
     for (size_t i = 0; i < views.size(); ++i) {
       if (!counts[i]) continue;
-      views[i]->Add(id, event, judged_by, dictionary_);
+      const bool is_partial = kHasForeign && views[i]->role() == WindowRole::kPartial;
+      views[i]->Add(is_partial ? dictionary_.Intern(keys[i]) : id, event, judged_by, dictionary_);
       has_revisions_ = has_revisions_ || views[i]->has_revisions();
     }
     UpdateNextClose();
     if (has_id) dedupe.Remember(event.dedupe, event.time);
     return late ? Verdict::kLate : Verdict::kAccepted;
+  }
+
+  Result<Verdict> OnContribution(const Contribution& c) override {
+    WindowView* view = c.view < by_index_.size() ? by_index_[c.view] : nullptr;
+    if (view == nullptr || view->role() != WindowRole::kMerged || c.key.empty()) {
+      return Status(Code::kConfig, fmt::format("a contribution is to a view that is not merged here: view {}", c.view),
+                    Domain::kInput);
+    }
+    const EventTime end = view->EndOf(c.start);
+    if (view->located_start() != c.start || end != c.end) {
+      return Status(Code::kConfig,
+                    fmt::format("a contribution has another bucket than the view's calendar: view {}, [{}, {})", c.view,
+                                c.start.us, c.end.us),
+                    Domain::kInput);
+    }
+    std::vector<DecodedRow> rows(1);
+    TC_RETURN_IF_ERROR(DecodeRow(view->layout(), c.row, &rows[0]));
+    if (end + view->allowed_lateness() <= watermark_) return Verdict::kTooLate;
+    const uint32_t id = dictionary_.Intern(c.key);
+    const ContributionTable::Change change = contributions_.Put(c, id);
+    if (change == ContributionTable::Change::kOld) return Verdict::kDuplicate;
+    if (change == ContributionTable::Change::kReplaced) {
+      rows.clear();
+      contributions_.Visit(c.view, c.start, id, [&](std::string_view row) {
+        TC_CHECK(DecodeRow(view->layout(), row, &rows.emplace_back()).ok(),
+                 "a contribution that was taken in cannot be read");
+      });
+    }
+    view->Merge(id, rows, change == ContributionTable::Change::kReplaced, c.target_active, dictionary_);
+    has_revisions_ = has_revisions_ || view->has_revisions();
+    UpdateNextClose();
+    return end <= watermark_ ? Verdict::kLate : Verdict::kAccepted;
   }
 
   bool OnWatermark(EventTime watermark, const ActivityBoard& activity, WindowSink& sink, size_t rows_max) override {
@@ -92,6 +168,8 @@ class KeyedWindows final : public WindowAggregator {
       for (const auto& view : views_) view->Prune(watermark);
       for (DedupeTable& dedupe : dedupe_) dedupe.Expire(watermark);
       facts_.Expire(watermark);
+      categories_.Expire(watermark);
+      contributions_.Expire(watermark);
     }
     if (done && end_of_input) {
       next_close_ = EventTime::Max();
@@ -101,27 +179,40 @@ class KeyedWindows final : public WindowAggregator {
     return done;
   }
 
+  void ExtendTo(EventTime newest) override {
+    bool extended = false;
+    for (const auto& view : views_) extended |= view->ExtendTo(newest);
+    if (extended) UpdateNextClose();
+  }
+
   void ActiveBuckets(uint16_t view, std::vector<EventTime>* starts) const override {
-    views_[view]->ActiveBuckets(starts);
+    if (by_index_[view] != nullptr) by_index_[view]->ActiveBuckets(starts);
   }
   double OpenValue(uint16_t view, std::string_view series, size_t feature) const override {
-    return views_[view]->OpenValue(dictionary_.Find(series), feature);
+    if (by_index_[view] == nullptr) return std::numeric_limits<double>::quiet_NaN();
+    return by_index_[view]->OpenValue(dictionary_.Find(series), feature);
+  }
+  size_t series_count(uint16_t view) const override {
+    const WindowView* at = by_index_[view];
+    return at == nullptr || at->role() == WindowRole::kPartial ? 0 : dictionary_.born(view);
   }
   std::optional<KeptSeries> Look(uint16_t view, std::string_view series) override {
     const std::optional<uint32_t> id = dictionary_.Find(series);
-    if (!id) return std::nullopt;
-    return KeptSeries{*id, dictionary_.birth(view, *id), views_[view]->BucketsOf(*id)};
+    const WindowView* at = by_index_[view];
+    if (!id || at == nullptr || at->role() == WindowRole::kPartial || at->role() == WindowRole::kForwarded)
+      return std::nullopt;
+    return KeptSeries{*id, dictionary_.birth(view, *id), by_index_[view]->BucketsOf(*id)};
   }
-  size_t series_count(uint16_t view) const override { return dictionary_.born(view); }
   size_t memory_bytes() const override {
-    size_t bytes = dictionary_.memory_bytes() + facts_.memory_bytes();
+    size_t bytes =
+        dictionary_.memory_bytes() + facts_.memory_bytes() + categories_.memory_bytes() + contributions_.memory_bytes();
     for (const auto& view : views_) bytes += view->memory_bytes();
     for (const DedupeTable& dedupe : dedupe_) bytes += dedupe.memory_bytes();
     return bytes;
   }
 
   size_t dirty_bytes() const override {
-    size_t bytes = dictionary_.dirty_bytes();
+    size_t bytes = dictionary_.dirty_bytes() + contributions_.dirty_bytes();
     for (const auto& view : views_) bytes += view->dirty_bytes();
     return bytes;
   }
@@ -131,6 +222,8 @@ class KeyedWindows final : public WindowAggregator {
     for (const auto& view : views_) view->Save(out);
     for (DedupeTable& dedupe : dedupe_) dedupe.Save(out);
     facts_.Save(out);
+    categories_.Save(out);
+    contributions_.Save(out);
   }
 
   // All that the task may still need is in memory; nothing is evicted, so a commit changes nothing here.
@@ -140,12 +233,15 @@ class KeyedWindows final : public WindowAggregator {
     for (const auto& view : views_) view->Clear();
     for (DedupeTable& dedupe : dedupe_) dedupe.Clear();
     facts_.Clear();
+    categories_.Clear();
+    contributions_.Clear();
     watermark_ = EventTime::Min();
     TC_RETURN_IF_ERROR(dictionary_.Reload(store));
     // Buckets before panes, panes before their distinct counts.
     for (const WindowTable table :
          {WindowTable::kCursor, WindowTable::kBucket, WindowTable::kPane, WindowTable::kDistinct, WindowTable::kSession,
-          WindowTable::kWindowRevision, WindowTable::kDedupe, WindowTable::kFact}) {
+          WindowTable::kWindowRevision, WindowTable::kDedupe, WindowTable::kFact, WindowTable::kContribution,
+          WindowTable::kCategory}) {
       const std::string prefix = WindowTablePrefix(table);
       Status failed;
       TC_RETURN_IF_ERROR(store.Scan(Family::kPanes, prefix, prefix, [&](std::string_view key, std::string_view value) {
@@ -162,7 +258,23 @@ class KeyedWindows final : public WindowAggregator {
   }
 
  private:
-  KeyedWindows(size_t views, size_t inputs) : dictionary_(views), facts_(inputs) {}
+  explicit KeyedWindows(const Options& options)
+      : dictionary_(options.views.size()),
+        facts_(options.input_names.size()),
+        contributions_(LatenessOf(options.views)) {}
+
+  // The key of the event in a view of another stage.
+  std::string_view KeyIn(WindowView& view, const Event& event, std::optional<uint32_t> series) const {
+    if (view.group_by() == GroupBy::kAll) return kAllKey;
+    std::string_view key;
+    if (view.group_by() == GroupBy::kCountry) {
+      key = event.texts[static_cast<size_t>(TextField::kCountry)];
+    } else {
+      if (series) key = categories_.At(*series, view.located_start());
+      if (key.empty()) key = event.texts[static_cast<size_t>(TextField::kCategory)];
+    }
+    return key.empty() ? kUnknownKey : key;
+  }
 
   bool Work(WindowView::Walk& walk) {
     for (const auto& view : views_) {
@@ -194,6 +306,8 @@ class KeyedWindows final : public WindowAggregator {
   Status LoadRow(WindowTable table, std::string_view key, std::string_view value) {
     KeyReader at(key);
     if (table == WindowTable::kFact) return facts_.Load(key, value);
+    if (table == WindowTable::kCategory) return categories_.Load(key, value);
+    if (table == WindowTable::kContribution) return contributions_.Load(key, value);
     const uint16_t owner = at.U16();
     if (table == WindowTable::kDedupe) {
       const EventTime time = at.Time();
@@ -202,12 +316,12 @@ class KeyedWindows final : public WindowAggregator {
       if (owner >= dedupe_.size()) return Status::Ok();
       return dedupe_[owner].LoadRow(time, id);
     }
-    if (owner >= views_.size()) {
+    if (owner >= by_index_.size() || by_index_[owner] == nullptr) {
       return Status(Code::kConfig, fmt::format("the stored windows have a view that the config has not: {}", owner),
                     Domain::kInput)
           .WithRemedy("bring the view back, or start with a fresh state");
     }
-    WindowView& view = *views_[owner];
+    WindowView& view = *by_index_[owner];
     Status status;
     const auto known = [this](uint32_t id) {
       return id < dictionary_.size() ? Status::Ok()
@@ -256,10 +370,15 @@ class KeyedWindows final : public WindowAggregator {
   }
 
   std::vector<std::unique_ptr<WindowView>> views_;
+  std::vector<WindowView*> by_index_;  ///< null: not of this task's stage
+  bool has_foreign_ = false;
+  bool has_categories_ = false;
   std::vector<std::vector<WindowView*>> views_of_input_;
   SeriesDictionary dictionary_;
   std::vector<DedupeTable> dedupe_;
   FactTable facts_;
+  CategoryTable categories_;
+  ContributionTable contributions_;
   EventTime watermark_;  ///< largest finite one so far
 };
 
@@ -270,6 +389,10 @@ size_t KnownCovariates(std::span<const InputKind> input_kinds) {
     return kind == InputKind::kPromotions || kind == InputKind::kCatalog;
   });
   return any ? 2 : 0;
+}
+
+void WindowSink::OnContribution(const Contribution& c) {
+  TC_CHECK(false, "a contribution of view {} that nobody sends on", c.view);
 }
 
 Result<std::unique_ptr<WindowAggregator>> WindowAggregator::Make(const Options& options) {

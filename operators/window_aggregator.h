@@ -11,6 +11,7 @@
 #include "engine/core/bucket.h"
 #include "engine/core/event.h"
 #include "engine/core/stateful.h"
+#include "operators/contribution.h"
 #include "operators/view_options.h"
 
 namespace tidecast {
@@ -30,6 +31,18 @@ class WindowSink {
   virtual void OnBucketEnd(uint16_t view, EventTime start, EventTime end, bool open) = 0;
   /// In place of its row in this bucket: the series is over (ViewOptions::retire_after). A later event gives birth again.
   virtual void OnRetired(uint16_t /*view*/, std::string_view /*series*/, EventTime /*start*/, EventTime /*end*/) {}
+  /// Only from a view of role kPartial: a key's accumulators in a bucket that closed or was revised. OnBucketEnd then
+  /// says whether an event of the target's input came to any key.
+  virtual void OnContribution(const Contribution& contribution);
+};
+
+/// What a task does about a view; decided by the task's stage and the view's group-by.
+enum class WindowRole : uint8_t {
+  kRows,       ///< the view's series are this task's: rows come out
+  kPartial,    ///< series of another stage: this task's share of each key comes out as contributions
+  kForwarded,  ///< series of another stage, which takes the events themselves: only the verdict is made here
+  kMerged,     ///< rows come out, contributions come in
+  kAbsent,     ///< not of this task's stage
 };
 
 enum class Verdict : uint8_t {
@@ -51,19 +64,20 @@ class ActivityBoard {
 /// The keyed windows of one task, all views: panes by (series, bucket), closed in order of (end, view, series name).
 /// One touch of a pane an event; hopping windows are combined from panes; sessions kept per series.
 /// Closing is a resumable walk: OnWatermark makes at most `rows_max` rows a call and keeps its cursor in state.
-///   Lateness: by `judged_by`; an event late in one view and on time in another is kLate, one that counts in any view
-///   is not kTooLate. An id is remembered only for an event that counts; a duplicate is told before lateness. Rows of a
-///   bucket closed by an explicit rule are those of the series with an event in it, and it then counts as open; a
-///   bucket that is quiet by the learned rule has none (window_view.h). Revisions: a row that first appears after its
-///   bucket has closed (a series born late) begins with revision 2, so that revision 1 always means: made by the close.
-///   Rows of a revision carry no `known`. A series is born by its first event that counts, or by a
-///   catalog row: then it has rows of zeros from the next bucket to close on, never revisions of closed ones. Learned
-///   calendars: while the ActivityBoard says kUnknown, all views wait, so that their order never depends on timing. End
-///   of input (watermark Max()): buckets close up to that of the last event; nothing is let go, so that a longer log
-///   may go on. Facts (catalog, promotions, inventory) are never late; a feature of a fact input is its value as of the
-///   bucket's end. `known`: per step {promotion depth, catalog price / price 60 days before}, when a view forecasts and
-///   the config has promotions or a catalog; steps are the bucket and the next `horizon` open ones, as learned by this
-///   task.
+///   Roles: a view of another stage is aggregated by its own key here (kPartial), as of the category that the catalog
+///   told by the bucket's start, so that each event counts in exactly one key of it. Lateness: by `judged_by`; an event
+///   late in one view and on time in another is kLate, one that counts in any view is not kTooLate. An id is remembered
+///   only for an event that counts; a duplicate is told before lateness. Rows of a bucket closed by an explicit rule
+///   are those of the series with an event in it, and it then counts as open; a bucket that is quiet by the learned
+///   rule has none (window_view.h). Revisions: a row that first appears after its bucket has closed (a series born
+///   late) begins with revision 2, so that revision 1 always means: made by the close. Rows of a revision carry no
+///   `known`. A series is born by its first event that counts, or by a catalog row: then it has rows of zeros from the
+///   next bucket to close on, never revisions of closed ones. Learned calendars: while the ActivityBoard says kUnknown,
+///   all views wait, so that their order never depends on timing. End of input (watermark Max()): buckets close up to
+///   that of the last event; nothing is let go, so that a longer log may go on. Facts (catalog, promotions, inventory)
+///   are never late; a feature of a fact input is its value as of the bucket's end. `known`: per step {promotion depth,
+///   catalog price / price 60 days before}, when a view forecasts and the config has promotions or a catalog; steps are
+///   the bucket and the next `horizon` open ones, as learned by this task.
 /// State (state/FORMAT.md): dictionary, panes of open and still revisable buckets, ids, sessions, facts, cursors. All
 /// of it is in memory too, closed buckets packed. Thread: confined.  Errors: Reload only.
 class WindowAggregator : public Stateful {
@@ -75,15 +89,25 @@ class WindowAggregator : public Stateful {
     std::vector<std::string> input_names;
     std::vector<InputKind> input_kinds;
     std::vector<Duration> dedupe_keep;
+    std::vector<WindowRole> roles;  ///< by view; none: kRows
   };
   static Result<std::unique_ptr<WindowAggregator>> Make(const Options& options);
 
   /// Adds one event. `judged_by`: see WatermarkTracker::OnEvent. Revisions of closed buckets come out at the next
   /// OnWatermark.
   virtual Verdict OnEvent(const Event& event, EventTime judged_by) = 0;
+  /// Views of role kForwarded in which the last event of OnEvent counts: bit v. Those count for its verdict, too; an
+  /// event without a customer is judged alike, and forwarded to none.
+  uint32_t forwards() const { return forwards_; }
+  /// Takes another stage's share of a bucket into a view of role kMerged: the newest revision of an upstream task
+  /// replaces its older ones. kTooLate: nothing of the bucket is here any more. Errors: kConfig, kCorruption: it is not
+  /// of this view.
+  virtual Result<Verdict> OnContribution(const Contribution& contribution) = 0;
   /// Closes what the watermark has passed and emits pending revisions. Returns true when nothing is left to do at this
   /// watermark.
   virtual bool OnWatermark(EventTime watermark, const ActivityBoard& activity, WindowSink& sink, size_t rows_max) = 0;
+  /// The input goes on to an event at `newest` somewhere: its end closes each view up to that event's bucket.
+  virtual void ExtendTo(EventTime newest) = 0;
   /// The smallest watermark at which OnWatermark has a bucket or window to close; Max() when nothing is open. The
   /// caller asks after each event (keep it a member read), so that a bucket closes exactly where the watermark passes
   /// its end.
@@ -119,6 +143,7 @@ class WindowAggregator : public Stateful {
  protected:
   EventTime next_close_ = EventTime::Max();
   bool has_revisions_ = false;
+  uint32_t forwards_ = 0;
 };
 
 }  // namespace tidecast

@@ -19,6 +19,8 @@ enum class WindowTable : uint8_t {
   kWindowRevision = 0x07,
   kDedupe = 0x08,
   kFact = 0x09,
+  kContribution = 0x0B,
+  kCategory = 0x0C,
 };
 
 inline std::string WindowTablePrefix(WindowTable table) { return KeyWriter().U8(static_cast<uint8_t>(table)).Take(); }

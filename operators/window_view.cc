@@ -13,29 +13,56 @@
 
 namespace tidecast {
 
+namespace {
+
+// A share of another stage's view: only keys with an event, each bucket as it comes. The calendar's rules and further
+// windows are the other stage's to apply.
+ViewOptions PartialOptions(ViewOptions options) {
+  options.emit_empty = false;
+  options.windows.clear();
+  options.retire_after = {};
+  options.forecast = false;
+  const CalendarOptions whole;
+  options.calendar.open = whole.open;
+  options.calendar.weekdays = whole.weekdays;
+  options.calendar.holidays = whole.holidays;
+  options.calendar.open_minute = whole.open_minute;
+  options.calendar.close_minute = whole.close_minute;
+  return options;
+}
+
+}  // namespace
+
 WindowView::~WindowView() = default;
 
 Result<std::unique_ptr<WindowView>> WindowView::Make(uint16_t index, const ViewOptions& options,
                                                      const std::vector<std::string>& input_names,
-                                                     const std::vector<InputKind>& input_kinds) {
+                                                     const std::vector<InputKind>& input_kinds, WindowRole role) {
   const auto config_error = [&options](std::string text, std::string remedy) {
     return Status(Code::kConfig, fmt::format("{}: view {}", text, options.name), Domain::kInput)
         .WithRemedy(std::move(remedy));
   };
-  if (options.group_by != "key") {
-    return config_error(fmt::format("series are grouped by the key here, not by {}", options.group_by),
-                        "set group_by: key");
-  }
   if (options.allowed_lateness.count() < 0) return config_error("the allowed lateness is negative", "set 0 or more");
-  std::unique_ptr<WindowView> view(new WindowView(index, options));
+  std::unique_ptr<WindowView> view(
+      new WindowView(index, role == WindowRole::kPartial ? PartialOptions(options) : options, role));
   TC_ASSIGN_OR_RETURN(view->layout_, Accumulator::Make(options, input_names, input_kinds));
   TC_ASSIGN_OR_RETURN(view->calendar_, BucketCalendar::Make(options.calendar));
-  view->has_known_ = options.forecast && KnownCovariates(input_kinds) > 0;
+  view->has_known_ = view->options_.forecast && KnownCovariates(input_kinds) > 0;
   view->has_facts_ = std::any_of(view->layout_.columns().begin(), view->layout_.columns().end(),
                                  [](const Accumulator::Column& c) { return c.is_fact; });
-  view->has_catalog_births_ = input_kinds[view->layout_.target_input()] == InputKind::kOrders;
-  for (uint16_t w = 0; w < options.windows.size(); ++w) {
-    const WindowOptions& window = options.windows[w];
+  view->has_catalog_births_ =
+      options.group_by == GroupBy::kKey && input_kinds[view->layout_.target_input()] == InputKind::kOrders;
+  if (view->has_facts_ && options.group_by != GroupBy::kKey) {
+    return config_error("a fact is a value of one key, so only a view grouped by the key can have it as a feature",
+                        "take the feature out");
+  }
+  for (uint16_t w = 0; w < view->options_.windows.size(); ++w) {
+    const WindowOptions& window = view->options_.windows[w];
+    if (window.kind == WindowKind::kSession && role == WindowRole::kMerged) {
+      return config_error(
+          fmt::format("a session needs the events themselves, and this view gets its keys' sums: {}", window.name),
+          "group by key or customer, or take a hopping window");
+    }
     if (window.kind == WindowKind::kHopping) {
       if (window.size_buckets < 1)
         return config_error(fmt::format("a hopping window has no bucket: {}", window.name),
@@ -126,28 +153,28 @@ bool WindowView::IsPast(const Bucket& bucket, uint32_t id, const SeriesDictionar
          dictionary.name(id) <= dictionary.name(*walked_to_);
 }
 
-void WindowView::Add(uint32_t id, const Event& event, EventTime judged_by, SeriesDictionary& dictionary) {
-  if (bucket_ == nullptr || bucket_->pane == nullptr) [[unlikely]] {
-    if (!begun_) {
-      begun_ = true;
+// The bucket that was located last, made when it is not there.
+void WindowView::EnsureBucket() {
+  if (!begun_) {
+    begun_ = true;
+    next_ = span_;
+    cursor_dirty_ = true;
+  } else if (span_.start < next_.start) {
+    if (closed_any_ || walking_) {
+      CloseBackTo(span_.start);
+    } else {
       next_ = span_;
       cursor_dirty_ = true;
-    } else if (span_.start < next_.start) {
-      if (closed_any_ || walking_) {
-        CloseBackTo(span_.start);
-      } else {
-        next_ = span_;
-        cursor_dirty_ = true;
-      }
     }
-    bucket_ = &BucketAt(span_);
-    TC_CHECK(bucket_->closed || span_.start >= next_.start, "bucket {} was let go, closing is at {}", span_.start.us,
-             next_.start.us);
   }
-  Bucket& bucket = *bucket_;
-  const uint32_t row = bucket.pane->FindOrAdd(id);
-  bucket.pane->AddEvent(row, event);
-  if (event.input == layout_.target_input() && !bucket.target_active) {
+  bucket_ = &BucketAt(span_);
+  TC_CHECK(bucket_->closed || span_.start >= next_.start, "bucket {} was let go, closing is at {}", span_.start.us,
+           next_.start.us);
+}
+
+inline void WindowView::AfterChange(Bucket& bucket, uint32_t id, uint32_t row, bool is_target,
+                                    SeriesDictionary& dictionary) {
+  if (is_target && !bucket.target_active) {
     bucket.target_active = bucket.meta_dirty = true;
   }
   if (bucket.span.start < dictionary.birth(index_, id)) [[unlikely]]
@@ -155,7 +182,7 @@ void WindowView::Add(uint32_t id, const Event& event, EventTime judged_by, Serie
   if (retires()) dictionary.SetSign(index_, id, bucket.span.start);
   if (bucket.closed || walking_) [[unlikely]] {
     arranged_ = false;
-    if (bucket.closed && bucket.openness == Openness::kShut && event.input == layout_.target_input()) {
+    if (bucket.closed && bucket.openness == Openness::kShut && is_target) {
       bucket.openness = Openness::kTouched;
       bucket.meta_dirty = true;
     }
@@ -165,7 +192,34 @@ void WindowView::Add(uint32_t id, const Event& event, EventTime judged_by, Serie
     }
     for (HoppingWindow& window : hopping_) window.Invalidate(id);
   }
+}
+
+void WindowView::Add(uint32_t id, const Event& event, EventTime judged_by, SeriesDictionary& dictionary) {
+  if (bucket_ == nullptr || bucket_->pane == nullptr) [[unlikely]]
+    EnsureBucket();
+  Bucket& bucket = *bucket_;
+  const uint32_t row = bucket.pane->FindOrAdd(id);
+  bucket.pane->AddEvent(row, event);
+  AfterChange(bucket, id, row, event.input == layout_.target_input(), dictionary);
   for (SessionWindows& sessions : sessions_) sessions.Add(id, event, judged_by);
+}
+
+void WindowView::Merge(uint32_t id, const std::vector<DecodedRow>& rows, bool anew, bool target_active,
+                       SeriesDictionary& dictionary) {
+  if (bucket_ == nullptr || bucket_->pane == nullptr) EnsureBucket();
+  Bucket& bucket = *bucket_;
+  const uint32_t row = bucket.pane->FindOrAdd(id);
+  if (anew) bucket.pane->ResetRow(row);
+  for (const DecodedRow& from : rows) bucket.pane->MergeRow(row, from.slots.data(), from.sketches);
+  AfterChange(bucket, id, row, target_active, dictionary);
+}
+
+bool WindowView::ExtendTo(EventTime newest) {
+  if (!begun_ || newest < next_.start) return false;
+  const BucketCalendar::Span span = calendar_->BucketOf(newest);
+  const auto [at, is_new] = buckets_.try_emplace(span.start);
+  if (is_new) at->second.span = span;
+  return is_new;
 }
 
 void WindowView::Bear(uint32_t id, EventTime time, SeriesDictionary& dictionary) {

@@ -35,8 +35,12 @@ class WindowView {
  public:
   static Result<std::unique_ptr<WindowView>> Make(uint16_t index, const ViewOptions& options,
                                                   const std::vector<std::string>& input_names,
-                                                  const std::vector<InputKind>& input_kinds);
+                                                  const std::vector<InputKind>& input_kinds, WindowRole role);
   ~WindowView();
+
+  uint16_t index() const { return index_; }
+  WindowRole role() const { return role_; }
+  GroupBy group_by() const { return options_.group_by; }
 
   const Accumulator& layout() const { return layout_; }
   Duration allowed_lateness() const { return options_.allowed_lateness; }
@@ -51,6 +55,16 @@ class WindowView {
   const int64_t* RowSoFar(uint32_t id) const;
   /// Counts the event in that bucket. REQUIRES: not too late, no overflow.
   void Add(uint32_t id, const Event& event, EventTime judged_by, SeriesDictionary& dictionary);
+
+  /// Adds rows of accumulators to the total of `id` in the bucket that EndOf was asked for last; `anew`: in place of
+  /// what the total holds. REQUIRES: not too late.
+  void Merge(uint32_t id, const std::vector<DecodedRow>& rows, bool anew, bool target_active,
+             SeriesDictionary& dictionary);
+  /// Start of the bucket that EndOf was asked for last.
+  EventTime located_start() const { return span_.start; }
+
+  /// Makes the bucket of `newest` exist, when events have come and it has not closed; whether that was new.
+  bool ExtendTo(EventTime newest);
 
   /// A catalog row names the series: it is born, unless it has been, in the bucket of `time`, or the next one to close.
   void Bear(uint32_t id, EventTime time, SeriesDictionary& dictionary);
@@ -109,9 +123,14 @@ class WindowView {
     bool meta_dirty = true;
     bool meta_stored = false;
   };
-  WindowView(uint16_t index, const ViewOptions& options) : index_(index), options_(options) {}
+  WindowView(uint16_t index, const ViewOptions& options, WindowRole role)
+      : index_(index), role_(role), options_(options) {}
 
   void Locate(EventTime time);
+  void EnsureBucket();
+  void AfterChange(Bucket& bucket, uint32_t id, uint32_t row, bool is_target, SeriesDictionary& dictionary);
+  void SendContribution(Walk& walk, const Bucket& bucket, EventTime start, uint32_t id, uint32_t row,
+                        uint32_t revision);
   Bucket& BucketAt(const BucketCalendar::Span& span);
   void CloseBackTo(EventTime start);
   bool IsPast(const Bucket& bucket, uint32_t id, const SeriesDictionary& dictionary) const;
@@ -136,11 +155,12 @@ class WindowView {
   bool CanFreeze(EventTime start, const Bucket& bucket) const;
 
   uint16_t index_;
+  WindowRole role_;
   ViewOptions options_;
   Accumulator layout_;
   std::unique_ptr<BucketCalendar> calendar_;
   bool has_known_ = false;
-  bool has_facts_ = false;  ///< features of fact inputs
+  bool has_facts_ = false;           ///< features of fact inputs
   bool has_catalog_births_ = false;  ///< of items that are ordered
 
   std::map<EventTime, Bucket> buckets_;  ///< by start: revisable closed ones, then open ones that were touched

@@ -125,9 +125,22 @@ bool WindowView::IsOver(uint32_t id, const SeriesDictionary& dictionary) const {
   return next_.start - (sign == EventTime::Min() ? dictionary.birth(index_, id) : sign) >= options_.retire_after;
 }
 
+void WindowView::SendContribution(Walk& walk, const Bucket& bucket, EventTime start, uint32_t id, uint32_t row,
+                                  uint32_t revision) {
+  ByteWriter bytes;
+  EncodeRow(layout_, bucket.pane->slots(row), bucket.pane->sketches(), bytes);
+  walk.sink.OnContribution(
+      {index_, 0, walk.dictionary.name(id), start, bucket.span.end, revision, bucket.target_active, bytes.view()});
+}
+
 bool WindowView::EmitSeries(Walk& walk, uint32_t id) {
   const PaneTable* pane = walk_pane_;
   const uint32_t row = pane == nullptr ? PaneTable::kNoRow : pane->Find(id);
+  if (role_ == WindowRole::kPartial) {
+    if (row == PaneTable::kNoRow) return false;
+    SendContribution(walk, buckets_.at(next_.start), next_.start, id, row, 1);
+    return true;
+  }
   if (retires() && row == PaneTable::kNoRow && walk_openness_ == Openness::kOpen && IsOver(id, walk.dictionary)) {
     walk.dictionary.Retire(index_, id);
     walk.sink.OnRetired(index_, walk.dictionary.name(id), next_.start, next_.end);
@@ -172,7 +185,9 @@ WindowView::Outcome WindowView::CloseNext(Walk& walk) {
 void WindowView::FinishWalk(Walk& walk) {
   Bucket& bucket = buckets_.at(next_.start);
   const bool touched = bucket.pane != nullptr && bucket.pane->touched();
-  const bool open = walk_openness_ == Openness::kOpen || (walk_openness_ == Openness::kTouched && touched);
+  const bool open = role_ == WindowRole::kPartial
+                        ? bucket.target_active
+                        : walk_openness_ == Openness::kOpen || (walk_openness_ == Openness::kTouched && touched);
   walk.sink.OnBucketEnd(index_, next_.start, next_.end, open);
   bucket.closed = true;
   bucket.openness = walk_openness_;
@@ -200,6 +215,11 @@ WindowView::Outcome WindowView::EmitRevisions(Walk& walk) {
     Bucket& bucket = buckets_.at(start);
     const uint32_t row = bucket.pane->Find(id);
     const uint32_t revision = bucket.pane->PublishRevision(row);
+    if (role_ == WindowRole::kPartial) {
+      SendContribution(walk, bucket, start, id, row, revision);
+      pending_.erase({start, id});
+      continue;
+    }
     FillValues(bucket.pane.get(), row, id, bucket.span.end, walk.facts);
     walk.sink.OnBucket(
         {index_, walk.dictionary.name(id), start, bucket.span.end, revision, walk.watermark, values_, {}});
@@ -265,7 +285,8 @@ void WindowView::Remove(std::map<EventTime, Bucket>::iterator at) {
     bucket_ = nullptr;
     span_.start = span_.end = EventTime::Max();
   }
-  if (bucket.meta_stored || bucket.pane != nullptr) removed_.push_back({at->first, std::move(bucket.pane), bucket.meta_stored});
+  if (bucket.meta_stored || bucket.pane != nullptr)
+    removed_.push_back({at->first, std::move(bucket.pane), bucket.meta_stored});
   buckets_.erase(at);
 }
 

@@ -18,14 +18,17 @@ std::string HintKey(const TopicPartition& source) {
 
 std::vector<ChangelogRestorer::Stream> ChangelogRestorer::MakeStreams(const std::vector<uint16_t>& partitions) const {
   std::vector<Stream> streams;
-  for (const uint16_t partition : partitions) {
-    Stream& stream = streams.emplace_back();
-    stream.source = {layout_.series_topic, partition};
-    stream.partition = partition;
+  for (const Stage stage : {Stage::kSeries, Stage::kRollup, Stage::kActor}) {
+    if (layout_.TopicOf(stage)->empty()) continue;
+    for (const uint16_t partition : partitions) {
+      Stream& stream = streams.emplace_back();
+      stream.source = {*layout_.TopicOf(stage), partition};
+      stream.task = {stage, partition};
+    }
   }
   Stream& model = streams.emplace_back();
   model.source = {layout_.model_topic, layout_.model_partition};
-  model.is_series = false;
+  model.task = {Stage::kInstance, 0};
   return streams;
 }
 
@@ -35,7 +38,7 @@ void ChangelogRestorer::Start(const std::vector<uint16_t>& partitions) {
 }
 
 Result<uint64_t> ChangelogRestorer::LocalSeq(const Stream& stream) const {
-  const TaskStateReader reader(store_, {stream.is_series ? Stage::kSeries : Stage::kInstance, stream.partition});
+  const TaskStateReader reader(store_, stream.task);
   std::string value;
   TC_ASSIGN_OR_RETURN(const bool found, reader.Get(Family::kMeta, "commit", &value));
   if (!found) return uint64_t{0};
@@ -63,7 +66,7 @@ Status ChangelogRestorer::Open(Stream& stream) {
 Status ChangelogRestorer::Apply(Stream& stream, const InputRecord& record) {
   ChangelogRow row;
   if (!ParseChangelogRow(record, &row)) return Status::Ok();
-  if (!stream.is_series) {
+  if (!IsKeyed(stream.task.stage)) {
     for (const HeaderView& header : record.headers) {
       if (header.name == "instance" && header.value != instance_) return Status::Ok();
     }

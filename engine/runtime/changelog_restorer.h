@@ -21,7 +21,7 @@ class ChangelogRestorer {
   ChangelogRestorer(LogTransport& transport, StateStore& store, ChangelogLayout layout, std::string instance)
       : transport_(transport), store_(store), layout_(std::move(layout)), instance_(std::move(instance)) {}
 
-  /// Begins anew for these series partitions and the instance's own stream.
+  /// Begins anew for these partitions of each keyed stage and the instance's own stream.
   void Start(const std::vector<uint16_t>& partitions);
   /// True when all streams are restored. Errors: kCorruption (a seq whose rows do not match its commit record), kUnavailable.
   Result<bool> Step(int wait_ms);
@@ -40,8 +40,7 @@ class ChangelogRestorer {
   };
   struct Stream {
     TopicPartition source;
-    bool is_series = true;
-    uint16_t partition = 0;
+    TaskId task;
     bool whole = false;                    ///< read from its beginning: compaction may have thinned old seqs
     uint64_t local_seq = 0;
     std::unique_ptr<LogReader> reader;

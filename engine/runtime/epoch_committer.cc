@@ -11,9 +11,9 @@ namespace {
 constexpr size_t kPrefixBytes = 3;
 constexpr std::string_view kCommitKey = "commit";
 
-// Rows of one changelog partition's commit record: a series task's own, or all of the instance's and the model's.
+// Rows of one changelog partition's commit record: a keyed task's own, or all of the instance's and the model's.
 std::string StreamOf(std::string_view key) {
-  return static_cast<Stage>(key[0]) == Stage::kSeries ? std::string(key.substr(0, kPrefixBytes)) : std::string();
+  return IsKeyed(static_cast<Stage>(key[0])) ? std::string(key.substr(0, kPrefixBytes)) : std::string();
 }
 
 Outcome OutcomeOf(const Status& status) {
@@ -34,6 +34,19 @@ bool ReadNumber(std::string_view text, uint64_t* n) {
 }
 
 }  // namespace
+
+const std::string* ChangelogLayout::TopicOf(Stage stage) const {
+  switch (stage) {
+    case Stage::kSeries:
+      return &series_topic;
+    case Stage::kRollup:
+      return &rollup_topic;
+    case Stage::kActor:
+      return &actor_topic;
+    default:
+      return nullptr;
+  }
+}
 
 bool IsCommitRecordKey(Family family, std::string_view key) {
   return family == Family::kMeta && key.size() == kPrefixBytes + kCommitKey.size() && key.substr(kPrefixBytes) == kCommitKey;
@@ -77,8 +90,9 @@ void EpochCommitter::Start(EpochCut cut) {
 OutputRecord EpochCommitter::ChangelogRecord(const StateBatch::Row& row, uint64_t ordinal) const {
   OutputRecord record;
   const auto stage = static_cast<Stage>(row.key[0]);
-  if (stage == Stage::kSeries) {
-    record.topic = layout_.series_topic;
+  const std::string* own = layout_.TopicOf(stage);
+  if (own != nullptr) {
+    record.topic = *own;
     record.partition = (static_cast<unsigned char>(row.key[1]) << 8) | static_cast<unsigned char>(row.key[2]);
   } else {
     record.topic = layout_.model_topic;
@@ -90,7 +104,7 @@ OutputRecord EpochCommitter::ChangelogRecord(const StateBatch::Row& row, uint64_
   if (!row.is_delete) record.value.emplace(row.value);
   record.headers.push_back({"seq", NumberText(cut_.seq)});
   record.headers.push_back({"ordinal", NumberText(ordinal)});
-  if (stage != Stage::kSeries) record.headers.push_back({"instance", instance_});
+  if (own == nullptr) record.headers.push_back({"instance", instance_});
   return record;
 }
 

@@ -27,7 +27,14 @@ struct ChangelogLayout {
   std::string series_topic;                ///< partition p holds the rows of series task p
   std::string model_topic;                 ///< rows of the instance's and the model's tasks
   int32_t model_partition = 0;
+  std::string rollup_topic;                ///< likewise for the other keyed stages; empty: there is no such stage
+  std::string actor_topic;
+
+  /// Null for a stage without a changelog of its own (the instance's and the model's rows).
+  const std::string* TopicOf(Stage stage) const;
 };
+/// Whether tasks of the stage own partitions: series, rollup, actor.
+constexpr bool IsKeyed(Stage stage) { return stage == Stage::kSeries || stage == Stage::kRollup || stage == Stage::kActor; }
 
 /// Brings a cut through the commit protocol (EXACTLY_ONCE.md 1, steps 1 to 5): outputs, changelog, offsets, commit, local
 /// state. A state machine: Step moves on as far as it can without waiting.

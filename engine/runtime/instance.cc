@@ -4,6 +4,8 @@
 #include <set>
 
 #include "engine/core/hash.h"
+#include "engine/runtime/rekeyed_task.h"
+#include "engine/runtime/series_task.h"
 #include "state/key_codec.h"
 #include "state/rocks_store.h"
 
@@ -39,6 +41,7 @@ Status Instance::Start() {
   restorer_ = std::make_unique<ChangelogRestorer>(parts_.transport, parts_.store, layout_, plan_->options.instance);
   std::vector<std::string> topics;
   for (const InputOptions& input : plan_->options.inputs) topics.push_back(input.topic);
+  for (const Stage stage : plan_->further_stages) topics.push_back(plan_->RekeyTopic(stage));
   return parts_.transport.Join(topics);
 }
 
@@ -90,6 +93,21 @@ Status Instance::PrepareTopics() {
     const std::vector<std::pair<std::string, std::string>> changelog = {{"cleanup.policy", "compact"}, {"min.compaction.lag.ms", "86400000"}};
     specs.push_back({layout_.series_topic, partitions, changelog});
     specs.push_back({layout_.model_topic, kModelPartitions, changelog});
+    for (const Stage stage : plan_->further_stages) {
+      std::string& topic = stage == Stage::kRollup ? layout_.rollup_topic : layout_.actor_topic;
+      topic = options.name_space + (stage == Stage::kRollup ? ".changelog.rollup" : ".changelog.actor");
+      specs.push_back({topic, partitions, changelog});
+    }
+  }
+  if (!plan_->further_stages.empty()) {
+    // As many partitions as the inputs, so that partition p of all stages belongs to one instance. What was read is needed no
+    // more, what was not must wait for its reader however long.
+    std::vector<std::string> topics;
+    for (const Stage stage : plan_->further_stages) {
+      topics.push_back(plan_->RekeyTopic(stage));
+      specs.push_back({topics.back(), partitions, {{"cleanup.policy", "delete"}, {"retention.ms", "-1"}}});
+    }
+    rekey_watermarks_ = std::make_unique<RekeyWatermarks>(std::move(topics), partitions);
   }
   for (const TopicSpec& spec : specs) TC_RETURN_IF_ERROR(parts_.transport.CreateTopic(spec));
   return Status::Ok();
@@ -134,8 +152,9 @@ Status Instance::BeginRestore(std::vector<uint16_t> partitions) {
   partitions_ = std::move(partitions);
   tasks_.clear();
   open_outputs_.clear();
-  open_bytes_ = 0;
+  open_bytes_ = open_rekeyed_ = 0;
   revoked_ = lost_ = false;
+  if (rekey_watermarks_) rekey_watermarks_->Reset();
   state_ = State::kRestoring;
   if (parts_.transport.needs_changelog()) restorer_->Start(partitions_);
   return Status::Ok();
@@ -165,6 +184,12 @@ Result<bool> Instance::StepRestore(int wait_ms) {
     TC_ASSIGN_OR_RETURN(auto task, SeriesTask::Make(partition, *plan_, inputs));
     tasks_.push_back(std::move(task));
   }
+  for (const Stage stage : plan_->further_stages) {
+    for (const uint16_t partition : partitions_) {
+      TC_ASSIGN_OR_RETURN(auto task, RekeyedTask::Make(stage, partition, *plan_, input_partitions_.front()));
+      tasks_.push_back(std::move(task));
+    }
+  }
   TC_RETURN_IF_ERROR(RollBack());
   state_ = State::kRunning;
   last_cut_ = parts_.clock.Now();
@@ -174,8 +199,9 @@ Result<bool> Instance::StepRestore(int wait_ms) {
 
 Status Instance::RollBack() {
   if (exchange_) exchange_->Reset();
+  if (rekey_watermarks_) rekey_watermarks_->RollBack();
   open_outputs_.clear();
-  open_bytes_ = 0;
+  open_bytes_ = open_rekeyed_ = 0;
   TC_RETURN_IF_ERROR(activity_->Reload(TaskStateReader(parts_.store, {Stage::kInstance, 0})));
   std::vector<Position> positions;
   first_handle_.clear();
@@ -233,6 +259,7 @@ Status Instance::OnCommitted(EpochCut cut) {
   for (const auto& task : tasks_) task->OnCommitted(cut.epoch);
   model_->OnCommitted(cut.epoch);
   activity_->OnCommitted(cut.epoch);
+  if (rekey_watermarks_) rekey_watermarks_->OnCommitted();
   ++committed_epochs_;
   parts_.metrics.Counter("tidecast_epochs_total", "Committed epochs").Add(1);
   parts_.metrics.Gauge("tidecast_last_commit_timestamp_seconds", "When the newest epoch was committed")
@@ -261,15 +288,16 @@ Status Instance::OnCommitFailed() {
   return outcome == Outcome::kAbortable ? RollBack() : BeginRestore(partitions_);
 }
 
-EventTime Instance::ClosedUpTo() const {
-  EventTime least = EventTime::Max();
-  bool any = false;
+StageTimes Instance::ClosedUpTo() const {
+  StageTimes times(EventTime::Min());
+  std::set<Stage> seen;
   for (const auto& task : tasks_) {
     if (task->idle()) continue;
-    any = true;
-    least = std::min(least, task->closed_up_to());
+    const Stage stage = task->id().stage;
+    const bool is_first = seen.insert(stage).second;
+    times.set(stage, is_first ? task->closed_up_to() : std::min(times.of(stage), task->closed_up_to()));
   }
-  return any ? least : EventTime::Min();
+  return times;
 }
 
 bool Instance::AllEnded() const {
@@ -283,7 +311,7 @@ Result<bool> Instance::Poll() {
   const size_t sources = std::max<size_t>(1, tasks_.size() * plan_->options.inputs.size());
   const size_t bytes_max = memory == 0 ? kBytesPerPoll : std::clamp(memory / kPollShare / sources, kBytesPerPollLeast, kBytesPerPoll);
   for (size_t t = 0; t < tasks_.size(); ++t) {
-    SeriesTask& task = *tasks_[t];
+    StageTask& task = *tasks_[t];
     for (size_t s = 0; s < task.source_count(); ++s) {
       if (!task.WantsRecords(s)) continue;
       RecordBatch& batch = task.PrepareBatch(s, parts_.transport);
@@ -299,6 +327,7 @@ Result<bool> Instance::RefreshActivity() {
   std::vector<EventTime> starts;
   EventTime passed = tasks_.empty() ? EventTime::Min() : EventTime::Max();
   for (const auto& task : tasks_) {
+    if (task->id().stage != Stage::kSeries) continue;  // a day is open by what the inputs hold
     for (uint16_t v = 0; v < plan_->views.size(); ++v) {
       if (plan_->options.views[v].calendar.open != OpenRule::kLearned) continue;
       starts.clear();
@@ -318,6 +347,7 @@ Result<bool> Instance::RefreshActivity() {
 
 void Instance::JoinOutputs(std::vector<TaskStepOutput>& outputs) {
   for (TaskStepOutput& output : outputs) {
+    open_rekeyed_ += output.rekeyed;
     for (OutputRecord& record : output.records) {
       open_bytes_ += record.Bytes();
       open_outputs_.push_back(std::move(record));
@@ -330,12 +360,32 @@ void Instance::JoinOutputs(std::vector<TaskStepOutput>& outputs) {
       for (const OutputRecord& record : output.dead) parts_.sink->OnDeadLetter(record);
     }
     for (QueuedRow& row : output.rows) model_->OnRow(std::move(row));
+    for (const auto& [view, start] : output.active) {
+      if (plan_->options.views[view].calendar.open == OpenRule::kLearned) activity_->Report(view, start);
+    }
     for (const BucketOver& over : output.over) {
       // A bucket that came and closed within one step was never seen among the open ones.
       if (over.open && plan_->options.views[over.view].calendar.open == OpenRule::kLearned) activity_->Report(over.view, over.start);
       model_->OnBucketOver(over);
     }
   }
+}
+
+bool Instance::RunTasks() {
+  std::vector<TaskStepOutput> outputs(tasks_.size());
+  const size_t side_by_side = in_lockstep() ? partitions_.size() : tasks_.size();
+  parts_.executor.ParallelFor(side_by_side, [&](size_t t) { tasks_[t]->Process(*activity_, kBytesPerTurn, outputs[t]); });
+  const auto any = [&] { return std::any_of(outputs.begin(), outputs.end(), [](const TaskStepOutput& output) { return output.progressed; }); };
+  if (in_lockstep() && !any() && !RekeyingOpen() && !RekeyingInFlight()) {
+    parts_.executor.ParallelFor(tasks_.size() - side_by_side,
+                                [&](size_t t) { tasks_[side_by_side + t]->Process(*activity_, kBytesPerTurn, outputs[side_by_side + t]); });
+  }
+  JoinOutputs(outputs);
+  return any();
+}
+
+bool Instance::RekeyingOpen() const {
+  return open_rekeyed_ > 0 || (rekey_watermarks_ != nullptr && rekey_watermarks_->HasNews(tasks_));
 }
 
 Result<bool> Instance::Work() {
@@ -348,10 +398,7 @@ Result<bool> Instance::Work() {
     TC_ASSIGN_OR_RETURN(worked, Poll());
     TC_ASSIGN_OR_RETURN(const bool heard, RefreshActivity());
     worked |= heard;
-    std::vector<TaskStepOutput> outputs(tasks_.size());
-    parts_.executor.ParallelFor(tasks_.size(), [&](size_t t) { tasks_[t]->Process(*activity_, kBytesPerTurn, outputs[t]); });
-    for (const TaskStepOutput& output : outputs) worked |= output.progressed;
-    JoinOutputs(outputs);
+    worked |= RunTasks();
   }
   ModelTask::Output output;
   TC_ASSIGN_OR_RETURN(const bool learned, model_->Step(ClosedUpTo(), parts_.executor, bytes_max - std::min(bytes_max - 1, OpenBytes()), parts_.sink, output));
@@ -369,7 +416,7 @@ size_t Instance::OpenBytes() const {
 }
 
 bool Instance::Dirty() const {
-  return !open_outputs_.empty() || model_->dirty() || activity_->dirty() ||
+  return !open_outputs_.empty() || (rekey_watermarks_ && rekey_watermarks_->HasNews(tasks_)) || model_->dirty() || activity_->dirty() ||
          std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task->dirty(); });
 }
 
@@ -378,29 +425,34 @@ bool Instance::CutIsDue() const {
   return OpenBytes() >= plan_->options.epoch_bytes_max || parts_.clock.Now() - last_cut_ >= plan_->options.commit_interval;
 }
 
-void Instance::Cut() {
+void Instance::Cut(bool tell) {
   EpochCut cut;
   cut.epoch = epoch_++;
   cut.seq = next_seq_++;
+  rekeyed_in_flight_ = tell ? RekeyingOpen() : open_rekeyed_ > 0;
   cut.outputs = std::move(open_outputs_);
   open_outputs_.clear();
-  open_bytes_ = 0;
+  open_bytes_ = open_rekeyed_ = 0;
   model_->Save(cut.epoch, cut.state);
-  // The model writes into the key ranges of series tasks: those must have a commit record of this seq, too.
-  std::set<uint16_t> touched;
+  // The model writes into the key ranges of keyed tasks: those must have a commit record of this seq, too.
+  std::set<TaskId> touched;
   for (const StateBatch::Row& row : cut.state.rows()) {
-    if (static_cast<Stage>(row.key[0]) != Stage::kSeries) continue;
-    touched.insert(static_cast<uint16_t>((static_cast<unsigned char>(row.key[1]) << 8) | static_cast<unsigned char>(row.key[2])));
+    const auto stage = static_cast<Stage>(row.key[0]);
+    if (!IsKeyed(stage)) continue;
+    touched.insert({stage, static_cast<uint16_t>((static_cast<unsigned char>(row.key[1]) << 8) | static_cast<unsigned char>(row.key[2]))});
   }
   for (const auto& task : tasks_) {
-    if (!task->dirty() && !touched.contains(task->id().partition)) continue;
+    if (!task->dirty() && !touched.contains(task->id())) continue;
     task->Save(cut.epoch, cut.seq, cut.state);
     for (size_t s = 0; s < task->source_count(); ++s) {
       if (task->position(s).next_offset >= 0) cut.positions.push_back(task->position(s));
     }
   }
+  if (rekey_watermarks_ && tell) rekey_watermarks_->Tell(tasks_, cut.outputs);
   if (exchange_) {
-    for (const auto& task : tasks_) exchange_->Tell(task->id().partition, task->watermark(), cut.outputs);
+    for (const auto& task : tasks_) {
+      if (task->id().stage == Stage::kSeries) exchange_->Tell(task->id().partition, task->watermark(), cut.outputs);
+    }
     for (uint16_t v = 0; v < plan_->views.size(); ++v) {
       for (const EventTime start : activity_->active(v)) exchange_->TellActive(v, start, cut.outputs);
     }
@@ -447,10 +499,12 @@ Result<Instance::Progress> Instance::Step(int wait_ms) {
         TC_ASSIGN_OR_RETURN(const bool done, Work());
         worked |= done;
       }
-      const bool ended = bounded_ && AllEnded() && model_->idle(EventTime::Max());
+      const bool ended = bounded_ && AllEnded() && model_->idle(StageTimes(EventTime::Max()));
+      // A replay does not wait for the clock: the further stages go on as soon as nothing else is to be done.
+      const bool hurry = in_lockstep() && !worked && RekeyingOpen() && committer_->state() == EpochCommitter::State::kIdle;
       const bool settle = ended || (winding_down && model_->between_rounds());
-      if (CutIsDue() || (settle && Dirty() && committer_->state() == EpochCommitter::State::kIdle)) {
-        Cut();
+      if (CutIsDue() || hurry || (settle && Dirty() && committer_->state() == EpochCommitter::State::kIdle)) {
+        Cut(!in_lockstep() || hurry || settle);
         TC_RETURN_IF_ERROR(StepCommit().status());
         worked = true;
       }
@@ -479,7 +533,9 @@ Result<Instance::Progress> Instance::Step(int wait_ms) {
 
 EventCounts Instance::counts() const {
   EventCounts sum;
-  for (const auto& task : tasks_) sum += task->counts();
+  for (const auto& task : tasks_) {
+    if (task->id().stage == Stage::kSeries) sum += task->counts();
+  }
   return sum;
 }
 
@@ -509,7 +565,7 @@ LiveStatus Instance::Look() const {
   status.watermark = EventTime::Max();
   for (const auto& task : tasks_) {
     for (uint16_t v = 0; v < plan_->views.size(); ++v) status.series += static_cast<int64_t>(task->windows().series_count(v));
-    if (!task->idle()) status.watermark = std::min(status.watermark, task->watermark());
+    if (task->id().stage == Stage::kSeries && !task->idle()) status.watermark = std::min(status.watermark, task->watermark());
   }
   if (model_ && !plan_->views.empty()) {
     if (const ForecastOperator* forecast = model_->forecast_operator(0)) {

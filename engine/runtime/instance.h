@@ -17,8 +17,9 @@
 #include "engine/runtime/fault_points.h"
 #include "engine/runtime/live_status.h"
 #include "engine/runtime/model_task.h"
+#include "engine/runtime/rekey_watermarks.h"
 #include "engine/runtime/result_sink.h"
-#include "engine/runtime/series_task.h"
+#include "engine/runtime/stage_task.h"
 #include "engine/runtime/task_plan.h"
 
 namespace tidecast {
@@ -63,7 +64,7 @@ class Instance {
   /// Tasks are restored and read.
   bool running() const { return state_ == State::kRunning; }
   LiveStatus Look() const;
-  const std::vector<std::unique_ptr<SeriesTask>>& tasks() const { return tasks_; }
+  const std::vector<std::unique_ptr<StageTask>>& tasks() const { return tasks_; }
   const ModelTask& model() const { return *model_; }
   /// What whoever runs the engine should be told, in words, since the last call.
   std::vector<std::string> TakeNotes() { return model_ ? model_->TakeNotes() : std::vector<std::string>{}; }
@@ -89,12 +90,21 @@ class Instance {
   Result<bool> Work();
   Result<bool> Poll();
   Result<bool> RefreshActivity();
+  /// Steps the tasks side by side; whether any got on.
+  bool RunTasks();
   void JoinOutputs(std::vector<TaskStepOutput>& outputs);
   bool CutIsDue() const;
+  /// Something is on its way to a further stage and not yet committed.
+  bool RekeyingOpen() const;
+  /// With a sink the order of what comes out must not depend on when epochs were cut: a further stage goes on only when all
+  /// that was put in is worked off before it, and has reached it.
+  bool in_lockstep() const { return parts_.sink != nullptr && rekey_watermarks_ != nullptr; }
+  bool RekeyingInFlight() const { return rekeyed_in_flight_ && committer_->busy(); }
   size_t OpenBytes() const;              ///< of the epoch being filled: outputs and changed state, about
   bool Dirty() const;
-  void Cut();
-  EventTime ClosedUpTo() const;
+  /// `tell`: the further stages are told how far the series tasks have come.
+  void Cut(bool tell);
+  StageTimes ClosedUpTo() const;
   bool AllEnded() const;
   void PublishStatus(bool force);
   void PublishMemory() const;
@@ -106,6 +116,7 @@ class Instance {
   std::unique_ptr<ModelTask> model_;
   std::unique_ptr<ActivityTable> activity_;
   std::unique_ptr<ActivityExchange> exchange_;   ///< null where this instance has all partitions by nature (embedded)
+  std::unique_ptr<RekeyWatermarks> rekey_watermarks_;  ///< null where no view belongs to a further stage
   std::unique_ptr<EpochCommitter> committer_;
   std::unique_ptr<ChangelogRestorer> restorer_;
 
@@ -116,7 +127,7 @@ class Instance {
   bool stopping_ = false;
   bool bounded_ = false;
   std::vector<uint16_t> partitions_;             ///< of the current assignment
-  std::vector<std::unique_ptr<SeriesTask>> tasks_;
+  std::vector<std::unique_ptr<StageTask>> tasks_;
   std::vector<uint32_t> first_handle_;           ///< of each task's sources in the last StartAt
 
   Epoch epoch_ = 1;
@@ -124,6 +135,8 @@ class Instance {
   Epoch committed_epochs_ = 0;
   std::vector<OutputRecord> open_outputs_;
   size_t open_bytes_ = 0;
+  size_t open_rekeyed_ = 0;                      ///< of the outputs: to rekey topics
+  bool rekeyed_in_flight_ = false;
   ProcessingTime last_cut_;
   ProcessingTime last_status_;
   int64_t events_at_last_status_ = 0;

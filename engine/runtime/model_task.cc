@@ -21,10 +21,10 @@ std::string QueueKey(uint16_t view, EventTime start, std::string_view series) {
 std::string OverKey(uint16_t view, EventTime start) { return KeyWriter().U8(kOverTable).U16(view).Time(start).Take(); }
 std::string CalendarKey(uint16_t view) { return KeyWriter().U8(kCalendarTable).U16(view).Take(); }
 
-void PutRow(uint16_t view, EventTime start, EventTime end, ModelRow& row, StateBatch& out) {
+void PutRow(Stage stage, uint16_t view, EventTime start, EventTime end, ModelRow& row, StateBatch& out) {
   ByteWriter value;
   value.U8(kRowVersion).Time(end).Bool(row.retired).F32(row.target).Varint(row.past.size()).Array<float>(row.past).Varint(row.known.size()).Array<float>(row.known);
-  TaskDeltaSink(out, {Stage::kSeries, row.partition}).Put(Family::kSeries, QueueKey(view, start, row.series), value.view());
+  TaskDeltaSink(out, {stage, row.partition}).Put(Family::kSeries, QueueKey(view, start, row.series), value.view());
   row.stored = true;
 }
 
@@ -62,11 +62,11 @@ Result<std::unique_ptr<ModelTask>> ModelTask::Make(const TaskPlan& plan, const S
       model.known_covariates = plan.views[v].known_covariates;
       model.calendar_features = plan.views[v].calendar->FeatureCount();
       const ForecastOperator::Life life{!options.domain, static_cast<uint32_t>(options.dormant_after)};
-      TC_ASSIGN_OR_RETURN(view.forecast, ForecastOperator::Make(v, model, life, plan.make_forecaster, AlertOperator(plan.options.alerts, options.name),
+      TC_ASSIGN_OR_RETURN(view.forecast, ForecastOperator::Make(plan.views[v].stage, v, model, life, plan.make_forecaster, AlertOperator(plan.options.alerts, options.name),
                                                                 store, cache_bytes_max));
       view.forecast->set_on_round_done([self = task.get(), v](EventTime start, const std::vector<ModelRow>& rows) {
         for (const ModelRow& row : rows) {
-          if (row.stored) TaskDeltaSink(self->deletes_, {Stage::kSeries, row.partition}).Delete(Family::kSeries, QueueKey(v, start, row.series));
+          if (row.stored) TaskDeltaSink(self->deletes_, {self->plan_.views[v].stage, row.partition}).Delete(Family::kSeries, QueueKey(v, start, row.series));
         }
       });
     }
@@ -104,11 +104,13 @@ void ModelTask::OnBucketOver(const BucketOver& over) {
   dirty_ = true;
 }
 
-bool ModelTask::idle(EventTime closed_up_to) const {
-  return std::all_of(views_.begin(), views_.end(), [&](const View& view) {
+bool ModelTask::idle(const StageTimes& closed_up_to) const {
+  for (uint16_t v = 0; v < views_.size(); ++v) {
+    const View& view = views_[v];
     if (view.forecast && view.forecast->in_round()) return false;
-    return view.pending.empty() || view.pending.begin()->second.end > closed_up_to;
-  });
+    if (!view.pending.empty() && view.pending.begin()->second.end <= closed_up_to.of(plan_.views[v].stage)) return false;
+  }
+  return true;
 }
 
 bool ModelTask::between_rounds() const {
@@ -219,10 +221,10 @@ Result<bool> ModelTask::StepView(uint16_t v, EventTime closed_up_to, Executor& e
   return worked;
 }
 
-Result<bool> ModelTask::Step(EventTime closed_up_to, Executor& executor, size_t bytes_max, ResultSink* sink, Output& out) {
+Result<bool> ModelTask::Step(const StageTimes& closed_up_to, Executor& executor, size_t bytes_max, ResultSink* sink, Output& out) {
   bool worked = false;
   for (uint16_t v = 0; v < views_.size(); ++v) {
-    TC_ASSIGN_OR_RETURN(const bool view_worked, StepView(v, closed_up_to, executor, bytes_max, sink, out));
+    TC_ASSIGN_OR_RETURN(const bool view_worked, StepView(v, closed_up_to.of(plan_.views[v].stage), executor, bytes_max, sink, out));
     worked |= view_worked;
   }
   return worked;
@@ -237,7 +239,7 @@ void ModelTask::Save(Epoch epoch, StateBatch& out) {
     TaskDeltaSink model(out, {Stage::kModel, v});
     for (auto& [start, pending] : view.pending) {
       for (ModelRow& row : pending.rows) {
-        if (!row.stored) PutRow(v, start, pending.end, row, out);
+        if (!row.stored) PutRow(plan_.views[v].stage, v, start, pending.end, row, out);
       }
       if (pending.over && !pending.over_stored) {
         model.Put(Family::kMeta, OverKey(v, start), ByteWriter().U8(kVersion).Time(pending.end).Bool(pending.open).view());
@@ -253,7 +255,7 @@ void ModelTask::Save(Epoch epoch, StateBatch& out) {
     if (!view.forecast) continue;
     if (view.forecast->in_round()) {
       for (ModelRow& row : view.forecast->round_rows()) {
-        if (!row.stored) PutRow(v, view.forecast->round_start(), view.forecast->round_end(), row, out);
+        if (!row.stored) PutRow(plan_.views[v].stage, v, view.forecast->round_start(), view.forecast->round_end(), row, out);
       }
     }
     view.forecast->Save(epoch, model, out);
@@ -306,7 +308,7 @@ Status ModelTask::Reload(std::span<const uint16_t> partitions) {
     const bool resumes = view.forecast && view.forecast->has_stored_round();
     std::vector<ModelRow> round_rows;
     for (const uint16_t partition : partitions) {
-      const TaskStateReader task(store_, {Stage::kSeries, partition});
+      const TaskStateReader task(store_, {plan_.views[v].stage, partition});
       TC_RETURN_IF_ERROR(task.Scan(Family::kSeries, KeyWriter().U8(kQueueTable).U16(v).view(), {}, [&](std::string_view key, std::string_view row_bytes) {
         KeyReader reader(key.substr(3));
         const EventTime start = reader.Time();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -9,14 +10,25 @@
 
 #include "engine/core/executor.h"
 #include "engine/runtime/result_sink.h"
-#include "engine/runtime/series_task.h"
+#include "engine/runtime/stage_task.h"
 #include "engine/runtime/task_plan.h"
 #include "operators/forecast_operator.h"
 
 namespace tidecast {
 
-/// The model stage: one task an instance. Takes closed rows of all its series tasks and runs rounds, bucket by bucket, in
-/// order of time (SEMANTICS.md 3). A round of bucket B begins when every task has closed everything up to B's end; what
+/// A time for each stage. A round of a view waits for the tasks of the view's own stage alone.
+class StageTimes {
+ public:
+  explicit StageTimes(EventTime of_all) { times_.fill(of_all); }
+  EventTime of(Stage stage) const { return times_[static_cast<size_t>(stage)]; }
+  void set(Stage stage, EventTime time) { times_[static_cast<size_t>(stage)] = time; }
+
+ private:
+  std::array<EventTime, 5> times_{};
+};
+
+/// The model stage: one task an instance. Takes closed rows of all its keyed tasks and runs rounds, bucket by bucket, in
+/// order of time (SEMANTICS.md 3). A round of bucket B begins when every task of the view's stage has closed everything up to B's end; what
 /// waits for it is state, kept in the key range of the partition it came from.
 /// Thread: confined; blocks of a round run on the executor.
 class ModelTask {
@@ -34,13 +46,13 @@ class ModelTask {
     int64_t alerts = 0;
   };
   /// Works on rounds up to `closed_up_to`, about `bytes_max` bytes of them. Returns whether anything was done.
-  Result<bool> Step(EventTime closed_up_to, Executor& executor, size_t bytes_max, ResultSink* sink, Output& out);
+  Result<bool> Step(const StageTimes& closed_up_to, Executor& executor, size_t bytes_max, ResultSink* sink, Output& out);
   /// Nothing to do up to that time.
-  bool idle(EventTime closed_up_to) const;
+  bool idle(const StageTimes& closed_up_to) const;
 
   void Save(Epoch epoch, StateBatch& out);
   void OnCommitted(Epoch epoch);
-  /// `partitions`: of the series tasks that this instance has now.
+  /// `partitions`: that this instance has now, of each keyed stage.
   Status Reload(std::span<const uint16_t> partitions);
 
   bool dirty() const { return dirty_; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/runtime/rekey_records.h"
 #include "engine/runtime/stored_task.h"
 #include "state/key_codec.h"
 
@@ -23,68 +24,6 @@ EventCounts& EventCounts::operator+=(const EventCounts& other) {
   return *this;
 }
 
-/// Takes the rows of the windows: encodes what is published, keeps what the model and a ResultSink want.
-class SeriesTask::Sink final : public WindowSink {
- public:
-  Sink(const SeriesTask& task, TaskStepOutput& out) : task_(task), plan_(task.plan_), out_(out) {}
-
-  void OnBucket(const ClosedBucket& bucket) override {
-    ++calls_;
-    const ViewOptions& options = plan_.options.views[bucket.view];
-    const TaskPlan::View& view = plan_.views[bucket.view];
-    if (plan_.publish && options.publish_features) Add(plan_.encoder->Features(bucket, *view.calendar));
-    if (plan_.collect) {
-      out_.buckets.push_back({bucket.view, std::string(bucket.series), bucket.start, bucket.end, bucket.revision,
-                              std::vector<double>(bucket.features.begin(), bucket.features.end())});
-      out_.bytes += sizeof(OwnedBucket) + bucket.series.size() + bucket.features.size_bytes();
-    }
-    // A revision does not teach the model a second time (SEMANTICS.md 4).
-    if (!view.forecast || bucket.revision > 1) return;
-    QueuedRow queued{bucket.view, bucket.start, bucket.end, {}};
-    queued.row.series = std::string(bucket.series);
-    queued.row.partition = task_.partition_;
-    queued.row.target = static_cast<float>(bucket.features[view.target_feature]);
-    queued.row.past.reserve(view.past_features.size());
-    for (const size_t f : view.past_features) queued.row.past.push_back(static_cast<float>(bucket.features[f]));
-    queued.row.known.assign(bucket.known.begin(), bucket.known.end());
-    out_.bytes += sizeof(QueuedRow) + bucket.series.size() + (queued.row.past.size() + queued.row.known.size()) * sizeof(float);
-    out_.rows.push_back(std::move(queued));
-  }
-
-  void OnWindow(const ClosedBucket& window, uint16_t window_index) override {
-    ++calls_;
-    if (plan_.publish) Add(plan_.encoder->Window(window, window_index));
-  }
-
-  void OnBucketEnd(uint16_t view, EventTime start, EventTime end, bool open) override {
-    ++calls_;
-    out_.over.push_back({view, start, end, open});
-  }
-
-  void OnRetired(uint16_t view, std::string_view series, EventTime start, EventTime end) override {
-    ++calls_;
-    if (!plan_.views[view].forecast) return;
-    QueuedRow queued{view, start, end, {}};
-    queued.row.series = std::string(series);
-    queued.row.partition = task_.partition_;
-    queued.row.retired = true;
-    out_.bytes += sizeof(QueuedRow) + series.size();
-    out_.rows.push_back(std::move(queued));
-  }
-
-  int64_t calls() const { return calls_; }
-
- private:
-  void Add(OutputRecord&& record) {
-    out_.bytes += record.Bytes();
-    out_.records.push_back(std::move(record));
-  }
-  const SeriesTask& task_;
-  const TaskPlan& plan_;
-  TaskStepOutput& out_;
-  int64_t calls_ = 0;
-};
-
 Result<std::unique_ptr<SeriesTask>> SeriesTask::Make(uint16_t partition, const TaskPlan& plan, std::span<const Input> inputs) {
   std::unique_ptr<SeriesTask> task(new SeriesTask(partition, plan));
   std::vector<WatermarkTracker::Source> watermark_sources;
@@ -100,14 +39,7 @@ Result<std::unique_ptr<SeriesTask>> SeriesTask::Make(uint16_t partition, const T
     watermark_sources.push_back({options.watermark, task->sources_.back().is_clock});
   }
   task->watermarks_ = std::make_unique<WatermarkTracker>(std::move(watermark_sources));
-  WindowAggregator::Options windows;
-  windows.views = plan.options.views;
-  for (const InputOptions& input : plan.options.inputs) {
-    windows.input_names.push_back(input.name);
-    windows.input_kinds.push_back(input.kind);
-    windows.dedupe_keep.push_back(input.dedupe ? input.dedupe->keep : Duration{});
-  }
-  TC_ASSIGN_OR_RETURN(task->windows_, WindowAggregator::Make(windows));
+  TC_ASSIGN_OR_RETURN(task->windows_, WindowAggregator::Make(plan.WindowsOf(Stage::kSeries)));
   return task;
 }
 
@@ -286,6 +218,8 @@ void SeriesTask::UseEvent(size_t index, TaskStepOutput& out) {
       ++counts_.events_accepted;
       counts_.late_revised += verdict == Verdict::kLate;
       counts_.returns += event.kind == InputKind::kOrders && event.Number(NumberField::kQuantity).micros < 0;
+      if (windows_->forwards() != 0) [[unlikely]]
+        Forward(event, judged_by, source.tp, out);
       break;
     case Verdict::kDuplicate:
       ++counts_.duplicates;
@@ -315,15 +249,22 @@ void SeriesTask::UseEvent(size_t index, TaskStepOutput& out) {
   }
 }
 
+void SeriesTask::Forward(const Event& event, EventTime judged_by, const TopicPartition& source, TaskStepOutput& out) {
+  OutputRecord record = ForwardedEventRecord(plan_.RekeyTopic(Stage::kActor), event, judged_by, source);
+  out.bytes += record.Bytes();
+  out.records.push_back(std::move(record));
+  ++out.rekeyed;
+}
+
 void SeriesTask::Process(const ActivityBoard& activity, size_t bytes_max, TaskStepOutput& out) {
-  Sink sink(*this, out);
+  RowSink sink(id(), plan_, out);
   const EventTime watermark_before = watermark();
   Run(activity, bytes_max, sink, out);
   out.progressed |= sink.calls() > 0;
   dirty_ |= out.progressed || watermark() != watermark_before;
 }
 
-void SeriesTask::Run(const ActivityBoard& activity, size_t bytes_max, Sink& sink, TaskStepOutput& out) {
+void SeriesTask::Run(const ActivityBoard& activity, size_t bytes_max, RowSink& sink, TaskStepOutput& out) {
   for (size_t i = 0; i < sources_.size(); ++i) {
     Source& source = sources_[i];
     if (!source.loaded || source.next_record != 0 || !source.events.events.empty() || !source.events.dead_letters.empty()) continue;

@@ -94,7 +94,7 @@ Status AddModel(const StateStore& store, uint16_t view, std::string_view series,
   row.series = std::string(series);
   row.partition = partition;
   std::vector<SeriesStateCache::Entry> entries;
-  TC_RETURN_IF_ERROR(SeriesStateCache(store, view, 0).Load({&row, 1}, &entries));
+  TC_RETURN_IF_ERROR(SeriesStateCache(store, Stage::kSeries, view, 0).Load({&row, 1}, &entries));
   const SeriesStateCache::Entry& entry = entries[0];
   if (!entry.forecaster.empty()) out["model"] = DescribeForecaster(entry.forecaster);
   if (!entry.alert.empty()) {

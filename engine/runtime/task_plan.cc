@@ -24,6 +24,10 @@ Result<std::unique_ptr<TaskPlan>> TaskPlan::Make(EngineOptions options, bool pub
   for (const InputOptions& input : options.inputs) input_kinds.push_back(input.kind);
   for (const ViewOptions& options_of : options.views) {
     View view;
+    view.stage = StageOf(options_of.group_by);
+    if (view.stage != Stage::kSeries && std::find(plan->further_stages.begin(), plan->further_stages.end(), view.stage) == plan->further_stages.end()) {
+      plan->further_stages.push_back(view.stage);
+    }
     TC_ASSIGN_OR_RETURN(view.calendar, BucketCalendar::Make(options_of.calendar));
     view.forecast = options_of.forecast && options.model_enabled;
     if (view.forecast) {
@@ -36,9 +40,41 @@ Result<std::unique_ptr<TaskPlan>> TaskPlan::Make(EngineOptions options, bool pub
     }
     plan->views.push_back(std::move(view));
   }
+  std::sort(plan->further_stages.begin(), plan->further_stages.end());
   plan->encoder = std::make_unique<OutputEncoder>(options.name_space, options.views);
   plan->options = std::move(options);
   return plan;
+}
+
+std::vector<WindowRole> TaskPlan::RolesIn(Stage stage) const {
+  std::vector<WindowRole> roles;
+  for (const View& view : views) {
+    if (view.stage == stage) {
+      roles.push_back(stage == Stage::kRollup ? WindowRole::kMerged : WindowRole::kRows);
+    } else if (stage == Stage::kSeries) {
+      roles.push_back(view.stage == Stage::kRollup ? WindowRole::kPartial : WindowRole::kForwarded);
+    } else {
+      roles.push_back(WindowRole::kAbsent);
+    }
+  }
+  return roles;
+}
+
+WindowAggregator::Options TaskPlan::WindowsOf(Stage stage) const {
+  WindowAggregator::Options windows;
+  windows.views = options.views;
+  windows.roles = RolesIn(stage);
+  for (const InputOptions& input : options.inputs) {
+    windows.input_names.push_back(input.name);
+    windows.input_kinds.push_back(input.kind);
+    // An id is met once: what goes on to another stage was looked at before.
+    windows.dedupe_keep.push_back(input.dedupe && stage == Stage::kSeries ? input.dedupe->keep : Duration{});
+  }
+  return windows;
+}
+
+std::string TaskPlan::RekeyTopic(Stage stage) const {
+  return options.name_space + (stage == Stage::kRollup ? ".rekey.rollup" : ".rekey.actor");
 }
 
 }  // namespace tidecast

@@ -108,6 +108,8 @@ const std::vector<Case> kCases = {
     {"HoursOnDays", "open: learned", "open: learned, hours: \"09:00-17:30\"", {"error[TC0112]: views.sku: bucket.hours are set, but buckets are a day or longer"}},
     {"HoursBackwards", "every: 1d, zone: Europe/London, open: learned", "every: 1h, hours: \"18:00-09:00\"", {"error[TC0104]: views.sku.bucket.hours: not business hours"}},
     {"LearnedWeeks", "every: 1d", "every: 1w", {"error[TC0112]: views.sku: bucket.open is learned, but buckets are longer than a day"}},
+    {"LearnedCustomers", "    bucket:", "    group_by: customer\n    bucket:", {"error[TC0112]: views.sku: bucket.open is learned, but the view is grouped by customer"}},
+    {"SessionsOfARollup", "    bucket:", "    group_by: country\n    windows: {visit: {session: 30m}}\n    bucket:", {"error[TC0112]: views.sku.windows.visit is a session, but the view is grouped by country"}},
     {"BadHoliday", "open: learned", "open: learned, holidays: [2011-02-29]", {"error[TC0104]: views.sku.bucket.holidays: not a day: \"2011-02-29\""}},
     {"SameTopic", "clicks: {}", "clicks: {topic: shop.orders}", {"error[TC0112]: inputs.orders and inputs.clicks read the same topic: shop.orders"}},
     {"TwoPlacesOfTime", "dedupe: {key", "fields: {ts: /when}\n    dedupe: {key", {"error[TC0112]: inputs.orders: time.field is /ts, but fields.ts is /when"}},
@@ -263,6 +265,19 @@ TEST(ConfigLoaderTest, BadFileIsConfigWithEveryProblem) {
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(ExitCode(result.status().code()), 78);
   EXPECT_THAT(result.status().message(), HasSubstr("error[TC0105]"));
+}
+
+TEST(ConfigLoaderTest, AViewOfAnotherKeyTakesWhatItsInputsHave) {
+  std::string text = With("    bucket:", "    group_by: all\n    bucket:");
+  EXPECT_TRUE(CheckConfigText(text, "t.yaml").ok()) << ProblemsOf(text);
+  EXPECT_EQ(CheckConfigText(text, "t.yaml").options.views.at(0).group_by, GroupBy::kAll);
+  text.replace(text.find("  clicks: {}"), 12, "  clicks: {}\n  inventory: {}");
+  text.replace(text.find("input: orders, mean: unit_price"), 31, "input: inventory, last: on_hand");
+  EXPECT_THAT(ProblemsOf(text), HasSubstr("error[TC0112]: views.sku.features.price is a fact, but the view is grouped by all"));
+  text = With("    bucket:", "    group_by: country\n    bucket:");
+  text.replace(text.find("  clicks: {}"), 12, "  clicks: {}\n  market: {}");
+  text.replace(text.find("input: orders, mean: unit_price"), 31, "input: market, last: close");
+  EXPECT_THAT(ProblemsOf(text), HasSubstr("error[TC0112]: views.sku is grouped by country, but market have no country"));
 }
 
 // ---- documents ----

@@ -130,5 +130,29 @@ TEST(WatermarkTrackerTest, DecodesWhatItEncoded) {
   EXPECT_EQ(other.Decode(bytes).code(), Code::kVersion);
 }
 
+TEST(WatermarkTrackerTest, ASourceThatTellsAFiniteWatermarkHasNotEnded) {
+  WatermarkTracker tracker({Clock(0), Clock(0)});
+  tracker.OnCarried(0, S(5), false);
+  tracker.OnCarried(1, S(7), false);
+  tracker.OnEnd(0);
+  tracker.OnEnd(1);
+  EXPECT_EQ(tracker.task_watermark(), EventTime::Max());
+  EXPECT_EQ(tracker.newest_finite_watermark(), S(7));
+  tracker.OnCarried(0, S(9), false);
+  EXPECT_EQ(tracker.task_watermark(), S(9));
+}
+
+TEST(WatermarkTrackerTest, KeepsMoreSourcesThanAByteCounts) {
+  WatermarkTracker tracker(std::vector<WatermarkTracker::Source>(300));
+  for (size_t i = 0; i < 300; ++i) tracker.OnCarried(i, S(10 + static_cast<int64_t>(i)), false);
+  std::string bytes;
+  tracker.Encode(&bytes);
+  WatermarkTracker back(std::vector<WatermarkTracker::Source>(300));
+  ASSERT_TRUE(back.Decode(bytes).ok());
+  EXPECT_EQ(back.task_watermark(), S(10));
+  back.OnCarried(0, S(50), false);
+  EXPECT_EQ(back.task_watermark(), S(11));
+}
+
 }  // namespace
 }  // namespace tidecast

@@ -374,9 +374,6 @@ TEST_F(WindowAggregatorTest, RefusesOptionsThatMakeNoSense) {
   options.views[0].features[0].input = "nowhere";
   EXPECT_EQ(WindowAggregator::Make(options).status().code(), Code::kConfig);
   options = HourlyUnits();
-  options.views[0].group_by = "country";
-  EXPECT_EQ(WindowAggregator::Make(options).status().code(), Code::kConfig);
-  options = HourlyUnits();
   options.views[0].calendar.zone = "Mars/Olympus";
   const Status status = WindowAggregator::Make(options).status();
   EXPECT_EQ(status.code(), Code::kConfig);

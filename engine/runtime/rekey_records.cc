@@ -1,0 +1,127 @@
+#include "engine/runtime/rekey_records.h"
+
+#include <bit>
+
+#include "state/key_codec.h"
+
+namespace tidecast {
+namespace {
+
+constexpr uint8_t kVersion = 1;
+
+OutputRecord Record(const std::string& topic, std::string key, ByteWriter& value, std::string content_id) {
+  OutputRecord record;
+  record.topic = topic;
+  record.key = std::move(key);
+  record.value = value.Take();
+  if (!content_id.empty()) record.headers.push_back({"tidecast_content_id", std::move(content_id)});
+  return record;
+}
+
+void ReadEvent(ByteReader& in, const InputRecord& record, RekeyRecord* out) {
+  Event& event = out->event;
+  event = {};
+  event.key = record.key;
+  event.offset = record.offset;
+  out->judged_by = in.Time();
+  event.input = in.U16();
+  event.kind = static_cast<InputKind>(in.U8());
+  event.action = static_cast<ClickAction>(in.U8());
+  event.time = in.Time();
+  event.customer = in.U64();
+  event.session = in.U64();
+  event.has = in.U16();
+  for (size_t f = 0; f < kNumberFields; ++f) {
+    if (event.Has(static_cast<NumberField>(f))) event.numbers[f].micros = in.SignedVarint();
+  }
+  for (const TextField field : {TextField::kCategory, TextField::kCountry})
+    event.texts[static_cast<size_t>(field)] = in.Bytes();
+}
+
+}  // namespace
+
+OutputRecord ContributionRecord(const std::string& topic, const Contribution& c) {
+  ByteWriter value;
+  value.U8(kVersion)
+      .U8(static_cast<uint8_t>(RekeyKind::kContribution))
+      .U16(c.view)
+      .U16(c.upstream)
+      .Time(c.start)
+      .Time(c.end);
+  value.Varint(c.revision).Bool(c.target_active).Bytes(c.row);
+  return Record(topic, std::string(c.key), value,
+                fmt::format("contribution/{}/{}/{}/{}/{}", c.view, c.key, c.start.us, c.upstream, c.revision));
+}
+
+OutputRecord ForwardedEventRecord(const std::string& topic, const Event& event, EventTime judged_by,
+                                  const TopicPartition& source) {
+  ByteWriter value;
+  value.U8(kVersion)
+      .U8(static_cast<uint8_t>(RekeyKind::kEvent))
+      .Time(judged_by)
+      .U16(event.input)
+      .U8(static_cast<uint8_t>(event.kind));
+  value.U8(static_cast<uint8_t>(event.action)).Time(event.time).U64(event.customer).U64(event.session).U16(event.has);
+  for (size_t f = 0; f < kNumberFields; ++f) {
+    if (event.Has(static_cast<NumberField>(f))) value.SignedVarint(event.numbers[f].micros);
+  }
+  for (const TextField field : {TextField::kCategory, TextField::kCountry})
+    value.Bytes(event.texts[static_cast<size_t>(field)]);
+  return Record(topic, fmt::format("{:016x}", event.customer), value,
+                fmt::format("event/{}/{}/{}", source.topic, source.partition, event.offset));
+}
+
+OutputRecord WatermarksRecord(const std::string& topic, int32_t partition,
+                              std::span<const UpstreamWatermark> watermarks) {
+  ByteWriter value;
+  value.U8(kVersion).U8(static_cast<uint8_t>(RekeyKind::kWatermarks)).Varint(watermarks.size());
+  for (const UpstreamWatermark& told : watermarks)
+    value.U16(told.upstream).Time(told.watermark).Bool(told.idle).Time(told.newest_event);
+  OutputRecord record = Record(topic, "watermarks", value, {});
+  record.partition = partition;
+  return record;
+}
+
+Status ParseRekeyRecord(const InputRecord& record, RekeyRecord* out) {
+  ByteReader in(record.value);
+  if (const uint8_t version = in.U8(); version != kVersion) {
+    return Status(Code::kVersion,
+                  fmt::format("a record of a rekey topic has format {}, this build reads {}", version, kVersion));
+  }
+  const uint8_t kind = in.U8();
+  out->kind = static_cast<RekeyKind>(kind);
+  switch (out->kind) {
+    case RekeyKind::kContribution: {
+      Contribution& c = out->contribution;
+      c.key = record.key;
+      c.view = in.U16();
+      c.upstream = in.U16();
+      c.start = in.Time();
+      c.end = in.Time();
+      c.revision = static_cast<uint32_t>(in.Varint());
+      c.target_active = in.Bool();
+      c.row = in.Bytes();
+      break;
+    }
+    case RekeyKind::kEvent:
+      ReadEvent(in, record, out);
+      break;
+    case RekeyKind::kWatermarks: {
+      out->watermarks.clear();
+      const size_t count = in.Count(19);
+      for (size_t i = 0; i < count; ++i) {
+        UpstreamWatermark& told = out->watermarks.emplace_back();
+        told.upstream = in.U16();
+        told.watermark = in.Time();
+        told.idle = in.Bool();
+        told.newest_event = in.Time();
+      }
+      break;
+    }
+    default:
+      return Status(Code::kCorruption, fmt::format("a record of a rekey topic has an unknown kind: {}", kind));
+  }
+  return in.Finish("record of a rekey topic");
+}
+
+}  // namespace tidecast

@@ -1,0 +1,240 @@
+#include "engine/runtime/rekeyed_task.h"
+
+#include <algorithm>
+
+#include "state/key_codec.h"
+
+namespace tidecast {
+namespace {
+
+constexpr uint8_t kRecordVersion = 1;
+constexpr std::string_view kRecordKey = "commit";
+constexpr size_t kRowsPerWalk = 4096;
+
+}  // namespace
+
+RekeyedTask::RekeyedTask(TaskId id, const TaskPlan& plan, int32_t upstream_tasks)
+    : id_(id),
+      plan_(plan),
+      source_{plan.RekeyTopic(id.stage), id.partition},
+      upstream_ended_(static_cast<size_t>(upstream_tasks)) {}
+
+Result<std::unique_ptr<RekeyedTask>> RekeyedTask::Make(Stage stage, uint16_t partition, const TaskPlan& plan,
+                                                       int32_t upstream_tasks) {
+  std::unique_ptr<RekeyedTask> task(new RekeyedTask({stage, partition}, plan, upstream_tasks));
+  task->MakeWatermarks();
+  TC_ASSIGN_OR_RETURN(task->windows_, WindowAggregator::Make(plan.WindowsOf(stage)));
+  return task;
+}
+
+void RekeyedTask::MakeWatermarks() {
+  watermarks_ = std::make_unique<WatermarkTracker>(std::vector<WatermarkTracker::Source>(upstream_ended_.size()));
+}
+
+Status RekeyedTask::Reload(const StateStore& store) {
+  const TaskStateReader reader(store, id_);
+  if (batch_) batch_->Clear();
+  next_record_ = 0;
+  loaded_ = at_end_ = bounded_ = waiting_ = dirty_ = false;
+  position_ = next_offset_ = -2;
+  counts_ = {};
+  rejects_ = {};
+  stored_seq_ = 0;
+  upstream_ended_.assign(upstream_ended_.size(), false);
+  newest_event_ = EventTime::Min();
+  MakeWatermarks();
+  TC_RETURN_IF_ERROR(windows_->Reload(reader));
+  std::string value;
+  TC_ASSIGN_OR_RETURN(const bool found, reader.Get(Family::kMeta, kRecordKey, &value));
+  if (!found) return Status::Ok();
+  ByteReader bytes(value);
+  if (const uint8_t version = bytes.U8(); version != kRecordVersion) {
+    return Status(Code::kVersion, fmt::format("a commit record of stage {} has format {}, this build reads {}",
+                                              static_cast<int>(id_.stage), version, kRecordVersion));
+  }
+  stored_seq_ = bytes.U64();
+  position_ = next_offset_ = bytes.I64();
+  const std::string watermarks(bytes.Bytes());
+  const size_t ended = bytes.Count();
+  if (ended != upstream_ended_.size()) {
+    return Status(Code::kCorruption,
+                  fmt::format("a commit record is of {} upstream tasks, there are {}", ended, upstream_ended_.size()));
+  }
+  for (size_t i = 0; i < ended; ++i) upstream_ended_[i] = bytes.Bool();
+  newest_event_ = bytes.Time();
+  for (int64_t* counter : {&counts_.events_read, &counts_.events_accepted, &counts_.late_revised, &counts_.too_late,
+                           &counts_.dead_lettered, &counts_.duplicates}) {
+    *counter = bytes.I64();
+  }
+  for (int64_t& reject : rejects_) reject = static_cast<int64_t>(bytes.Varint());
+  TC_RETURN_IF_ERROR(bytes.Finish("commit record"));
+  return watermarks_->Decode(watermarks);
+}
+
+void RekeyedTask::Save(Epoch epoch, uint64_t seq, StateBatch& out) {
+  TaskDeltaSink sink(out, id_);
+  windows_->Save(epoch, sink);
+  std::string watermarks;
+  watermarks_->Encode(&watermarks);
+  ByteWriter value;
+  value.U8(kRecordVersion).U64(seq).I64(position_).Bytes(watermarks).Varint(upstream_ended_.size());
+  for (const bool ended : upstream_ended_) value.Bool(ended);
+  value.Time(newest_event_);
+  for (const int64_t counter : {counts_.events_read, counts_.events_accepted, counts_.late_revised, counts_.too_late,
+                                counts_.dead_lettered, counts_.duplicates}) {
+    value.I64(counter);
+  }
+  for (const int64_t reject : rejects_) value.Varint(static_cast<uint64_t>(reject));
+  sink.Put(Family::kMeta, kRecordKey, value.view());
+  stored_seq_ = seq;
+  dirty_ = false;
+}
+
+RecordBatch& RekeyedTask::PrepareBatch(size_t, LogTransport& transport) {
+  if (!batch_) batch_ = transport.MakeBatch();
+  batch_->Clear();
+  next_record_ = 0;
+  return *batch_;
+}
+
+void RekeyedTask::OnPolled(size_t, const PollResult& result, ProcessingTime) {
+  loaded_ = !batch_->records().empty();
+  at_end_ = result.at_end;
+  next_offset_ = result.next_offset;
+  if (!loaded_) position_ = std::max(position_, result.next_offset);
+}
+
+void RekeyedTask::SetEnd(size_t, int64_t) {
+  bounded_ = true;
+  for (size_t u = 0; u < upstream_ended_.size(); ++u) {
+    if (upstream_ended_[u]) watermarks_->OnEnd(u);
+  }
+  ExtendAtEnd();
+}
+
+// The last day is closed here though none of our keys had anything on it.
+void RekeyedTask::ExtendAtEnd() {
+  if (ended() && newest_event_.IsFinite()) windows_->ExtendTo(newest_event_);
+}
+
+bool RekeyedTask::ended() const {
+  return bounded_ && std::all_of(upstream_ended_.begin(), upstream_ended_.end(), [](bool ended) { return ended; });
+}
+
+bool RekeyedTask::drained() const {
+  return !waiting_ && !closing_is_due() && !windows_->has_revisions() && !loaded_ && at_end_;
+}
+
+bool RekeyedTask::idle() const {
+  for (size_t u = 0; u < upstream_ended_.size(); ++u) {
+    if (!watermarks_->idle(u)) return false;
+  }
+  return true;
+}
+
+EventTime RekeyedTask::closed_up_to() const {
+  return closing_is_due() ? EventTime{windows_->next_close().us - 1} : watermark();
+}
+
+void RekeyedTask::Hear(const UpstreamWatermark& told) {
+  if (told.upstream >= upstream_ended_.size()) return;
+  upstream_ended_[told.upstream] = told.watermark == EventTime::Max();
+  newest_event_ = std::max(newest_event_, told.newest_event);
+  if (told.watermark != EventTime::Max()) {
+    watermarks_->OnCarried(told.upstream, told.watermark, told.idle);
+  } else if (bounded_) {
+    watermarks_->OnEnd(told.upstream);
+    ExtendAtEnd();
+  }
+}
+
+void RekeyedTask::SetAside(const InputRecord& record, RejectReason reason, const std::string& why,
+                           TaskStepOutput& out) {
+  ++counts_.dead_lettered;
+  ++rejects_[static_cast<size_t>(reason)];
+  OutputRecord dead = plan_.encoder->Dead({source_.topic, source_.partition, record.offset, record.record_time, reason,
+                                           why, std::string(record.key), std::string(record.value)});
+  out.bytes += dead.Bytes();
+  if (plan_.collect) out.dead.push_back(dead);
+  if (plan_.publish) out.records.push_back(std::move(dead));
+}
+
+void RekeyedTask::Use(const InputRecord& record, TaskStepOutput& out) {
+  if (const Status parsed = ParseRekeyRecord(record, &parsed_); !parsed.ok()) {
+    return SetAside(record, RejectReason::kUndecodable, std::string(parsed.message()), out);
+  }
+  if (parsed_.kind == RekeyKind::kWatermarks) {
+    for (const UpstreamWatermark& told : parsed_.watermarks) Hear(told);
+    return;
+  }
+  ++counts_.events_read;
+  Verdict verdict = Verdict::kAccepted;
+  EventTime time = parsed_.event.time;
+  if (parsed_.kind == RekeyKind::kEvent) {
+    if (parsed_.event.input >= plan_.options.inputs.size() || !IsClock(parsed_.event.kind) || !time.IsFinite()) {
+      return SetAside(record, RejectReason::kUndecodable, "an event of an input that is not there", out);
+    }
+    // An upstream task that comes back from idle may have been passed; else its own word is never behind ours.
+    verdict = windows_->OnEvent(parsed_.event, std::max(parsed_.judged_by, watermarks_->newest_finite_watermark()));
+  } else {
+    time = parsed_.contribution.start;
+    Result<Verdict> taken = windows_->OnContribution(parsed_.contribution);
+    if (!taken.ok()) return SetAside(record, RejectReason::kUndecodable, std::string(taken.status().message()), out);
+    verdict = *taken;
+  }
+  switch (verdict) {
+    case Verdict::kAccepted:
+    case Verdict::kLate:
+      ++counts_.events_accepted;
+      counts_.late_revised += verdict == Verdict::kLate;
+      break;
+    case Verdict::kDuplicate:
+      ++counts_.duplicates;
+      break;
+    case Verdict::kTooLate: {
+      ++counts_.too_late;
+      OutputRecord late = plan_.encoder->Late(source_.topic, source_.partition, record, time, watermark());
+      out.bytes += late.Bytes();
+      if (plan_.collect) out.late.push_back(late);
+      if (plan_.publish) out.records.push_back(std::move(late));
+      break;
+    }
+    case Verdict::kOverflow:
+      return SetAside(record, RejectReason::kOverflow, "a sum passes the range of a 64-bit decimal", out);
+  }
+}
+
+void RekeyedTask::Process(const ActivityBoard& activity, size_t bytes_max, TaskStepOutput& out) {
+  RowSink sink(id_, plan_, out);
+  const EventTime watermark_before = watermark();
+  Run(activity, bytes_max, sink, out);
+  out.progressed |= sink.calls() > 0;
+  dirty_ |= out.progressed || watermark() != watermark_before;
+}
+
+void RekeyedTask::Run(const ActivityBoard& activity, size_t bytes_max, RowSink& sink, TaskStepOutput& out) {
+  for (;;) {
+    if (closing_is_due()) {
+      const int64_t before = sink.calls();
+      waiting_ = !windows_->OnWatermark(watermark(), activity, sink, kRowsPerWalk);
+      if (waiting_ && sink.calls() == before) return;
+      if (out.bytes >= bytes_max) return;
+      continue;
+    }
+    waiting_ = false;
+    if (!loaded_) break;
+    out.progressed = true;
+    if (next_record_ == batch_->records().size()) {
+      position_ = next_offset_;
+      loaded_ = false;
+      break;
+    }
+    const InputRecord& record = batch_->records()[next_record_++];
+    Use(record, out);
+    position_ = record.offset + 1;
+    if (out.bytes >= bytes_max) return;
+  }
+  if (windows_->has_revisions()) windows_->OnWatermark(watermark(), activity, sink, kRowsPerWalk);
+}
+
+}  // namespace tidecast

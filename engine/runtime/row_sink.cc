@@ -1,0 +1,69 @@
+#include "engine/runtime/row_sink.h"
+
+#include "engine/runtime/rekey_records.h"
+
+namespace tidecast {
+
+void RowSink::Add(OutputRecord&& record) {
+  out_.bytes += record.Bytes();
+  out_.records.push_back(std::move(record));
+}
+
+void RowSink::OnBucket(const ClosedBucket& bucket) {
+  ++calls_;
+  const ViewOptions& options = plan_.options.views[bucket.view];
+  const TaskPlan::View& view = plan_.views[bucket.view];
+  if (plan_.publish && options.publish_features) Add(plan_.encoder->Features(bucket, *view.calendar));
+  if (plan_.collect) {
+    out_.buckets.push_back({bucket.view, std::string(bucket.series), bucket.start, bucket.end, bucket.revision,
+                            std::vector<double>(bucket.features.begin(), bucket.features.end())});
+    out_.bytes += sizeof(OwnedBucket) + bucket.series.size() + bucket.features.size_bytes();
+  }
+  // A revision does not teach the model a second time (SEMANTICS.md 4).
+  if (!view.forecast || bucket.revision > 1) return;
+  QueuedRow queued{bucket.view, bucket.start, bucket.end, {}};
+  queued.row.series = std::string(bucket.series);
+  queued.row.partition = task_.partition;
+  queued.row.target = static_cast<float>(bucket.features[view.target_feature]);
+  queued.row.past.reserve(view.past_features.size());
+  for (const size_t f : view.past_features) queued.row.past.push_back(static_cast<float>(bucket.features[f]));
+  queued.row.known.assign(bucket.known.begin(), bucket.known.end());
+  out_.bytes +=
+      sizeof(QueuedRow) + bucket.series.size() + (queued.row.past.size() + queued.row.known.size()) * sizeof(float);
+  out_.rows.push_back(std::move(queued));
+}
+
+void RowSink::OnWindow(const ClosedBucket& window, uint16_t window_index) {
+  ++calls_;
+  if (plan_.publish) Add(plan_.encoder->Window(window, window_index));
+}
+
+void RowSink::OnBucketEnd(uint16_t view, EventTime start, EventTime end, bool open) {
+  ++calls_;
+  if (plan_.views[view].stage != task_.stage) {
+    if (open) out_.active.emplace_back(view, start);
+    return;
+  }
+  out_.over.push_back({view, start, end, open});
+}
+
+void RowSink::OnRetired(uint16_t view, std::string_view series, EventTime start, EventTime end) {
+  ++calls_;
+  if (!plan_.views[view].forecast) return;
+  QueuedRow queued{view, start, end, {}};
+  queued.row.series = std::string(series);
+  queued.row.partition = task_.partition;
+  queued.row.retired = true;
+  out_.bytes += sizeof(QueuedRow) + series.size();
+  out_.rows.push_back(std::move(queued));
+}
+
+void RowSink::OnContribution(const Contribution& contribution) {
+  ++calls_;
+  Contribution own = contribution;
+  own.upstream = task_.partition;
+  Add(ContributionRecord(plan_.RekeyTopic(Stage::kRollup), own));
+  ++out_.rekeyed;
+}
+
+}  // namespace tidecast

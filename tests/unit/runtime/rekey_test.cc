@@ -1,0 +1,311 @@
+// What goes from the series stage to the further stages, and the tasks that read it.
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "engine/runtime/rekey_records.h"
+#include "engine/runtime/rekey_watermarks.h"
+#include "engine/runtime/rekeyed_task.h"
+#include "state/state_store.h"
+
+namespace tidecast {
+namespace {
+
+constexpr int64_t kDay = 86'400;
+EventTime S(int64_t seconds) { return EventTime::FromSeconds(seconds); }
+
+/// Records in memory as a partition's batch.
+class ListBatch final : public RecordBatch {
+ public:
+  std::span<const InputRecord> records() const override { return records_; }
+  void Clear() override {
+    records_.clear();
+    owned_.clear();
+  }
+  void Add(const OutputRecord& record, int64_t offset) {
+    const OutputRecord& kept = owned_.emplace_back(record);
+    InputRecord& in = records_.emplace_back();
+    in.offset = offset;
+    in.has_key = true;
+    in.key = kept.key;
+    in.value = *kept.value;
+  }
+
+ private:
+  std::deque<OutputRecord> owned_;
+  std::vector<InputRecord> records_;
+};
+
+InputRecord AsInput(const OutputRecord& record) {
+  InputRecord in;
+  in.has_key = true;
+  in.key = record.key;
+  in.value = *record.value;
+  return in;
+}
+
+TEST(RekeyRecordsTest, AContributionReadsBackAsItWasWritten) {
+  const Contribution c{3, 7, "Eire", S(kDay), S(2 * kDay), 4, true, "some row"};
+  const OutputRecord record = ContributionRecord("shop.rekey.rollup", c);
+  EXPECT_EQ(record.key, "Eire");
+  EXPECT_EQ(record.headers.at(0).value, "contribution/3/Eire/86400000000/7/4");
+  RekeyRecord back;
+  ASSERT_TRUE(ParseRekeyRecord(AsInput(record), &back).ok());
+  EXPECT_EQ(back.kind, RekeyKind::kContribution);
+  EXPECT_EQ(std::tuple(back.contribution.view, back.contribution.upstream, back.contribution.key,
+                       back.contribution.start, back.contribution.end),
+            std::tuple(c.view, c.upstream, c.key, c.start, c.end));
+  EXPECT_EQ(std::tuple(back.contribution.revision, back.contribution.target_active, back.contribution.row),
+            std::tuple(4U, true, c.row));
+}
+
+TEST(RekeyRecordsTest, AnEventReadsBackAsItWasWritten) {
+  Event event;
+  event.time = S(100);
+  event.offset = 12;
+  event.input = 1;
+  event.kind = InputKind::kClicks;
+  event.action = ClickAction::kCart;
+  event.key = "sku";
+  event.customer = 0xABC;
+  event.session = 5;
+  event.Set(NumberField::kQuantity, Decimal{-2'500'000});
+  event.Set(NumberField::kAmount, Decimal{7});
+  event.texts[static_cast<size_t>(TextField::kCountry)] = "Norway";
+  const OutputRecord record = ForwardedEventRecord("shop.rekey.actor", event, S(90), {"shop.clicks", 2});
+  EXPECT_EQ(record.key, "0000000000000abc");
+  EXPECT_EQ(record.headers.at(0).value, "event/shop.clicks/2/12");
+  RekeyRecord back;
+  ASSERT_TRUE(ParseRekeyRecord(AsInput(record), &back).ok());
+  EXPECT_EQ(back.kind, RekeyKind::kEvent);
+  EXPECT_EQ(back.judged_by, S(90));
+  EXPECT_EQ(back.event.key, record.key);
+  EXPECT_EQ(std::tuple(back.event.time, back.event.input, back.event.kind, back.event.action, back.event.customer,
+                       back.event.session),
+            std::tuple(event.time, event.input, event.kind, event.action, event.customer, event.session));
+  EXPECT_EQ(back.event.has, event.has);
+  EXPECT_EQ(back.event.Number(NumberField::kQuantity).micros, -2'500'000);
+  EXPECT_EQ(back.event.Number(NumberField::kAmount).micros, 7);
+  EXPECT_EQ(back.event.texts[static_cast<size_t>(TextField::kCountry)], "Norway");
+}
+
+TEST(RekeyRecordsTest, TheExampleOfTheFormatPage) {
+  const std::vector<UpstreamWatermark> told = {{2, EventTime{1}, false, EventTime::Min()}};
+  const OutputRecord record = WatermarksRecord("t", 3, told);
+  EXPECT_EQ(record.partition, 3);
+  EXPECT_EQ(
+      *record.value,
+      std::string("\x01\x02\x01\x02\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80", 22));
+  RekeyRecord back;
+  ASSERT_TRUE(ParseRekeyRecord(AsInput(record), &back).ok());
+  EXPECT_EQ(back.watermarks, told);
+}
+
+TEST(RekeyRecordsTest, RefusesWhatItDoesNotKnow) {
+  RekeyRecord back;
+  OutputRecord record = WatermarksRecord("t", 0, {});
+  (*record.value)[0] = 2;
+  EXPECT_EQ(ParseRekeyRecord(AsInput(record), &back).code(), Code::kVersion);
+  (*record.value)[0] = 1;
+  (*record.value)[1] = 9;
+  EXPECT_EQ(ParseRekeyRecord(AsInput(record), &back).code(), Code::kCorruption);
+  record = ContributionRecord("t", {0, 0, "k", S(0), S(1), 1, false, "row"});
+  record.value->pop_back();
+  EXPECT_EQ(ParseRekeyRecord(AsInput(record), &back).code(), Code::kCorruption);
+}
+
+class Quiet final : public ActivityBoard {
+ public:
+  Answer Ask(uint16_t, EventTime, EventTime) const override { return Answer::kActive; }
+};
+
+class RekeyedTaskTest : public ::testing::Test {
+ protected:
+  RekeyedTaskTest() {
+    EngineOptions options;
+    InputOptions orders;
+    orders.name = "orders";
+    orders.topic = "shop.orders";
+    options.inputs = {orders};
+    ViewOptions view;
+    view.name = "total";
+    view.group_by = GroupBy::kAll;
+    view.features = {{.name = "units", .input = "orders", .aggregate = Aggregate::kSum}};
+    view.forecast = false;
+    options.views = {view};
+    plan_ = TaskPlan::Make(std::move(options), true, true).value();
+    store_ = MakeMemoryStore();
+    task_ = RekeyedTask::Make(Stage::kRollup, 1, *plan_, 2).value();
+    TC_CHECK(task_->Reload(*store_).ok());
+  }
+
+  /// The share of an upstream task: one event of so many units.
+  void Give(uint16_t upstream, int64_t day, int64_t units, uint32_t revision = 1) {
+    ByteWriter row;
+    row.Varint(2).SignedVarint(1).SignedVarint(units * 1'000'000);
+    Put(ContributionRecord("t", {0, upstream, "all", S(day * kDay), S((day + 1) * kDay), revision, true, row.view()}));
+  }
+  void Tell(uint16_t upstream, EventTime watermark, bool idle = false, EventTime newest_event = EventTime::Min()) {
+    const std::vector<UpstreamWatermark> told = {{upstream, watermark, idle, newest_event}};
+    Put(WatermarksRecord("t", 1, told));
+  }
+  void Put(const OutputRecord& record) { batch_.push_back(record); }
+
+  void Run() {
+    auto& batch = static_cast<ListBatch&>(task_->PrepareBatch(0, transport_));
+    for (const OutputRecord& record : batch_) batch.Add(record, offset_++);
+    batch_.clear();
+    task_->OnPolled(0, {.at_end = true, .next_offset = offset_}, {});
+    out_ = {};
+    task_->Process(quiet_, 1 << 20, out_);
+  }
+  void Commit() {
+    StateBatch batch;
+    task_->Save(1, ++seq_, batch);
+    TC_CHECK(store_->Write(batch).ok());
+  }
+
+  /// Gives batches, and nothing else.
+  class BatchTransport final : public LogTransport {
+   public:
+    Status Open() override { return Status::Ok(); }
+    Result<TopicInfo> DescribeTopic(const std::string&) override { return TopicInfo{}; }
+    Result<std::vector<TopicInfo>> ListTopics() override { return std::vector<TopicInfo>{}; }
+    Status CreateTopic(const TopicSpec&) override { return Status::Ok(); }
+    Status Join(const std::vector<std::string>&) override { return Status::Ok(); }
+    Status StartAt(std::span<const Position>) override { return Status::Ok(); }
+    void ReleaseRevoked() override {}
+    void Leave() override {}
+    Result<int64_t> EndOffset(const TopicPartition&) override { return int64_t{0}; }
+    std::unique_ptr<RecordBatch> MakeBatch() override { return std::make_unique<ListBatch>(); }
+    Result<PollResult> Poll(uint32_t, size_t, size_t, RecordBatch&) override { return PollResult{}; }
+    void Step(int, std::vector<TransportEvent>*) override {}
+    Status Begin() override { return Status::Ok(); }
+    Status Produce(const OutputRecord&) override { return Status::Ok(); }
+    Status SendOffsets(std::span<const Position>) override { return Status::Ok(); }
+    void Commit(StateBatch&&) override {}
+    void Abort() override {}
+    bool needs_changelog() const override { return true; }
+    Result<std::unique_ptr<LogReader>> OpenReader(const TopicPartition&, int64_t, bool) override {
+      return std::unique_ptr<LogReader>();
+    }
+    Status RenewProducer() override { return Status::Ok(); }
+  };
+
+  std::unique_ptr<TaskPlan> plan_;
+  std::unique_ptr<StateStore> store_;
+  std::unique_ptr<RekeyedTask> task_;
+  BatchTransport transport_;
+  Quiet quiet_;
+  std::vector<OutputRecord> batch_;
+  int64_t offset_ = 0;
+  uint64_t seq_ = 0;
+  TaskStepOutput out_;
+};
+
+TEST_F(RekeyedTaskTest, ClosesABucketOnceEveryUpstreamTaskHasPassedIt) {
+  Give(0, 0, 5);
+  Tell(0, S(kDay));
+  Run();
+  EXPECT_EQ(task_->watermark(), EventTime::Min());
+  EXPECT_TRUE(out_.buckets.empty());
+  Give(1, 0, 2);
+  Tell(1, EventTime{S(kDay).us - 1});
+  Run();
+  EXPECT_TRUE(out_.buckets.empty());
+  Tell(1, S(3 * kDay));
+  Run();
+  ASSERT_EQ(out_.buckets.size(), 1U);
+  EXPECT_EQ(out_.buckets[0].series, "all");
+  EXPECT_EQ(out_.buckets[0].features, std::vector<double>{7});
+  EXPECT_EQ(task_->closed_up_to(), S(kDay));
+  EXPECT_EQ(task_->position(0).next_offset, offset_);
+}
+
+TEST_F(RekeyedTaskTest, AnIdleUpstreamTaskHoldsNobodyBack) {
+  Give(0, 0, 5);
+  Tell(0, S(kDay));
+  Tell(1, EventTime::Min(), true);
+  Run();
+  ASSERT_EQ(out_.buckets.size(), 1U);
+  EXPECT_FALSE(task_->idle());
+  Tell(0, S(kDay), true);
+  Run();
+  EXPECT_TRUE(task_->idle());
+}
+
+TEST_F(RekeyedTaskTest, EndsWhenAllUpstreamTasksHaveEndedAndOnlyInABoundedRun) {
+  Give(0, 0, 5);
+  Tell(0, EventTime::Max());
+  Tell(1, S(10));
+  Tell(1, EventTime::Max());
+  Run();
+  EXPECT_TRUE(out_.buckets.empty());
+  EXPECT_FALSE(task_->ended());
+  Commit();
+  ASSERT_TRUE(task_->Reload(*store_).ok());
+  task_->SetEnd(0, 0);
+  EXPECT_TRUE(task_->ended());
+  Run();
+  EXPECT_EQ(out_.buckets.size(), 1U);
+  EXPECT_TRUE(task_->drained());
+  // A longer log: the upstream task has not ended after all.
+  Tell(1, S(20));
+  Run();
+  EXPECT_FALSE(task_->ended());
+}
+
+TEST_F(RekeyedTaskTest, ClosesUpToTheNewestEventAnywhereAtTheEnd) {
+  task_->SetEnd(0, 0);
+  Give(0, 0, 5);
+  Tell(0, EventTime::Max(), false, S(10));
+  Tell(1, EventTime::Max(), false, S(2 * kDay + 5));
+  Run();
+  ASSERT_EQ(out_.buckets.size(), 3U);
+  EXPECT_EQ(out_.buckets[2].start, S(2 * kDay));
+  EXPECT_EQ(out_.buckets[2].features, std::vector<double>{0});
+  EXPECT_TRUE(task_->drained());
+}
+
+TEST_F(RekeyedTaskTest, StandsWhereItsCommitRecordStands) {
+  Give(0, 0, 5);
+  Tell(0, S(100));
+  Run();
+  Commit();
+  Give(1, 0, 2);
+  Tell(1, S(3 * kDay));
+  Run();
+  ASSERT_TRUE(task_->Reload(*store_).ok());
+  EXPECT_EQ(task_->position(0).next_offset, 2);
+  EXPECT_EQ(task_->stored_seq(), 1U);
+  EXPECT_EQ(task_->counts().events_accepted, 1);
+  offset_ = 2;
+  Give(1, 0, 2);
+  Give(1, 0, 3, 2);
+  Tell(1, S(3 * kDay));
+  Tell(0, S(3 * kDay));
+  Run();
+  ASSERT_EQ(out_.buckets.size(), 3U);
+  EXPECT_EQ(out_.buckets[0].features, std::vector<double>{8});
+}
+
+TEST_F(RekeyedTaskTest, SetsAsideWhatItCannotReadAndWhatCameTooLate) {
+  OutputRecord bad = ContributionRecord("t", {0, 0, "all", S(0), S(kDay), 1, false, "no row"});
+  Put(bad);
+  Tell(0, S(3 * kDay));
+  Tell(1, S(3 * kDay));
+  Run();
+  EXPECT_EQ(out_.dead.size(), 1U);
+  EXPECT_EQ(task_->counts().dead_lettered, 1);
+  Give(0, 3, 1);
+  Tell(0, S(9 * kDay));
+  Tell(1, S(9 * kDay));
+  Run();
+  Give(1, 3, 1);
+  Run();
+  EXPECT_EQ(out_.late.size(), 1U);
+  EXPECT_EQ(task_->counts().too_late, 1);
+}
+
+}  // namespace
+}  // namespace tidecast
