@@ -46,6 +46,11 @@ TEST(AbortEveryBatch, GivesTheSameBytesWhenARoundIsCutIntoEpochs) {
   ExpectSameBytes(shop);
 }
 
+// Without late events: into how many revisions the shares of a bucket are gathered is a matter of the epochs, too.
+TEST(AbortEveryBatch, GivesTheSameBytesWithViewsOfFurtherStages) {
+  ExpectSameBytes(MakeShop({.seed = 7, .partitions = 3, .series = 8, .days = 20, .late = false, .grouped = true}));
+}
+
 #ifdef TIDECAST_NET_MODULE
 TEST(AbortEveryBatch, GivesTheSameBytesWithTheNetOn) {
   Shop shop = MakeShop({.seed = 6, .series = 8, .days = 24, .facts = true});

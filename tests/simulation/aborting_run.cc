@@ -2,6 +2,7 @@
 
 #include "engine/runtime/epoch_committer.h"
 #include "tests/simulation/engine_process.h"
+#include "tests/simulation/oracle.h"
 
 namespace tidecast::simulation {
 
@@ -32,7 +33,8 @@ ShopRun RunShop(const Shop& shop, bool aborts) {
   }
   ShopRun run;
   std::vector<std::string> except = shop.input_topics;
-  except.insert(except.end(), {"shop.changelog.series", "shop.changelog.model"});
+  for (const std::string& topic : InternalTopics()) except.push_back(topic);
+  std::map<std::pair<TopicPartition, std::string>, std::vector<std::string>> by_key;
   for (const auto& [tp, records] : ReadCommitted(broker, except)) {
     for (const OutputRecord& record : records) {
       // Told once an epoch, so how often is a matter of the epochs; the newest word on each key is not.
@@ -40,13 +42,18 @@ ShopRun RunShop(const Shop& shop, bool aborts) {
         run.activity[record.key] = record.value.value_or("");
       } else {
         run.outputs.push_back(record);
-        run.records.push_back(TextOf(record));
+        by_key[{tp, record.key}].push_back(TextOf(record));
       }
     }
   }
-  // Left out: commit records (they name the epoch's number, which an abort uses up) and how far a changelog was read.
+  for (auto& [key, texts] : by_key) {
+    for (std::string& text : texts) run.records.push_back(std::move(text));
+  }
+  // Left out: commit records (they name the epoch's number, which an abort uses up), how far a changelog was read, and
+  // the further stages: how their watermark comes in steps, and so what they have let go, is a matter of the epochs.
   run.state = DumpRows(disk->rows(), [](Family family, std::string_view key) {
-    return IsCommitRecordKey(family, key) ||
+    const auto stage = static_cast<Stage>(key[0]);
+    return IsCommitRecordKey(family, key) || stage == Stage::kRollup || stage == Stage::kActor ||
            (family == Family::kMeta && key.size() > 3 && static_cast<unsigned char>(key[3]) == 0xF7);
   });
   run.commits = wire.commits;

@@ -18,12 +18,21 @@ std::string HeaderOf(const OutputRecord& record, std::string_view name) {
   return {};
 }
 
+/// "view/series" of a row; without several views the topics name the series alone.
+std::string SeriesOf(const nlohmann::json& row) {
+  const std::string view = row["view"];
+  const std::string id = row["unique_id"];
+  return id.starts_with(view + "/") ? id : view + "/" + id;
+}
+
 std::string CheckContentIds(const std::map<TopicPartition, std::vector<OutputRecord>>& outputs) {
   std::set<std::string> seen;
   for (const auto& [tp, records] : outputs) {
     if (tp.topic == "shop.alerts.state" || tp.topic == "shop.activity") continue;  // states, told again
+    const bool is_rekey = tp.topic.find(".rekey.") != std::string::npos;
     for (const OutputRecord& record : records) {
       const std::string id = HeaderOf(record, "tidecast_content_id");
+      if (is_rekey && id.empty() && record.key == "watermarks") continue;  // told again
       const std::string named = id.empty() ? HeaderOf(record, "ce_id") : id;
       if (named.empty()) return "an output has no content id: " + TextOf(record);
       if (!seen.insert(tp.topic + " " + named).second) return "an output came twice: " + TextOf(record);
@@ -42,7 +51,7 @@ std::string CheckWindows(const ShopTruth& truth, const std::map<TopicPartition, 
     if (tp.topic != "shop.features") continue;
     for (const OutputRecord& record : records) {
       const auto value = nlohmann::json::parse(*record.value);
-      Newest& newest = found[{value["unique_id"], value["ds"]}];
+      Newest& newest = found[{SeriesOf(value), value["ds"]}];
       // A row that first appears after its bucket has closed begins with 2.
       const int64_t revision = value["revision"];
       if (revision != newest.revision + 1 && !(newest.revision == 0 && revision == 2)) {
@@ -63,7 +72,24 @@ std::string CheckWindows(const ShopTruth& truth, const std::map<TopicPartition, 
       return fmt::format("the row of {} on {} says {}, the events say {}", place.first, place.second,
                          text(at->second.row), text(row));
   }
+  std::map<std::string, std::pair<ShopTruth::Row, ShopTruth::Row>> by_day;  // sums over skus and over categories
+  bool has_categories = false;
   for (const auto& [place, newest] : found) {
+    const bool is_category = place.first.starts_with("category/");
+    has_categories |= is_category;
+    if (!is_category && !place.first.starts_with("sku/")) continue;
+    auto& [skus, categories] = by_day[place.second];
+    ShopTruth::Row& sum = is_category ? categories : skus;
+    sum.units += newest.row.units;
+    sum.returns += newest.row.returns;
+    sum.views += newest.row.views;
+  }
+  for (const auto& [day, sums] : by_day) {
+    if (has_categories && !(sums.first == sums.second))
+      return fmt::format("on {} the categories sum up to {}, the skus to {}", day, text(sums.second), text(sums.first));
+  }
+  for (const auto& [place, newest] : found) {
+    if (place.first.starts_with("category/")) continue;
     if (!truth.rows.contains(place) && !(newest.row == ShopTruth::Row{})) {
       return fmt::format("the row of {} on {} says {}, there were no events", place.first, place.second,
                          text(newest.row));
@@ -95,9 +121,16 @@ std::string CheckRejected(const std::multiset<std::string>& expected, const std:
 
 }  // namespace
 
+std::vector<std::string> InternalTopics() {
+  return {"shop.changelog.series", "shop.changelog.rollup", "shop.changelog.actor",
+          "shop.changelog.model",  "shop.rekey.rollup",     "shop.rekey.actor"};
+}
+
 std::string CheckOutputs(const Shop& shop, const SimulatedBroker& broker) {
   std::vector<std::string> except = shop.input_topics;
-  except.insert(except.end(), {"shop.changelog.series", "shop.changelog.model"});
+  for (const std::string& topic : InternalTopics()) {
+    if (topic.find(".rekey.") == std::string::npos) except.push_back(topic);
+  }
   const auto outputs = ReadCommitted(broker, except);
   const ShopTruth truth = ComputeTruth(shop);
   if (std::string wrong = CheckContentIds(outputs); !wrong.empty()) return wrong;
@@ -113,9 +146,10 @@ std::string CheckChangelog(SimulatedBroker& broker, ManualClock& clock, const Di
   TC_CHECK(transport.Open().ok());
   const std::unique_ptr<StateStore> store = MakeMemoryStore();
   constexpr int32_t kModelPartitions = 16;
-  ChangelogRestorer restorer(transport, *store,
-                             {"shop.changelog.series", "shop.changelog.model", PartitionOf(instance, kModelPartitions)},
-                             instance);
+  ChangelogLayout layout{"shop.changelog.series", "shop.changelog.model", PartitionOf(instance, kModelPartitions)};
+  if (broker.DescribeTopic("shop.changelog.rollup").ok()) layout.rollup_topic = "shop.changelog.rollup";
+  if (broker.DescribeTopic("shop.changelog.actor").ok()) layout.actor_topic = "shop.changelog.actor";
+  ChangelogRestorer restorer(transport, *store, layout, instance);
   restorer.Start(partitions);
   for (int steps = 0;; ++steps) {
     if (steps > 1'000) return "a restore does not come to its end";
@@ -126,7 +160,7 @@ std::string CheckChangelog(SimulatedBroker& broker, ManualClock& clock, const Di
   const auto skip = [&](Family family, std::string_view key) {
     if (family == Family::kMeta && key.size() > 3 && static_cast<unsigned char>(key[3]) == 0xF7)
       return true;  // where to read on
-    if (static_cast<Stage>(key[0]) != Stage::kSeries) return false;
+    if (!IsKeyed(static_cast<Stage>(key[0]))) return false;
     const auto partition =
         static_cast<uint16_t>((static_cast<unsigned char>(key[1]) << 8) | static_cast<unsigned char>(key[2]));
     return std::find(partitions.begin(), partitions.end(), partition) == partitions.end();
@@ -145,15 +179,21 @@ std::string CheckChangelog(SimulatedBroker& broker, ManualClock& clock, const Di
 }
 
 std::vector<std::string> ForecastsAndAlerts(const SimulatedBroker& broker) {
-  std::vector<std::string> texts;
+  std::map<std::pair<std::string, std::string>, std::vector<std::string>> by_key;
   for (const char* topic : {"shop.forecasts", "shop.alerts", "shop.alerts.state"}) {
     const auto info = broker.DescribeTopic(topic);
     for (int32_t p = 0; info.ok() && p < info->partitions; ++p) {
       const PartitionLog& log = *broker.Find({topic, p});
       for (int64_t at = 0; at < log.last_stable(); ++at) {
-        if (log.IsVisible(at, true)) texts.push_back(TextOf(log.slot(at).record));
+        const OutputRecord& record = log.slot(at).record;
+        if (!log.IsVisible(at, true) || TextOf(record).find("total/") != std::string::npos) continue;
+        by_key[{topic, record.key}].push_back(TextOf(record));
       }
     }
+  }
+  std::vector<std::string> texts;
+  for (auto& [key, of_key] : by_key) {
+    for (std::string& one : of_key) texts.push_back(std::move(one));
   }
   return texts;
 }

@@ -78,6 +78,7 @@ class Schedule {
     spec.orders_a_day = 20 + static_cast<int>(Below(30));
     spec.facts = Chance(4);
     spec.open = Chance(4) ? OpenRule::kLearned : OpenRule::kAll;
+    spec.grouped = spec.seed % 3 == 0;  // no draw of its own
     return spec;
   }
 
@@ -284,7 +285,7 @@ class Schedule {
       text += fmt::format("; {} is {}{}", slot.id, instance.Look().state, slot.bounded ? ", bounded" : "");
       for (const auto& task : instance.tasks()) {
         text +=
-            fmt::format(", task {}: watermark {}, closed up to {}{}{}", task->id().partition, task->watermark().us,
+            fmt::format(", task {}/{}: watermark {}, closed up to {}{}{}", static_cast<int>(task->id().stage), task->id().partition, task->watermark().us,
                         task->closed_up_to().us, task->ended() ? ", ended" : "", task->drained() ? ", drained" : "");
         for (size_t s = 0; s < task->source_count(); ++s) text += fmt::format(" {}", task->position(s).next_offset);
       }
@@ -297,6 +298,7 @@ class Schedule {
     for (const Slot& slot : slots_) {
       result_.commits += static_cast<int64_t>(slot.process->instance().committed_epochs());
       for (const auto& task : slot.process->instance().tasks()) {
+        if (task->id().stage != Stage::kSeries) continue;
         EventCounts& of = counts[task->id().partition];
         if (task->counts().events_read >= of.events_read) of = task->counts();
       }

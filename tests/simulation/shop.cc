@@ -86,6 +86,22 @@ EngineOptions MakeOptions(const ShopSpec& spec) {
   visit.gap = std::chrono::hours(4);
   view.windows = {three_days, visit};
   options.views = {view};
+  if (spec.grouped) {
+    view.features.resize(4);  // facts are of one sku
+    const auto add = [&](std::string name, GroupBy group_by, bool forecast) {
+      view.name = std::move(name);
+      view.group_by = group_by;
+      view.forecast = forecast;
+      options.views.push_back(view);
+    };
+    view.windows = {three_days};
+    add("total", GroupBy::kAll, true);
+    view.windows.clear();
+    add("country", GroupBy::kCountry, false);
+    if (spec.facts) add("category", GroupBy::kCategory, false);
+    if (spec.open == OpenRule::kLearned) view.calendar.open = OpenRule::kAll;
+    add("customer", GroupBy::kCustomer, false);
+  }
   options.model.net = NetKind::kNone;
   options.model.experts = {"smoothing_20", "negative_binomial_900"};
   options.model.block_series = 4;
@@ -159,11 +175,10 @@ class Generator {
     const int64_t quantity = Below(12) == 0 ? -1 - Below(3) : 1 + Below(4) * Below(3);
     const std::string sku = AnySku();
     const int64_t time = TimeOn(day);
-    Add("orders", sku, time,
-        {{"quantity", quantity},
-         {"order_id", id},
-         {"customer_id", "c" + std::to_string(Below(9))},
-         {"unit_price", 1.5}});
+    nlohmann::json order = {
+        {"quantity", quantity}, {"order_id", id}, {"customer_id", "c" + std::to_string(Below(9))}, {"unit_price", 1.5}};
+    if (spec_.grouped && next_order_ % 5 != 0) order["country"] = next_order_ % 3 == 0 ? "Eire" : "Norway";
+    Add("orders", sku, time, std::move(order));
     if (!spec_.unruly) return;
     if (Below(25) == 0) {
       Arrival again = arrivals_.back();
@@ -178,7 +193,11 @@ class Generator {
   }
   void AddFacts(int day) {
     const int64_t time = TimeOn(day);
-    if (Below(3) == 0) Add("catalog", AnySku(), time, {{"unit_price", 1 + Below(9)}});
+    if (Below(3) == 0) {
+      nlohmann::json fact = {{"unit_price", 1 + Below(9)}};
+      if (spec_.grouped) fact["category"] = "c" + std::to_string(day % 3);
+      Add("catalog", AnySku(), time, std::move(fact));
+    }
     if (Below(3) == 0) {
       Add("promotions", AnySku(), time,
           {{"from", time + Below(kDaySeconds)},
@@ -195,6 +214,11 @@ class Generator {
   std::vector<Arrival> arrivals_;
   int64_t next_order_ = 1;
 };
+
+// As the decoder makes it with the config's default key.
+std::string PseudonymOf(const std::string& customer) {
+  return fmt::format("{:016x}", Hash64(customer, Hash64("tidecast", 0x70736575646F6E79ULL)));
+}
 
 /// What decides about the events of one partition of one input.
 struct PartitionTruth {
@@ -224,6 +248,22 @@ ShopTruth ComputeTruth(const Shop& shop) {
   ShopTruth truth;
   std::map<std::pair<std::string, int32_t>, PartitionTruth> partitions;
   std::map<std::pair<std::string, std::string>, std::set<std::string>> customers;
+  const auto count = [&](const std::string& series, int64_t time, const nlohmann::json& event, bool is_order) {
+    const std::pair<std::string, std::string> place{series, DayOf(time)};
+    ShopTruth::Row& row = truth.rows[place];
+    if (!is_order) {
+      ++row.views;
+      return;
+    }
+    const int64_t quantity = event["quantity"];
+    if (quantity > 0) {
+      row.units += quantity;
+      customers[place].insert(event["customer_id"]);
+      row.customers = static_cast<int64_t>(customers[place].size());
+    } else {
+      row.returns -= quantity;
+    }
+  };
   for (const OutputRecord& record : shop.records) {
     ++truth.read;
     const auto value = nlohmann::json::parse(*record.value);
@@ -250,21 +290,12 @@ ShopTruth ComputeTruth(const Shop& shop) {
       continue;
     }
     ++truth.accepted;
-    const std::pair<std::string, std::string> place{record.key, DayOf(time)};
-    ShopTruth::Row& row = truth.rows[place];
-    if (!is_order) {
-      ++row.views;
-      continue;
-    }
-    partition.ids.insert(value["order_id"]);
-    const int64_t quantity = value["quantity"];
-    if (quantity > 0) {
-      row.units += quantity;
-      customers[place].insert(value["customer_id"]);
-      row.customers = static_cast<int64_t>(customers[place].size());
-    } else {
-      row.returns -= quantity;
-    }
+    if (is_order) partition.ids.insert(value["order_id"]);
+    count("sku/" + record.key, time, value, is_order);
+    if (!shop.spec.grouped) continue;
+    count("total/all", time, value, is_order);
+    count("country/" + value.value("country", std::string("unknown")), time, value, is_order);
+    if (is_order) count("customer/" + PseudonymOf(value["customer_id"]), time, value, is_order);
   }
   return truth;
 }

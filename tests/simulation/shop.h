@@ -21,6 +21,7 @@ struct ShopSpec {
   bool unruly = true;  ///< out of order by less than the bound; duplicated and undecodable records among them
   bool late = true;    ///< also late by more: revisions, and events that are too late
   OpenRule open = OpenRule::kAll;
+  bool grouped = false;  ///< also views by all, country and customer; with facts by category, which changes
 };
 
 /// A small shop: the engine's options, and the records of its input topics in the order in which they are fed.
@@ -47,7 +48,9 @@ struct ShopTruth {
     int64_t customers = 0;
     bool operator==(const Row&) const = default;
   };
-  std::map<std::pair<std::string, std::string>, Row> rows;  ///< by series and day, days without an event left out
+  /// By view/series and day, days without an event left out. Not of the view `category`: which one holds when an event
+  /// comes depends on how far the catalog was read.
+  std::map<std::pair<std::string, std::string>, Row> rows;
   int64_t read = 0;
   int64_t accepted = 0;
   int64_t duplicates = 0;
