@@ -204,6 +204,13 @@ void Accumulator::Merge(const int64_t* from, const Sketches& from_sketches, int6
   }
 }
 
+/// A wide sum nearly always fits 64 bits, which a machine converts by itself.
+template <typename Slot>
+double ToDouble(Slot slot) {
+  const auto narrow = static_cast<int64_t>(slot);
+  return narrow == slot ? static_cast<double>(narrow) : static_cast<double>(slot);
+}
+
 template <typename Slot>
 double Accumulator::Value(size_t feature, const Slot* row, int64_t distinct) const {
   const Column& c = columns_[feature];
@@ -212,16 +219,16 @@ double Accumulator::Value(size_t feature, const Slot* row, int64_t distinct) con
   const Slot* slot = row + c.slot;
   switch (c.aggregate) {
     case Aggregate::kCount:
-      return static_cast<double>(slot[0]);
+      return ToDouble(slot[0]);
     case Aggregate::kSum:
-      return static_cast<double>(slot[0]) / Decimal::kOne;
+      return ToDouble(slot[0]) / Decimal::kOne;
     case Aggregate::kMean:
       return slot[1] == 0 ? kNaN : static_cast<double>(slot[0]) / (static_cast<double>(slot[1]) * Decimal::kOne);
     case Aggregate::kMax:
     case Aggregate::kMin:
-      return slot[0] == kNone ? kNaN : static_cast<double>(slot[0]) / Decimal::kOne;
+      return slot[0] == kNone ? kNaN : ToDouble(slot[0]) / Decimal::kOne;
     case Aggregate::kLast:
-      return slot[1] == kNone ? kNaN : static_cast<double>(slot[0]) / Decimal::kOne;
+      return slot[1] == kNone ? kNaN : ToDouble(slot[0]) / Decimal::kOne;
     case Aggregate::kDistinct:
       return static_cast<double>(distinct);
   }

@@ -83,15 +83,16 @@ void HoppingWindow::Read(const __int128* row, std::vector<double>* values) const
   }
 }
 
-bool HoppingWindow::Combine(uint32_t id, std::span<const PaneTable* const> panes, std::vector<double>* values) const {
+int64_t HoppingWindow::Combine(uint32_t id, std::span<const PaneTable* const> panes,
+                               std::vector<double>* values) const {
   std::vector<__int128> row(layout_->slots());
   Rescan(id, panes.first(std::min(size_, panes.size())), row.data());
   Read(row.data(), values);
-  return row[0] > 0;
+  return static_cast<int64_t>(row[0]);
 }
 
-bool HoppingWindow::Advance(uint32_t id, EventTime newest_start, EventTime newest_end,
-                            std::span<const PaneTable* const> panes, std::vector<double>* values) {
+int64_t HoppingWindow::Advance(uint32_t id, EventTime newest_start, EventTime newest_end,
+                               std::span<const PaneTable* const> panes, std::vector<double>* values) {
   TC_CHECK_EQ(panes.size(), size_ + 1);
   if (id >= running_end_.size()) {
     const size_t grown = std::max<size_t>(size_t{id} + 1, running_end_.size() * 3 / 2);
@@ -144,9 +145,9 @@ bool HoppingWindow::Advance(uint32_t id, EventTime newest_start, EventTime newes
     }
   }
   running_end_[id] = newest_end;
-  if (row[0] <= 0) return false;
+  if (row[0] <= 0) return 0;
   Read(row, values);
-  return true;
+  return static_cast<int64_t>(row[0]);
 }
 
 void HoppingWindow::Invalidate(uint32_t id) {

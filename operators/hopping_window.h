@@ -25,12 +25,12 @@ class HoppingWindow {
   size_t size() const { return size_; }
 
   /// Moves the series on to the window that ends with the newest pane. `panes`: newest first, size() + 1 of them (the
-  /// last one leaves); null where a bucket has none. Returns whether the window holds any event; then `values` are its
-  /// features.
-  bool Advance(uint32_t id, EventTime newest_start, EventTime newest_end, std::span<const PaneTable* const> panes,
-               std::vector<double>* values);
-  /// The window over `panes` (newest first), without the running row. Returns whether it holds any event.
-  bool Combine(uint32_t id, std::span<const PaneTable* const> panes, std::vector<double>* values) const;
+  /// last one leaves); null where a bucket has none. Returns how many events the window holds; when it holds any,
+  /// `values` are its features.
+  int64_t Advance(uint32_t id, EventTime newest_start, EventTime newest_end, std::span<const PaneTable* const> panes,
+                  std::vector<double>* values);
+  /// The window over `panes` (newest first), without the running row. Returns how many events it holds.
+  int64_t Combine(uint32_t id, std::span<const PaneTable* const> panes, std::vector<double>* values) const;
   /// A closed pane of the series has changed.
   void Invalidate(uint32_t id);
 

@@ -7,7 +7,8 @@
 namespace tidecast {
 namespace {
 
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kRowVersion = 1;  // a row of its own
+constexpr uint8_t kBlockVersion = 1;
 
 }  // namespace
 
@@ -17,10 +18,13 @@ uint32_t PaneTable::Add(uint32_t id) {
   meta_.emplace_back();
   slots_.resize(slots_.size() + layout_->slots());
   layout_->InitRow(slots(row));
+  if (id / kBlockIds >= blocks_.size())
+    blocks_.resize(std::max<size_t>(size_t{id} / kBlockIds + 1, blocks_.size() * 3 / 2));
   if (sealed_) {
     const auto at =
         std::lower_bound(by_id_.begin(), by_id_.end(), id, [this](uint32_t r, uint32_t key) { return ids_[r] < key; });
     by_id_.insert(at, row);
+    if (!by_rank_.empty()) MakeRanks();
   } else {
     if (id >= row_of_.size()) row_of_.resize(std::max<size_t>(size_t{id} + 1, row_of_.size() * 3 / 2), kNoRow);
     row_of_[id] = row;
@@ -34,16 +38,26 @@ uint32_t PaneTable::FindSealed(uint32_t id) const {
   return at != by_id_.end() && ids_[*at] == id ? *at : kNoRow;
 }
 
+void PaneTable::MakeRanks() {
+  by_rank_.assign(by_id_.empty() ? 1 : ids_[by_id_.back()] / 64 + 1, {});
+  for (const uint32_t row : by_id_) by_rank_[ids_[row] / 64].bits |= uint64_t{1} << (ids_[row] % 64);
+  uint32_t before = 0;
+  for (Rank& rank : by_rank_) {
+    rank.before = before;
+    before += static_cast<uint32_t>(std::popcount(rank.bits));
+  }
+}
+
 bool PaneTable::MarkRevised(uint32_t row) {
   if (revised(row)) return false;
-  meta_[row].flags |= kRevised;
+  meta_[row].revised = true;
   MarkDirty(row);
   return true;
 }
 
 uint32_t PaneTable::PublishRevision(uint32_t row) {
   TC_CHECK(revised(row));
-  meta_[row].flags = static_cast<uint8_t>(meta_[row].flags & ~kRevised);
+  meta_[row].revised = false;
   MarkDirty(row);
   return ++meta_[row].revision;
 }
@@ -62,13 +76,14 @@ void PaneTable::ResetRow(uint32_t row) {
   MarkDirty(row);
 }
 
-void PaneTable::Seal() {
+void PaneTable::Seal(bool read_often) {
   if (sealed_) return;
   sealed_ = true;
   by_id_.resize(ids_.size());
   for (uint32_t row = 0; row < by_id_.size(); ++row) by_id_[row] = row;
   std::sort(by_id_.begin(), by_id_.end(), [this](uint32_t a, uint32_t b) { return ids_[a] < ids_[b]; });
   std::vector<uint32_t>().swap(row_of_);
+  if (read_often) MakeRanks();
 }
 
 void PaneTable::Clear() {
@@ -78,50 +93,93 @@ void PaneTable::Clear() {
   sealed_ = false;
   touched_ = false;
   by_id_.clear();
+  by_rank_.clear();
   ids_.clear();
   meta_.clear();
   slots_.clear();
   sketches_.clear();
-  dirty_rows_.clear();
+  blocks_.clear();
+  dirty_blocks_.clear();
   frozen_ = {};
   deleted_ = 0;
 }
 
-void PaneTable::Encode(uint32_t row, ByteWriter& value) const {
-  const RowMeta& meta = meta_[row];
-  value.U8(kVersion).Bool((meta.flags & kRevised) != 0).Varint(meta.revision).Varint(layout_->slots());
+void PaneTable::EncodeSlots(uint32_t row, ByteWriter& value) const {
   const int64_t* row_slots = slots(row);
   for (size_t i = 0; i < layout_->slots(); ++i) {
     if (!layout_->IsSketchSlot(i)) value.SignedVarint(row_slots[i]);
   }
 }
 
-void PaneTable::Save(uint16_t view, EventTime start, DeltaSink& out) {
-  ByteWriter value;
-  for (const uint32_t row : dirty_rows_) {
-    RowMeta& meta = meta_[row];
-    value.Clear();
-    Encode(row, value);
-    out.Put(Family::kPanes, PaneKey(view, start, ids_[row]), value.view());
-    meta.flags = static_cast<uint8_t>((meta.flags & ~kDirty) | kStored);
-    const int64_t* row_slots = slots(row);
-    for (size_t i = 0; i < layout_->slots(); ++i) {
-      if (!layout_->IsSketchSlot(i) || row_slots[i] == 0) continue;
-      RowSketch& sketch = sketches_[static_cast<size_t>(row_slots[i] - 1)];
-      if (!sketch.dirty) continue;
-      value.Clear();
-      sketch.sketch.Encode(value);
-      out.Put(Family::kPanes, DistinctKey(view, start, ids_[row], sketch.feature), value.view());
-      sketch.dirty = false;
-      sketch.stored = true;
-    }
+// Revision and its mark in one number, then the slots.
+void PaneTable::EncodeRow(uint32_t row, ByteWriter& value) const {
+  const RowMeta& meta = meta_[row];
+  value.Varint(uint64_t{meta.revision} << 1 | (meta.revised ? 1U : 0U));
+  EncodeSlots(row, value);
+}
+
+void PaneTable::DecodeRow(uint32_t id, ByteReader& value) {
+  const uint32_t row = Add(id);
+  const uint64_t revision = value.Varint();
+  meta_[row].revision = static_cast<uint32_t>(revision >> 1);
+  meta_[row].revised = (revision & 1) != 0;
+  int64_t* row_slots = slots(row);
+  for (size_t i = 0; i < layout_->slots(); ++i) {
+    if (!layout_->IsSketchSlot(i)) row_slots[i] = value.SignedVarint();
   }
-  dirty_rows_.clear();
+  touched_ |= row_slots[0] > 0;
+}
+
+// Rows of the block, by id.
+template <typename Visit>
+void PaneTable::VisitBlock(uint32_t block, Visit visit) const {
+  const uint32_t first = block * kBlockIds;
+  if (!sealed_) {
+    const size_t end = std::min<size_t>(size_t{first} + kBlockIds, row_of_.size());
+    for (size_t id = first; id < end; ++id) {
+      if (row_of_[id] != kNoRow) visit(row_of_[id]);
+    }
+    return;
+  }
+  auto at =
+      std::lower_bound(by_id_.begin(), by_id_.end(), first, [this](uint32_t r, uint32_t key) { return ids_[r] < key; });
+  for (; at != by_id_.end() && ids_[*at] / kBlockIds == block; ++at) visit(*at);
+}
+
+void PaneTable::SaveSketches(uint16_t view, EventTime start, uint32_t row, DeltaSink& out) {
+  const int64_t* row_slots = slots(row);
+  for (size_t i = 0; i < layout_->slots(); ++i) {
+    if (!layout_->IsSketchSlot(i) || row_slots[i] == 0) continue;
+    RowSketch& sketch = sketches_[static_cast<size_t>(row_slots[i] - 1)];
+    if (!sketch.dirty) continue;
+    ByteWriter value;
+    sketch.sketch.Encode(value);
+    out.Put(Family::kPanes, DistinctKey(view, start, ids_[row], sketch.feature), value.view());
+    sketch.dirty = false;
+    sketch.stored = true;
+  }
+}
+
+void PaneTable::Save(uint16_t view, EventTime start, DeltaSink& out) {
+  std::sort(dirty_blocks_.begin(), dirty_blocks_.end());
+  ByteWriter value;
+  for (const uint32_t block : dirty_blocks_) {
+    value.Clear();
+    value.U8(kBlockVersion).Varint(layout_->slots());
+    VisitBlock(block, [&](uint32_t row) {
+      value.U8(static_cast<uint8_t>(ids_[row] % kBlockIds));
+      EncodeRow(row, value);
+    });
+    out.Put(Family::kPanes, PaneBlockKey(view, start, block), value.view());
+    blocks_[block] = kStored;
+    if (layout_->has_distinct()) VisitBlock(block, [&](uint32_t row) { SaveSketches(view, start, row, out); });
+  }
+  dirty_blocks_.clear();
 }
 
 // A frozen row: as it is stored, then its sketches in the order of their slots, each with its feature + 1; 0 ends them.
 void PaneTable::Freeze() {
-  TC_CHECK(sealed_ && dirty_rows_.empty());
+  TC_CHECK(sealed_ && dirty_blocks_.empty());
   Frozen frozen;
   frozen.ids.reserve(frozen_.ids.size() + ids_.size());
   frozen.at.reserve(frozen_.ids.size() + ids_.size());
@@ -132,9 +190,9 @@ void PaneTable::Freeze() {
     frozen.bytes.append(bytes);
   };
   const auto add_row = [&](uint32_t row) {
-    TC_CHECK((meta_[row].flags & (kStored | kRevised)) == kStored);
+    TC_CHECK(!meta_[row].revised);
     value.Clear();
-    Encode(row, value);
+    EncodeRow(row, value);
     const int64_t* row_slots = slots(row);
     for (size_t i = 0; layout_->has_distinct() && i < layout_->slots(); ++i) {
       if (!layout_->IsSketchSlot(i) || row_slots[i] == 0) continue;
@@ -160,102 +218,123 @@ void PaneTable::Freeze() {
   for (; next < by_id_.size(); ++next) add_row(by_id_[next]);
   frozen.bytes.shrink_to_fit();
   const bool touched = touched_;
+  std::vector<uint8_t> blocks = std::move(blocks_);
   *this = PaneTable(*layout_);
   sealed_ = true;
   touched_ = touched;
+  blocks_ = std::move(blocks);
   frozen_ = std::move(frozen);
 }
 
-uint32_t PaneTable::Thaw(uint32_t id) {
-  const auto found = std::lower_bound(frozen_.ids.begin(), frozen_.ids.end(), id);
-  if (found == frozen_.ids.end() || *found != id) return kNoRow;
-  uint32_t& at = frozen_.at[static_cast<size_t>(found - frozen_.ids.begin())];
-  if (at == Frozen::kThawed) return kNoRow;
-  ByteReader value(std::string_view(frozen_.bytes).substr(at));
-  Status read = Decode(id, value);
-  for (uint64_t feature = value.Varint(); read.ok() && feature != 0; feature = value.Varint()) {
-    RowSketch sketch;
-    read = sketch.sketch.Decode(value);
-    sketch.feature = static_cast<uint16_t>(feature - 1);
-    sketch.stored = true;
-    sketches_.push_back(std::move(sketch));
-    slots(Find(id))[layout_->columns()[feature - 1].slot] = static_cast<int64_t>(sketches_.size());
+void PaneTable::ThawBlock(uint32_t block) {
+  const auto first = std::lower_bound(frozen_.ids.begin(), frozen_.ids.end(), block * kBlockIds);
+  for (auto found = first; found != frozen_.ids.end() && *found / kBlockIds == block; ++found) {
+    uint32_t& at = frozen_.at[static_cast<size_t>(found - frozen_.ids.begin())];
+    if (at == Frozen::kThawed) return;
+    ByteReader value(std::string_view(frozen_.bytes).substr(at));
+    DecodeRow(*found, value);
+    Status read = Status::Ok();
+    for (uint64_t feature = value.Varint(); read.ok() && feature != 0; feature = value.Varint()) {
+      RowSketch sketch;
+      read = sketch.sketch.Decode(value);
+      sketch.feature = static_cast<uint16_t>(feature - 1);
+      sketch.stored = true;
+      sketches_.push_back(std::move(sketch));
+      slots(Find(*found))[layout_->columns()[feature - 1].slot] = static_cast<int64_t>(sketches_.size());
+    }
+    TC_CHECK(read.ok() && value.ok(), "a frozen row: {}", read.message());
+    at = Frozen::kThawed;
   }
-  TC_CHECK(read.ok(), "a frozen row: {}", read.message());
-  at = Frozen::kThawed;
-  return Find(id);
 }
 
 void PaneTable::DeleteSketches(uint16_t view, EventTime start, uint32_t row, DeltaSink& out) const {
   const int64_t* row_slots = slots(row);
-  for (size_t i = 0; layout_->has_distinct() && i < layout_->slots(); ++i) {
+  for (size_t i = 0; i < layout_->slots(); ++i) {
     if (!layout_->IsSketchSlot(i) || row_slots[i] == 0) continue;
     const RowSketch& sketch = sketches_[static_cast<size_t>(row_slots[i] - 1)];
     if (sketch.stored) out.Delete(Family::kPanes, DistinctKey(view, start, ids_[row], sketch.feature));
   }
 }
 
+// In turn: blocks, sketches of frozen rows, sketches of the others.
 bool PaneTable::DeleteStored(uint16_t view, EventTime start, size_t rows_max, DeltaSink& out) {
-  for (; deleted_ < frozen_.ids.size(); ++deleted_) {
+  for (; deleted_ < blocks_.size(); ++deleted_) {
+    if ((blocks_[deleted_] & kStored) == 0) continue;
     if (rows_max-- == 0) return false;
-    const uint32_t id = frozen_.ids[deleted_];
-    if (frozen_.at[deleted_] == Frozen::kThawed) continue;
-    out.Delete(Family::kPanes, PaneKey(view, start, id));
-    if (!layout_->has_distinct()) continue;
-    ByteReader value(std::string_view(frozen_.bytes).substr(frozen_.at[deleted_]));
-    value.U8();
-    value.Bool();
+    out.Delete(Family::kPanes, PaneBlockKey(view, start, static_cast<uint32_t>(deleted_)));
+  }
+  if (!layout_->has_distinct()) return true;
+  for (; deleted_ < blocks_.size() + frozen_.ids.size(); ++deleted_) {
+    if (rows_max-- == 0) return false;
+    const size_t at = deleted_ - blocks_.size();
+    if (frozen_.at[at] == Frozen::kThawed) continue;
+    ByteReader value(std::string_view(frozen_.bytes).substr(frozen_.at[at]));
     value.Varint();
-    const uint64_t slots = value.Varint();
-    for (size_t i = 0; i < slots; ++i) {
+    for (size_t i = 0; i < layout_->slots(); ++i) {
       if (!layout_->IsSketchSlot(i)) value.SignedVarint();
     }
     DistinctSketch sketch;
     for (uint64_t feature = value.Varint(); feature != 0; feature = value.Varint()) {
       TC_CHECK(sketch.Decode(value).ok());
-      out.Delete(Family::kPanes, DistinctKey(view, start, id, static_cast<uint16_t>(feature - 1)));
+      out.Delete(Family::kPanes, DistinctKey(view, start, frozen_.ids[at], static_cast<uint16_t>(feature - 1)));
     }
   }
-  for (; deleted_ < frozen_.ids.size() + size(); ++deleted_) {
+  for (; deleted_ < blocks_.size() + frozen_.ids.size() + size(); ++deleted_) {
     if (rows_max-- == 0) return false;
-    const auto row = static_cast<uint32_t>(deleted_ - frozen_.ids.size());
-    if ((meta_[row].flags & kStored) == 0) continue;
-    out.Delete(Family::kPanes, PaneKey(view, start, ids_[row]));
-    DeleteSketches(view, start, row, out);
+    DeleteSketches(view, start, static_cast<uint32_t>(deleted_ - blocks_.size() - frozen_.ids.size()), out);
   }
   return true;
 }
 
-Status PaneTable::LoadRow(uint32_t id, std::string_view bytes) {
-  ByteReader value(bytes);
-  TC_RETURN_IF_ERROR(Decode(id, value));
-  return value.Finish("pane");
+Status PaneTable::CheckSlots(uint64_t stored_slots) const {
+  if (stored_slots == layout_->slots()) return Status::Ok();
+  return Status(Code::kConfig,
+                fmt::format("the view's features are not those of the stored panes: {} slots stored, {} in the config",
+                            stored_slots, layout_->slots()),
+                Domain::kInput)
+      .WithRemedy("go back to the old features, or start with a new view name or a fresh state");
 }
 
-Status PaneTable::Decode(uint32_t id, ByteReader& value) {
-  if (const uint8_t version = value.U8(); version != kVersion) {
-    return Status(Code::kVersion, fmt::format("a pane has format {}, this build reads {}", version, kVersion));
+Status PaneTable::LoadBlock(uint32_t block, size_t series, std::string_view bytes) {
+  ByteReader value(bytes);
+  if (const uint8_t version = value.U8(); version != kBlockVersion) {
+    return Status(Code::kVersion,
+                  fmt::format("a block of panes has format {}, this build reads {}", version, kBlockVersion));
+  }
+  TC_RETURN_IF_ERROR(CheckSlots(value.Varint()));
+  while (value.ok() && !value.AtEnd()) {
+    const uint8_t place = value.U8();
+    const uint64_t id = uint64_t{block} * kBlockIds + place;
+    if (place >= kBlockIds || id >= series || Find(static_cast<uint32_t>(id)) != kNoRow) {
+      return Status(
+          Code::kCorruption,
+          fmt::format("a stored block of panes makes no sense: block {}, place {}, {} series", block, place, series));
+    }
+    DecodeRow(static_cast<uint32_t>(id), value);
+  }
+  TC_RETURN_IF_ERROR(value.Finish("block of panes"));
+  if (block < blocks_.size()) blocks_[block] |= kStored;
+  return Status::Ok();
+}
+
+Status PaneTable::LoadRow(uint32_t id, std::string_view bytes) {
+  ByteReader value(bytes);
+  if (const uint8_t version = value.U8(); version != kRowVersion) {
+    return Status(Code::kVersion, fmt::format("a pane has format {}, this build reads {}", version, kRowVersion));
   }
   const bool revised = value.Bool();
   const uint64_t revision = value.Varint();
-  const uint64_t stored_slots = value.Varint();
-  if (stored_slots != layout_->slots()) {
-    return Status(
-               Code::kConfig,
-               fmt::format("the view's features are not those of the stored panes: {} slots stored, {} in the config",
-                           stored_slots, layout_->slots()),
-               Domain::kInput)
-        .WithRemedy("go back to the old features, or start with a new view name or a fresh state");
-  }
+  TC_RETURN_IF_ERROR(CheckSlots(value.Varint()));
   const uint32_t row = Add(id);
   int64_t* row_slots = slots(row);
   for (size_t i = 0; i < layout_->slots(); ++i) {
     if (!layout_->IsSketchSlot(i)) row_slots[i] = value.SignedVarint();
   }
   meta_[row].revision = static_cast<uint32_t>(revision);
-  meta_[row].flags = static_cast<uint8_t>(kStored | (revised ? kRevised : 0));
+  meta_[row].revised = revised;
   touched_ |= row_slots[0] > 0;
-  return Status::Ok();
+  MarkDirty(row);
+  return value.Finish("pane");
 }
 
 Status PaneTable::LoadSketch(uint32_t id, uint16_t feature, std::string_view bytes) {
@@ -277,7 +356,8 @@ Status PaneTable::LoadSketch(uint32_t id, uint16_t feature, std::string_view byt
 
 size_t PaneTable::memory_bytes() const {
   size_t bytes =
-      (row_of_.capacity() + by_id_.capacity() + ids_.capacity() + dirty_rows_.capacity()) * sizeof(uint32_t) +
+      (row_of_.capacity() + by_id_.capacity() + ids_.capacity() + dirty_blocks_.capacity()) * sizeof(uint32_t) +
+      by_rank_.capacity() * sizeof(Rank) + blocks_.capacity() +
       (frozen_.ids.capacity() + frozen_.at.capacity()) * sizeof(uint32_t) + frozen_.bytes.capacity() +
       meta_.capacity() * sizeof(RowMeta) + slots_.capacity() * sizeof(int64_t) +
       sketches_.capacity() * sizeof(RowSketch);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -10,24 +12,27 @@
 namespace tidecast {
 
 /// The panes of one bucket: a row of slots for each series that has one, found by series id through a flat index while
-/// the bucket is open, by binary search once it is sealed. Rows keep their places; nothing is allocated per event once
-/// warm. What a closed bucket keeps for late events can be frozen: rows packed as they are stored, a third of the
-/// memory; a late event thaws its row. Thread: confined.
+/// the bucket is open, by binary search once it is sealed, or by a bit and a count where windows go on reading it. Rows
+/// keep their places; nothing is allocated per event once warm. Rows are stored in blocks of kBlockIds ids, so that an
+/// epoch writes a few dozen values a bucket instead of thousands. What a closed bucket keeps for late events can be
+/// frozen: rows packed as they are stored, a third of the memory; a late event thaws its block. Thread: confined.
 class PaneTable {
  public:
   static constexpr uint32_t kNoRow = UINT32_MAX;
+  static constexpr uint32_t kBlockIds = 32;
 
   explicit PaneTable(const Accumulator& layout) : layout_(&layout) {}
 
   /// Row of `id`; kNoRow when there is none, or it is frozen.
   uint32_t Find(uint32_t id) const {
-    if (sealed_) return FindSealed(id);
+    if (sealed_) return by_rank_.empty() ? FindSealed(id) : FindRanked(id);
     return id < row_of_.size() ? row_of_[id] : kNoRow;
   }
-  /// The same; brings back a frozen row.
+  /// The same; brings back a frozen row, and all of its block.
   uint32_t FindOrThaw(uint32_t id) {
-    const uint32_t row = Find(id);
-    return row != kNoRow || frozen_.ids.empty() ? row : Thaw(id);
+    if (!frozen_.ids.empty()) [[unlikely]]
+      ThawBlock(id / kBlockIds);
+    return Find(id);
   }
   /// The row of `id`, made from zeros when there is none.
   uint32_t FindOrAdd(uint32_t id) {
@@ -63,15 +68,17 @@ class PaneTable {
   /// Takes the mark off; returns the number of the revision that is published now (2 or more).
   uint32_t PublishRevision(uint32_t row);
   uint32_t revision(uint32_t row) const { return meta_[row].revision; }
-  bool revised(uint32_t row) const { return (meta_[row].flags & kRevised) != 0; }
-  bool dirty() const { return !dirty_rows_.empty(); }
+  bool revised(uint32_t row) const { return meta_[row].revised; }
+  bool dirty() const { return !dirty_blocks_.empty(); }
   /// What Save will take, about.
   size_t dirty_bytes() const {
-    return dirty_rows_.size() * (kRowBytes + 2 * layout_->slots() + (layout_->has_distinct() ? kRowBytes : 0));
+    const size_t rows = std::min<size_t>(dirty_blocks_.size() * kBlockIds, ids_.size());
+    return dirty_blocks_.size() * kStoredBytes +
+           rows * (2 + 2 * layout_->slots() + (layout_->has_distinct() ? kStoredBytes : 0));
   }
 
-  /// No more than late events from now on: gives the flat index up.
-  void Seal();
+  /// No more than late events from now on: gives the flat index up. `read_often`: windows go on reading all of it.
+  void Seal(bool read_often = false);
   /// Packs all rows. REQUIRES: sealed, saved, no row revised.
   void Freeze();
   /// Whether Freeze would save much.
@@ -82,16 +89,19 @@ class PaneTable {
   void Save(uint16_t view, EventTime start, DeltaSink& out);
   /// Deletes what the store has of it, about `rows_max` rows a call; returns whether nothing is left.
   bool DeleteStored(uint16_t view, EventTime start, size_t rows_max, DeltaSink& out);
+  /// `series`: how many there are.
+  Status LoadBlock(uint32_t block, size_t series, std::string_view value);
+  /// A row as builds before blocks have stored it; the next Save writes its block.
   Status LoadRow(uint32_t id, std::string_view value);
   Status LoadSketch(uint32_t id, uint16_t feature, std::string_view value);
   size_t memory_bytes() const;
 
  private:
-  static constexpr size_t kRowBytes = 90;  // of a saved row: key, value, place in the batch
-  enum Flag : uint8_t { kDirty = 1, kStored = 2, kRevised = 4 };
+  static constexpr size_t kStoredBytes = 90;  // of a saved value: key, head, place in the batch
+  enum BlockFlag : uint8_t { kDirty = 1, kStored = 2 };
   struct RowMeta {
     uint32_t revision = 1;
-    uint8_t flags = 0;
+    bool revised = false;
   };
   struct Frozen {
     static constexpr uint32_t kThawed = UINT32_MAX;
@@ -99,16 +109,36 @@ class PaneTable {
     std::vector<uint32_t> at;   ///< where a row begins in `bytes`
     std::string bytes;
   };
+  /// 64 ids: which have rows, and how many rows stand before.
+  struct Rank {
+    uint64_t bits = 0;
+    uint32_t before = 0;
+  };
   uint32_t Add(uint32_t id);
-  uint32_t Thaw(uint32_t id);
-  void Encode(uint32_t row, ByteWriter& value) const;
-  Status Decode(uint32_t id, ByteReader& value);
+  void ThawBlock(uint32_t block);
+  void EncodeRow(uint32_t row, ByteWriter& value) const;
+  void EncodeSlots(uint32_t row, ByteWriter& value) const;
+  Status CheckSlots(uint64_t stored_slots) const;
+  void DecodeRow(uint32_t id, ByteReader& value);
   void DeleteSketches(uint16_t view, EventTime start, uint32_t row, DeltaSink& out) const;
+  void SaveSketches(uint16_t view, EventTime start, uint32_t row, DeltaSink& out);
   uint32_t FindSealed(uint32_t id) const;
+  uint32_t FindRanked(uint32_t id) const {
+    const size_t place = id / 64;
+    if (place >= by_rank_.size()) return kNoRow;
+    const Rank& rank = by_rank_[place];
+    const uint64_t bit = uint64_t{1} << (id % 64);
+    if ((rank.bits & bit) == 0) return kNoRow;
+    return by_id_[rank.before + static_cast<uint32_t>(std::popcount(rank.bits & (bit - 1)))];
+  }
+  void MakeRanks();
+  template <typename Visit>
+  void VisitBlock(uint32_t block, Visit visit) const;
   void MarkDirty(uint32_t row) {
-    if ((meta_[row].flags & kDirty) != 0) return;
-    meta_[row].flags |= kDirty;
-    dirty_rows_.push_back(row);
+    const uint32_t block = ids_[row] / kBlockIds;
+    if ((blocks_[block] & kDirty) != 0) return;
+    blocks_[block] |= kDirty;
+    dirty_blocks_.push_back(block);
   }
 
   const Accumulator* layout_;
@@ -116,13 +146,15 @@ class PaneTable {
   bool touched_ = false;
   std::vector<uint32_t> row_of_;  ///< by id, while open
   std::vector<uint32_t> by_id_;   ///< rows sorted by id, once sealed
+  std::vector<Rank> by_rank_;     ///< places in by_id_, once sealed to be read often
   std::vector<uint32_t> ids_;     ///< by row
   std::vector<RowMeta> meta_;
   std::vector<int64_t> slots_;
   std::vector<RowSketch> sketches_;
-  std::vector<uint32_t> dirty_rows_;
+  std::vector<uint8_t> blocks_;  ///< flags by block
+  std::vector<uint32_t> dirty_blocks_;
   Frozen frozen_;
-  size_t deleted_ = 0;  ///< rows that DeleteStored has done
+  size_t deleted_ = 0;  ///< what DeleteStored has done
 };
 
 }  // namespace tidecast

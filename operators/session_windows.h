@@ -4,7 +4,6 @@
 #include <functional>
 #include <map>
 #include <queue>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,24 +35,36 @@ class SessionWindows {
   };
   /// Takes out what is due at this watermark, in the order of (end, name, start). Each must be published or put back.
   std::vector<Due> TakeDue(EventTime watermark, SeriesDictionary& dictionary);
-  /// Marks it as published; `values` are its features.
-  void Publish(const Due& due, std::vector<double>* values);
-  void PutBack(const Due& due) { queue_.insert({due.end, {due.id, due.start}}); }
+  /// Marks it as published; `values` are its features. Returns how many events it counts.
+  int64_t Publish(const Due& due, std::vector<double>* values);
+  void PutBack(const Due& due) {
+    Enqueue(sessions_.find({due.id, due.start}));
+    FreshenQueue();
+  }
   /// The smallest watermark at which something is due; Max() when nothing is open. A function of what is in state, so
   /// that a reload does not change when things come out.
-  EventTime next_close() const { return queue_.empty() ? EventTime::Max() : queue_.begin()->first; }
+  EventTime next_close() const { return queue_.empty() ? EventTime::Max() : queue_.top().first; }
   void Prune(EventTime watermark);
 
   void Save(DeltaSink& out);
+  /// `series`: how many there are.
+  Status LoadBlock(uint32_t block, size_t series, std::string_view value);
+  /// A session as builds before blocks have stored it; the next Save writes its block.
   Status LoadRow(uint32_t id, EventTime start, std::string_view value);
+  std::string RowKey(uint32_t id, EventTime start) const;
   void Clear();
   size_t size() const { return sessions_.size(); }
   size_t memory_bytes() const;
+  /// What Save will take, about.
+  size_t dirty_bytes() const { return dirty_blocks_.size() * (kStoredBytes + kBlockIds * (14 + 2 * layout_->slots())); }
 
  private:
+  static constexpr uint32_t kBlockIds = 32;  ///< ids whose sessions are stored together
+  static constexpr size_t kStoredBytes = 90;
   enum class Phase : uint8_t { kOpen = 0, kClosed = 1, kWithdrawn = 2 };
   struct Session {
     EventTime last;
+    EventTime queued = EventTime::Min();  ///< its entry in the queue; Min(): it has none
     Phase phase = Phase::kOpen;
     uint32_t revision = 0;  ///< of the last publication, 0: none
     std::vector<int64_t> slots;
@@ -63,14 +74,23 @@ class SessionWindows {
   using Timed = std::pair<EventTime, Place>;
   using TimeQueue = std::priority_queue<Timed, std::vector<Timed>, std::greater<>>;
   using At = std::map<Place, Session>::iterator;
+  enum BlockFlag : uint8_t { kDirty = 1, kStored = 2 };
 
-  std::string Key(const Place& place) const;
+  std::string BlockKey(uint32_t block) const;
   EventTime EndOf(const Session& session) const { return session.last + gap_; }
   EventTime ForgetAt(const Session& session) const { return EndOf(session) + gap_ + lateness_; }
+  void AddSlowly(uint32_t id, const Event& event);
   At Create(const Place& place);
   void Drop(At at);
   void Erase(At at);
-  void Unqueue(At at) { queue_.erase({EndOf(at->second), at->first}); }
+  void Enqueue(At at);
+  void FreshenQueue();
+  void FindNewest(uint32_t id);
+  void MarkDirty(uint32_t id);
+  void EncodeSlots(const Session& session, ByteWriter& value) const;
+  void DecodeSlots(ByteReader& value, Session* session, Status* status) const;
+  void Put(const Place& place, Session session);
+  Status WrongSlots(uint64_t stored) const;
 
   const Accumulator* layout_;
   uint16_t view_;
@@ -78,10 +98,12 @@ class SessionWindows {
   Duration gap_;
   Duration lateness_;
   std::map<Place, Session> sessions_;
-  std::set<Timed> queue_;    ///< open and withdrawn ones, by their end
-  TimeQueue closed_;         ///< by the time at which they are forgotten
-  std::set<Place> changed_;  ///< since the last Save; those that are gone are deleted
-  std::set<Place> stored_;   ///< rows that the store has
+  std::vector<At> newest_;  ///< by id: its last session that is not withdrawn, or end()
+  /// Open and withdrawn ones by an end that may have moved on since; the top one is always as it is.
+  TimeQueue queue_;
+  TimeQueue closed_;             ///< by the time at which they are forgotten
+  std::vector<uint8_t> blocks_;  ///< flags by block
+  std::vector<uint32_t> dirty_blocks_;
 };
 
 }  // namespace tidecast

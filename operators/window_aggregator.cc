@@ -239,9 +239,9 @@ class KeyedWindows final : public WindowAggregator {
     TC_RETURN_IF_ERROR(dictionary_.Reload(store));
     // Buckets before panes, panes before their distinct counts.
     for (const WindowTable table :
-         {WindowTable::kCursor, WindowTable::kBucket, WindowTable::kPane, WindowTable::kDistinct, WindowTable::kSession,
-          WindowTable::kWindowRevision, WindowTable::kDedupe, WindowTable::kFact, WindowTable::kContribution,
-          WindowTable::kCategory}) {
+         {WindowTable::kCursor, WindowTable::kBucket, WindowTable::kPane, WindowTable::kPaneBlock,
+          WindowTable::kDistinct, WindowTable::kSession, WindowTable::kSessionBlock, WindowTable::kWindowRevision,
+          WindowTable::kDedupe, WindowTable::kFact, WindowTable::kContribution, WindowTable::kCategory}) {
       const std::string prefix = WindowTablePrefix(table);
       Status failed;
       TC_RETURN_IF_ERROR(store.Scan(Family::kPanes, prefix, prefix, [&](std::string_view key, std::string_view value) {
@@ -341,6 +341,11 @@ class KeyedWindows final : public WindowAggregator {
         status = view.LoadPane(start, id, value);
         break;
       }
+      case WindowTable::kPaneBlock: {
+        const EventTime start = at.Time();
+        status = view.LoadPaneBlock(start, at.U32(), dictionary_.size(), value);
+        break;
+      }
       case WindowTable::kDistinct: {
         const EventTime start = at.Time();
         const uint32_t id = at.U32();
@@ -352,6 +357,11 @@ class KeyedWindows final : public WindowAggregator {
         const uint32_t id = at.U32();
         TC_RETURN_IF_ERROR(known(id));
         status = view.LoadSession(window, id, at.Time(), value);
+        break;
+      }
+      case WindowTable::kSessionBlock: {
+        const uint16_t window = at.U16();
+        status = view.LoadSessionBlock(window, at.U32(), dictionary_.size(), value);
         break;
       }
       case WindowTable::kWindowRevision: {

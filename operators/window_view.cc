@@ -126,7 +126,7 @@ WindowView::Bucket& WindowView::BucketAt(const BucketCalendar::Span& span) {
     if (spare_panes_.empty()) spare_panes_.push_back(std::make_unique<PaneTable>(layout_));
     bucket.pane = std::move(spare_panes_.back());
     spare_panes_.pop_back();
-    if (bucket.closed) bucket.pane->Seal();
+    if (bucket.closed) bucket.pane->Seal(hopping_size_ > 0);
   }
   return bucket;
 }
@@ -317,6 +317,7 @@ std::vector<WindowAggregator::KeptBucket> WindowView::BucketsOf(uint32_t id) {
 size_t WindowView::dirty_bytes() const {
   size_t bytes = 0;
   for (const auto& [start, bucket] : buckets_) bytes += bucket.pane ? bucket.pane->dirty_bytes() : 0;
+  for (const SessionWindows& sessions : sessions_) bytes += sessions.dirty_bytes();
   return bytes;
 }
 

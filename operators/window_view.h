@@ -101,9 +101,12 @@ class WindowView {
   void Save(DeltaSink& out);
   Status LoadCursor(std::string_view value);
   Status LoadBucket(EventTime start, std::string_view value);
-  Status LoadPane(EventTime start, uint32_t id, std::string_view value);
+  Status LoadPane(EventTime start, uint32_t id, std::string_view value);  ///< of old builds
+  /// `series`: how many there are.
+  Status LoadPaneBlock(EventTime start, uint32_t block, size_t series, std::string_view value);
   Status LoadSketch(EventTime start, uint32_t id, uint16_t feature, std::string_view value);
-  Status LoadSession(uint16_t window, uint32_t id, EventTime start, std::string_view value);
+  Status LoadSession(uint16_t window, uint32_t id, EventTime start, std::string_view value);  ///< of old builds
+  Status LoadSessionBlock(uint16_t window, uint32_t block, size_t series, std::string_view value);
   Status LoadWindowRevision(uint16_t window, EventTime start, uint32_t id, std::string_view value);
   /// After all rows were loaded.
   void FinishLoad();
@@ -131,6 +134,7 @@ class WindowView {
   void AfterChange(Bucket& bucket, uint32_t id, uint32_t row, bool is_target, SeriesDictionary& dictionary);
   void SendContribution(Walk& walk, const Bucket& bucket, EventTime start, uint32_t id, uint32_t row,
                         uint32_t revision);
+  Result<PaneTable*> StoredPane(EventTime start);
   Bucket& BucketAt(const BucketCalendar::Span& span);
   void CloseBackTo(EventTime start);
   bool IsPast(const Bucket& bucket, uint32_t id, const SeriesDictionary& dictionary) const;

@@ -105,14 +105,29 @@ Status WindowView::LoadBucket(EventTime start, std::string_view bytes) {
   return Status::Ok();
 }
 
-Status WindowView::LoadPane(EventTime start, uint32_t id, std::string_view value) {
+Result<PaneTable*> WindowView::StoredPane(EventTime start) {
   auto at = buckets_.find(start);
   if (at == buckets_.end())
     return Status(Code::kCorruption, fmt::format("a stored pane has no bucket: start {}", start.us));
   if (at->second.pane == nullptr) at->second.pane = std::make_unique<PaneTable>(layout_);
-  TC_RETURN_IF_ERROR(at->second.pane->LoadRow(id, value));
-  const uint32_t row = at->second.pane->Find(id);
-  if (at->second.pane->revised(row)) pending_.emplace(start, id);
+  return at->second.pane.get();
+}
+
+Status WindowView::LoadPane(EventTime start, uint32_t id, std::string_view value) {
+  TC_ASSIGN_OR_RETURN(PaneTable* const pane, StoredPane(start));
+  TC_RETURN_IF_ERROR(pane->LoadRow(id, value));
+  if (pane->revised(pane->Find(id))) pending_.emplace(start, id);
+  tombstones_.push_back(PaneKey(index_, start, id));
+  return Status::Ok();
+}
+
+Status WindowView::LoadPaneBlock(EventTime start, uint32_t block, size_t series, std::string_view value) {
+  TC_ASSIGN_OR_RETURN(PaneTable* const pane, StoredPane(start));
+  const uint32_t before = pane->size();
+  TC_RETURN_IF_ERROR(pane->LoadBlock(block, series, value));
+  for (uint32_t row = before; row < pane->size(); ++row) {
+    if (pane->revised(row)) pending_.emplace(start, pane->id(row));
+  }
   return Status::Ok();
 }
 
@@ -127,7 +142,16 @@ Status WindowView::LoadSketch(EventTime start, uint32_t id, uint16_t feature, st
 
 Status WindowView::LoadSession(uint16_t window, uint32_t id, EventTime start, std::string_view value) {
   for (size_t i = 0; i < sessions_.size(); ++i) {
-    if (session_index_[i] == window) return sessions_[i].LoadRow(id, start, value);
+    if (session_index_[i] != window) continue;
+    tombstones_.push_back(sessions_[i].RowKey(id, start));
+    return sessions_[i].LoadRow(id, start, value);
+  }
+  return Status(Code::kCorruption, fmt::format("a stored session is of a window that is not there: {}", window));
+}
+
+Status WindowView::LoadSessionBlock(uint16_t window, uint32_t block, size_t series, std::string_view value) {
+  for (size_t i = 0; i < sessions_.size(); ++i) {
+    if (session_index_[i] == window) return sessions_[i].LoadBlock(block, series, value);
   }
   return Status(Code::kCorruption, fmt::format("a stored session is of a window that is not there: {}", window));
 }
@@ -141,7 +165,7 @@ Status WindowView::LoadWindowRevision(uint16_t window, EventTime start, uint32_t
 
 void WindowView::FinishLoad() {
   for (auto& [start, bucket] : buckets_) {
-    if (bucket.closed && bucket.pane != nullptr && keeps_closed()) bucket.pane->Seal();
+    if (bucket.closed && bucket.pane != nullptr && keeps_closed()) bucket.pane->Seal(hopping_size_ > 0);
   }
 }
 

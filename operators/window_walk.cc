@@ -156,7 +156,7 @@ bool WindowView::EmitSeries(Walk& walk, uint32_t id) {
     emitted = true;
   }
   for (size_t w = 0; w < hopping_.size(); ++w) {
-    if (!hopping_[w].Advance(id, next_.start, next_.end, walk_panes_[w], &values_)) continue;
+    if (hopping_[w].Advance(id, next_.start, next_.end, walk_panes_[w], &values_) == 0) continue;
     walk.sink.OnWindow(
         {index_, walk.dictionary.name(id), walk_window_starts_[w], next_.end, 1, EventTime::Min(), values_, {}},
         hopping_index_[w]);
@@ -192,7 +192,7 @@ void WindowView::FinishWalk(Walk& walk) {
   bucket.closed = true;
   bucket.openness = walk_openness_;
   bucket.meta_dirty = true;
-  if (bucket.pane != nullptr && keeps_closed()) bucket.pane->Seal();
+  if (bucket.pane != nullptr && keeps_closed()) bucket.pane->Seal(hopping_size_ > 0);
   closed_any_ = true;
   walking_ = false;
   arranged_ = false;

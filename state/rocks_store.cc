@@ -26,7 +26,8 @@
 //   1. make it where it is missing, see that it may be written;
 //   2. list its column families, so that one made by a newer build is opened too and can be named as such;
 //   3. open (which takes RocksDB's LOCK file);
-//   4. read the format from kMeta: absent -> write ours; newer -> refuse; older -> none yet.
+//   4. read the format from kMeta: absent -> write ours; newer -> refuse; older -> write ours: whoever owns rows of an
+//      older format reads them and writes them anew, and a build that cannot read the new ones must refuse from now on.
 
 namespace tidecast {
 namespace {
@@ -252,12 +253,12 @@ Status RocksStore::CheckDirectory() const {
 Status RocksStore::CheckFormat() {
   std::string stored;
   TC_ASSIGN_OR_RETURN(const bool found, Get(Family::kMeta, kFormatKey, &stored));
-  if (!found) {
-    if (read_only_) return Status::Ok();
+  const auto write_ours = [this] {
     StateBatch batch;
     batch.Put(Family::kMeta, kFormatKey, ByteWriter().U32(kStoreFormat).view());
-    return Write(batch);
-  }
+    return read_only_ ? Status::Ok() : Write(batch);
+  };
+  if (!found) return write_ours();
   ByteReader reader(stored);
   const uint32_t format = reader.U32();
   if (reader.ok() && format > kStoreFormat) {
@@ -266,7 +267,8 @@ Status RocksStore::CheckFormat() {
                                               format, kStoreFormat, directory_))
         .WithRemedy("run the version that wrote it, or a newer one; or choose another state directory");
   }
-  return reader.Finish("format of the state");
+  TC_RETURN_IF_ERROR(reader.Finish("format of the state"));
+  return format < kStoreFormat ? write_ours() : Status::Ok();
 }
 
 Status RocksStore::Open(size_t memory_bytes_max, rocksdb::Env* env) {

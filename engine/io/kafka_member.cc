@@ -9,7 +9,7 @@ namespace tidecast {
 namespace {
 
 constexpr int64_t kBeginning = RD_KAFKA_OFFSET_BEGINNING;  // -2, as in the contract
-constexpr size_t kTakeAtOnce = 256;
+constexpr size_t kTakeAtOnce = 1024;
 
 std::vector<TopicPartition> ListOf(const rd_kafka_topic_partition_list_t& partitions) {
   std::vector<TopicPartition> list;
@@ -175,13 +175,14 @@ void KafkaMember::Leave() {
 
 bool KafkaMember::TakeNext(Partition& partition, size_t records_max, size_t bytes_max, size_t* bytes,
                            KafkaRecordBatch& out, Status* failure) {
-  if (partition.waiting.empty()) {
-    const size_t count = std::min(kTakeAtOnce, records_max - out.size());
-    for (KafkaMessage& message : TakeKafkaMessages(partition.queue.get(), count, 0))
-      partition.waiting.push_back(std::move(message));
+  if (partition.next_waiting == partition.waiting.size()) {
+    partition.waiting.clear();
+    partition.next_waiting = 0;
+    TakeKafkaMessages(partition.queue.get(), std::min(kTakeAtOnce, records_max - out.size()), 0, &partition.waiting);
     if (partition.waiting.empty()) return false;
   }
-  const rd_kafka_message_t& next = *partition.waiting.front();
+  KafkaMessage& waiting = partition.waiting[partition.next_waiting];
+  const rd_kafka_message_t& next = *waiting;
   if (next.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
     if (next.offset < partition.next_offset) {
       ++repeated_records_;
@@ -191,7 +192,7 @@ bool KafkaMember::TakeNext(Partition& partition, size_t records_max, size_t byte
       *bytes += size;
       partition.next_offset = next.offset + 1;
       partition.end_seen = -1;
-      out.Add(std::move(partition.waiting.front()));
+      out.Add(std::move(waiting));
     }
   } else if (next.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
     // Its offset is past the markers, too.
@@ -203,13 +204,13 @@ bool KafkaMember::TakeNext(Partition& partition, size_t records_max, size_t byte
     if (EndsReading(status.code())) {
       if (out.size() == 0) {
         *failure = std::move(status);
-        partition.waiting.pop_front();
+        ++partition.next_waiting;
       }
       return false;  // told by the next poll, after the records before it
     }
     log_->Write(KafkaLogLevel::kWarning, "POLL", status.message());
   }
-  partition.waiting.pop_front();
+  ++partition.next_waiting;
   return true;
 }
 
@@ -233,7 +234,7 @@ Result<PollResult> KafkaMember::Poll(uint32_t handle, size_t records_max, size_t
   }
   if (!failure.ok()) return failure;
   PollResult result{.next_offset = partition.next_offset};
-  if (partition.waiting.empty() && partition.end_seen == partition.next_offset) {
+  if (partition.next_waiting == partition.waiting.size() && partition.end_seen == partition.next_offset) {
     result.blocked = HidesRecords(partition);
     result.at_end = !result.blocked;
   }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -51,7 +50,8 @@ class KafkaMember {
   struct Partition {
     TopicPartition source;
     KafkaQueue queue;
-    std::deque<KafkaMessage> waiting;  ///< taken from the queue and not handed out yet
+    std::vector<KafkaMessage> waiting;  ///< taken from the queue
+    size_t next_waiting = 0;            ///< before it, all were handed out
     int64_t next_offset = 0;
     int64_t end_seen = -1;  ///< where PARTITION_EOF was met last
   };

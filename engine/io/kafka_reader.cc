@@ -41,7 +41,9 @@ Result<PollResult> KafkaReader::Read(RecordBatch& out, size_t records_max, int w
   batch.Reset(client_);
   // The first word that the end is reached is not waited for; whoever reads on waits for what is new.
   const bool end_is_news = next_offset_ >= bounds_.end && !end_told_;
-  for (KafkaMessage& message : TakeKafkaMessages(queue_.get(), records_max, end_is_news ? 0 : wait_ms)) {
+  std::vector<KafkaMessage> messages;
+  TakeKafkaMessages(queue_.get(), records_max, end_is_news ? 0 : wait_ms, &messages);
+  for (KafkaMessage& message : messages) {
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
       next_offset_ = std::max(next_offset_, message->offset);
       hidden_ = next_offset_ < bounds_.end;

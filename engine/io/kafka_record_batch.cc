@@ -1,6 +1,7 @@
 #include "engine/io/kafka_record_batch.h"
 
 #include <algorithm>
+#include <array>
 
 namespace tidecast {
 namespace {
@@ -34,22 +35,24 @@ std::span<const InputRecord> KafkaRecordBatch::records() const {
   records_.clear();
   headers_.clear();
   records_.reserve(messages_.size());
+  // Headers move while they are collected, so records are pointed at them once all are there.
   std::vector<size_t> header_ends;
-  header_ends.reserve(messages_.size());
-  for (const KafkaMessage& message : messages_) {
-    AppendHeaders(*message, headers_);
-    header_ends.push_back(headers_.size());
-  }
-  size_t begin = 0;
   for (size_t i = 0; i < messages_.size(); ++i) {
     const rd_kafka_message_t& message = *messages_[i];
+    const size_t before = headers_.size();
+    AppendHeaders(message, headers_);
+    if (headers_.size() > before && header_ends.empty()) header_ends.assign(i, 0);
+    if (!headers_.empty()) header_ends.push_back(headers_.size());
     records_.push_back({.offset = message.offset,
                         .record_time = TimeOf(message),
                         .has_key = message.key != nullptr,
                         .key = View(message.key, message.key_len),
                         .value = View(message.payload, message.len),
-                        .is_null = message.payload == nullptr,
-                        .headers = std::span(headers_).subspan(begin, header_ends[i] - begin)});
+                        .is_null = message.payload == nullptr});
+  }
+  size_t begin = 0;
+  for (size_t i = 0; i < header_ends.size(); ++i) {
+    records_[i].headers = std::span(headers_).subspan(begin, header_ends[i] - begin);
     begin = header_ends[i];
   }
   return records_;
@@ -69,14 +72,13 @@ void KafkaRecordBatch::Reset(const KafkaClient& client) {
 
 void KafkaRecordBatch::Add(KafkaMessage message) { messages_.push_back(std::move(message)); }
 
-std::vector<KafkaMessage> TakeKafkaMessages(rd_kafka_queue_t* queue, size_t count_max, int wait_ms) {
-  std::vector<rd_kafka_message_t*> raw(std::max<size_t>(1, count_max));
+void TakeKafkaMessages(rd_kafka_queue_t* queue, size_t count_max, int wait_ms, std::vector<KafkaMessage>* out) {
+  std::array<rd_kafka_message_t*, 1024> raw;
+  count_max = std::clamp<size_t>(count_max, 1, raw.size());
   // librdkafka waits until the array is full or the time is over; so only for the first one is time given.
-  ssize_t taken = rd_kafka_consume_batch_queue(queue, 0, raw.data(), raw.size());
+  ssize_t taken = rd_kafka_consume_batch_queue(queue, 0, raw.data(), count_max);
   if (taken <= 0 && wait_ms > 0) taken = rd_kafka_consume_batch_queue(queue, wait_ms, raw.data(), 1);
-  std::vector<KafkaMessage> messages;
-  for (ssize_t i = 0; i < taken; ++i) messages.emplace_back(raw[static_cast<size_t>(i)]);
-  return messages;
+  for (ssize_t i = 0; i < taken; ++i) out->emplace_back(raw[static_cast<size_t>(i)]);
 }
 
 }  // namespace tidecast

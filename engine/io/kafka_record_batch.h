@@ -30,8 +30,8 @@ class KafkaRecordBatch final : public RecordBatch {
 /// Bytes of key and value.
 inline size_t KafkaMessageBytes(const rd_kafka_message_t& message) { return message.len + message.key_len; }
 
-/// Takes up to `count_max` messages that are there, errors and ends of partition among them; waits at most `wait_ms`
-/// for a first one. REQUIRES: `queue` is a partition's own.
-std::vector<KafkaMessage> TakeKafkaMessages(rd_kafka_queue_t* queue, size_t count_max, int wait_ms);
+/// Appends up to `count_max` messages that are there (a thousand at most), errors and ends of partition among them;
+/// waits at most `wait_ms` for a first one. REQUIRES: `queue` is a partition's own.
+void TakeKafkaMessages(rd_kafka_queue_t* queue, size_t count_max, int wait_ms, std::vector<KafkaMessage>* out);
 
 }  // namespace tidecast

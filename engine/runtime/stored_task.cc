@@ -2,8 +2,8 @@
 
 namespace tidecast {
 Result<StoredTask> ReadCommitRecordHead(TaskId id, ByteReader& bytes) {
-  if (const uint8_t version = bytes.U8(); version != kCommitRecordVersion) {
-    return Status(Code::kVersion, fmt::format("a commit record has format {}, this build reads {}: partition {}",
+  if (const uint8_t version = bytes.U8(); version == 0 || version > kCommitRecordVersion) {
+    return Status(Code::kVersion, fmt::format("a commit record has format {}, this build reads up to {}: partition {}",
                                               version, kCommitRecordVersion, id.partition));
   }
   StoredTask task;

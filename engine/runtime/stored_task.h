@@ -16,7 +16,8 @@ struct StoredTask {
   std::vector<Position> positions;
 };
 
-inline constexpr uint8_t kCommitRecordVersion = 1;
+/// 2: panes and sessions are stored in blocks (state/FORMAT.md 6). Rows of 1 are read, and written as blocks.
+inline constexpr uint8_t kCommitRecordVersion = 2;
 inline constexpr std::string_view kCommitRecordKey = "commit";
 
 /// Takes the head of a commit record: version, seq, positions.  Errors: kVersion, kCorruption.

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <map>
+
+#include "operators/session_windows.h"
 #include "tests/unit/operators/windows_fixture.h"
 
 namespace tidecast {
@@ -76,6 +79,62 @@ TEST_F(SessionTest, ClosedSessionsThatAreTiedOrBeginEarlierAreWithdrawn) {
   EXPECT_EQ(Close(500), "a[10,260)=3r2 a[160,260)=0r2 ");
   Send(0);
   EXPECT_EQ(Close(500), "a[0,260)=4r1 a[10,260)=0r3 ");
+}
+
+class SessionBlocksTest : public ::testing::Test {
+ protected:
+  static Accumulator Layout() {
+    const auto options = HourlyUnits(kDay);
+    return Accumulator::Make(options.views[0], options.input_names, options.input_kinds).value();
+  }
+  SessionWindows Make() const { return {layout_, 0, 0, std::chrono::seconds(100), Duration{}}; }
+  std::string CloseAll(SessionWindows& sessions) {
+    std::string text;
+    std::vector<double> values;
+    for (const SessionWindows::Due& due : sessions.TakeDue(At(100'000), dictionary_)) {
+      const int64_t events = sessions.Publish(due, &values);
+      text +=
+          fmt::format("{}[{},{})={}r{} ", due.id, due.start.us / 1000000, due.end.us / 1000000, events, due.revision);
+    }
+    return text;
+  }
+  const Accumulator layout_ = Layout();
+  SeriesDictionary dictionary_{1};
+};
+
+TEST_F(SessionBlocksTest, AreReadBackWithWhatIsDueNext) {
+  SessionWindows sessions = Make();
+  std::map<std::string, std::string> store;
+  class Sink final : public DeltaSink {
+   public:
+    explicit Sink(std::map<std::string, std::string>& rows) : rows_(rows) {}
+    void Put(Family, std::string_view key, std::string_view value) override {
+      rows_[std::string(key)] = std::string(value);
+    }
+    void Delete(Family, std::string_view key) override { EXPECT_EQ(rows_.erase(std::string(key)), 1U); }
+    std::map<std::string, std::string>& rows_;
+  } sink(store);
+  for (uint32_t id = 0; id < 70; ++id) {
+    dictionary_.Intern(fmt::format("{:02}", id));
+    sessions.Add(id, Order("x", 1000 + id), EventTime::Min());
+    sessions.Add(id, Order("x", 1000 + id + (id % 3) * 150), EventTime::Min());
+    sessions.Add(id, Order("x", 1000 + id + 20), EventTime::Min());
+  }
+  sessions.Save(sink);
+  EXPECT_EQ(store.size(), 3U);
+  SessionWindows again = Make();
+  for (const auto& [key, value] : store)
+    ASSERT_TRUE(again.LoadBlock(static_cast<unsigned char>(key.back()), 70, value).ok());
+  EXPECT_EQ(again.next_close(), sessions.next_close());
+  EXPECT_EQ(again.size(), sessions.size());
+  EXPECT_FALSE(Make().LoadBlock(0, 3, store.begin()->second).ok());  // more series than there are
+  const std::string closed = CloseAll(sessions);
+  EXPECT_EQ(CloseAll(again), closed);
+  EXPECT_TRUE(closed.starts_with("0[1000,1120)=3r1 1[1001,1121)=2r1 2[1002,1122)=2r1 ")) << closed;
+  EXPECT_NE(closed.find(" 69[1069,1189)=3r1 1[1151,1251)=1r1 4[1154,"), std::string::npos) << closed;
+  sessions.Prune(At(200'000));
+  sessions.Save(sink);
+  EXPECT_TRUE(store.empty());
 }
 
 }  // namespace
