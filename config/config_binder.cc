@@ -51,6 +51,14 @@ class Section {
       if (entry.value.kind == ConfigNode::Kind::kScalar) (*to)[entry.key] = entry.value.text;
     }
   }
+  /// As they stand in the file.
+  void ReadPairs(std::string_view key, std::vector<std::pair<std::string, std::string>>* to) const {
+    const ConfigNode* map = node_ == nullptr ? nullptr : node_->Find(key);
+    if (map == nullptr) return;
+    for (const ConfigEntry& entry : map->entries) {
+      if (entry.value.kind == ConfigNode::Kind::kScalar) to->emplace_back(entry.key, entry.value.text);
+    }
+  }
 
  private:
   template <typename T, typename Parse>
@@ -161,6 +169,16 @@ CalendarOptions BindCalendar(const Section& section) {
   return calendar;
 }
 
+RowOptions BindRows(const Section& section) {
+  RowOptions rows;
+  section.Read("topic", &rows.topic);
+  section.ReadPairs("fields", &rows.fields);
+  section.ReadWord("times", std::array{Word<RowTimes>{"text", RowTimes::kText}, Word<RowTimes>{"millis", RowTimes::kMillis}}, &rows.times);
+  section.ReadWord("headers", std::array{Word<RowHeaders>{"cloudevents", RowHeaders::kCloudEvents}, Word<RowHeaders>{"id", RowHeaders::kId}},
+                   &rows.headers);
+  return rows;
+}
+
 ViewOptions BindView(const std::string& name, const ConfigNode& node, const std::vector<InputOptions>& inputs) {
   ViewOptions view;
   const Section section(&node);
@@ -183,6 +201,7 @@ ViewOptions BindView(const std::string& name, const ConfigNode& node, const std:
       row.ReadInteger("hopping", &window.size_buckets);
       row.Read("session", &window.gap);
       window.kind = row.Text("session") != nullptr ? WindowKind::kSession : WindowKind::kHopping;
+      window.rows = BindRows(row.Below("rows"));
       view.windows.push_back(window);
     }
   }
@@ -194,6 +213,7 @@ ViewOptions BindView(const std::string& name, const ConfigNode& node, const std:
   section.ReadList("past_covariates", &view.past_covariates);
   section.Read("emit_empty", &view.emit_empty);
   section.Read("publish_features", &view.publish_features);
+  view.rows = BindRows(section.Below("rows"));
   section.Read("forecast", &view.forecast);
   return view;
 }

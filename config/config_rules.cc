@@ -143,6 +143,10 @@ class Rules {
       Add("TC0112", fmt::format("views.{}: bucket.open is learned, but buckets are longer than a day", view.name), {"views", view.name, "bucket", "open"},
           "weekdays are what is learned", "set open: all, or bucket.every to 1d");
     }
+    Rows(view, names, view.rows, {"views", view.name, "rows", "fields"}, false, false);
+    for (const WindowOptions& window : view.windows) {
+      Rows(view, names, window.rows, {"views", view.name, "windows", window.name, "rows", "fields"}, true, window.kind == WindowKind::kSession);
+    }
     if (const ConfigNode* windows = NodeAt({"views", view.name, "windows"})) {
       for (const ConfigEntry& entry : windows->entries) {
         const int kinds = (entry.value.Find("hopping") != nullptr) + (entry.value.Find("session") != nullptr);
@@ -184,6 +188,19 @@ class Rules {
     if (view.calendar.open == OpenRule::kLearned && !is_rollup) {
       Add("TC0112", fmt::format("views.{}: bucket.open is learned, but the view is grouped by customer", view.name), {"views", view.name, "bucket", "open"},
           "open days are learned from the inputs' keys", "set open: all, or name the weekdays");
+    }
+  }
+
+  void Rows(const ViewOptions& view, const std::vector<std::string>& features, const RowOptions& rows, const Path& at, bool of_window, bool of_session) {
+    std::vector<std::string> known = {"series", "view", "start", "end", "revision", "events"};
+    if (of_window) known.push_back("window");
+    if (of_session) known.push_back("last");
+    known.insert(known.end(), features.begin(), features.end());
+    for (const auto& [name, what] : rows.fields) {
+      if (std::find(known.begin(), known.end(), what) != known.end() || ParseNumber(what)) continue;
+      Path place = at;
+      place.push_back(name);
+      Unknown(fmt::format("views.{}: a row's field {} holds nothing that there is", view.name, name), what, known, place);
     }
   }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -110,13 +111,111 @@ constexpr size_t kKeptLabels = 128;
 
 }  // namespace
 
-struct OutputEncoder::ViewText {
-  std::string json_name;                  ///< "sku", quoted
-  std::string topic;                      ///< of features
-  std::string frequency;                  ///< 1d
-  std::vector<std::string> feature_keys;  ///< ,"units":
-  std::vector<std::string> window_topics;
+/// What is the same in every row of a view or window, ready made.
+struct OutputEncoder::RowText {
+  enum class Source : uint8_t { kFeature, kSeries, kStart, kEnd, kLast, kRevision, kEvents, kConstant };
+  struct Field {
+    std::string before;  ///< all that stands before the value: comma, name, colon, constants
+    Source source = Source::kConstant;
+    size_t feature = 0;
+  };
+  std::string topic;
+  std::vector<Field> fields;
+  std::string after;  ///< behind the last value
+  RowTimes times = RowTimes::kText;
+  RowHeaders headers = RowHeaders::kCloudEvents;
+  std::string type;       ///< ce_type
+  std::string id_prefix;  ///< of the content id, up to the series
+  Duration gap{};         ///< of a session
+  size_t features = 0;
 };
+
+/// Texts that grow once and are used again; fetched once a row, since each look at a thread's own memory is a call.
+struct OutputEncoder::Scratch {
+  std::string key;
+  std::string json;
+  std::string id;
+  std::string start;
+  std::string end;
+  EventTime kept_start = EventTime::Min();  ///< whose text `start` is, for windows
+  EventTime kept_end = EventTime::Min();
+  static Scratch& OfThread() {
+    static thread_local Scratch scratch;
+    return scratch;
+  }
+};
+
+struct OutputEncoder::ViewText {
+  std::string json_name;  ///< "sku", quoted
+  std::string frequency;  ///< 1d
+  RowText rows;
+  std::vector<RowText> windows;
+};
+
+OutputEncoder::RowText OutputEncoder::MakeRowText(const ViewOptions& view, const WindowOptions* window) const {
+  using Source = RowText::Source;
+  const RowOptions& options = window == nullptr ? view.rows : window->rows;
+  RowText text;
+  text.topic = name_space_ + ".features";
+  if (window != nullptr) text.topic += "." + window->name;
+  if (!options.topic.empty()) text.topic = options.topic;
+  text.times = options.times;
+  text.headers = options.headers;
+  text.type = window == nullptr ? "tidecast.features.v1" : "tidecast.window.v1";
+  text.id_prefix = window == nullptr ? "features/" + view.name + "/" : "window/" + view.name + "/" + window->name + "/";
+  if (window != nullptr) text.gap = window->gap;
+  text.features = view.features.size();
+  auto fields = options.fields;
+  if (fields.empty()) {
+    fields = {{"unique_id", "series"}, {"view", "view"}};
+    if (window != nullptr) fields.emplace_back("window", "window");
+    fields.insert(fields.end(), {{"ds", "start"}, {"end", "end"}, {"revision", "revision"}});
+    for (const FeatureOptions& feature : view.features) fields.emplace_back(feature.name, feature.name);
+  }
+  const std::array<std::pair<std::string_view, Source>, 6> words = {{{"series", Source::kSeries},
+                                                                     {"start", Source::kStart},
+                                                                     {"end", Source::kEnd},
+                                                                     {"last", Source::kLast},
+                                                                     {"revision", Source::kRevision},
+                                                                     {"events", Source::kEvents}}};
+  std::string before = "{";
+  for (const auto& [name, what] : fields) {
+    if (before != "{" || !text.fields.empty()) before.push_back(',');
+    AppendJsonString(name, &before);
+    before.push_back(':');
+    if (what == "view") {
+      AppendJsonString(view.name, &before);
+      continue;
+    }
+    if (what == "window") {
+      AppendJsonString(window == nullptr ? std::string_view() : std::string_view(window->name), &before);
+      continue;
+    }
+    RowText::Field field;
+    const auto word =
+        std::find_if(words.begin(), words.end(), [&what = what](const auto& w) { return w.first == what; });
+    const auto feature = std::find_if(view.features.begin(), view.features.end(),
+                                      [&what = what](const FeatureOptions& f) { return f.name == what; });
+    if (word != words.end()) {
+      field.source = word->second;
+    } else if (feature != view.features.end()) {
+      field.source = Source::kFeature;
+      field.feature = static_cast<size_t>(feature - view.features.begin());
+    } else {
+      before += what;  // a number
+      continue;
+    }
+    const bool quoted =
+        text.times == RowTimes::kText &&
+        (field.source == Source::kStart || field.source == Source::kEnd || field.source == Source::kLast);
+    if (quoted) before.push_back('"');
+    field.before = std::move(before);
+    text.fields.push_back(std::move(field));
+    before = quoted ? "\"" : "";
+  }
+  text.after = before + "}";
+  return text;
+}
 
 OutputEncoder::OutputEncoder(std::string name_space, std::vector<ViewOptions> views)
     : name_space_(std::move(name_space)), views_(std::move(views)), source_("/tidecast/" + name_space_) {
@@ -125,14 +224,9 @@ OutputEncoder::OutputEncoder(std::string name_space, std::vector<ViewOptions> vi
   for (const ViewOptions& view : views_) {
     ViewText text;
     AppendJsonString(view.name, &text.json_name);
-    text.topic = name_space_ + ".features";
     text.frequency = Frequency(view.calendar);
-    for (const FeatureOptions& feature : view.features) {
-      std::string key = ",";
-      AppendJsonString(feature.name, &key);
-      text.feature_keys.push_back(key + ':');
-    }
-    for (const WindowOptions& window : view.windows) text.window_topics.push_back(text.topic + '.' + window.name);
+    text.rows = MakeRowText(view, nullptr);
+    for (const WindowOptions& window : view.windows) text.windows.push_back(MakeRowText(view, &window));
     texts_.push_back(std::move(text));
   }
 }
@@ -226,55 +320,104 @@ OutputRecord OutputEncoder::ForecastTombstone(uint16_t view, std::string_view se
   return record;
 }
 
-OutputRecord OutputEncoder::Row(const ClosedBucket& row, const ViewText& text, std::string_view window,
-                                std::string_view ds, std::string_view end) const {
-  TC_CHECK_EQ(row.features.size(), text.feature_keys.size());
-  OutputRecord record;
-  record.key = SeriesId(row.view, row.series);
-  std::string json;
-  json.reserve(128 + row.series.size() + row.features.size() * 24);
-  json.append("{\"unique_id\":");
-  AppendJsonString(record.key, &json);
-  json.append(",\"view\":").append(text.json_name);
-  if (!window.empty()) {
-    json.append(",\"window\":");
-    AppendJsonString(window, &json);
+void OutputEncoder::Row(const ClosedBucket& row, const RowText& text, std::string_view start, std::string_view end,
+                        Scratch& scratch, PackedRecords* out) const {
+  using Source = RowText::Source;
+  TC_CHECK_EQ(row.features.size(), text.features);
+  std::string& key = scratch.key;
+  std::string& json = scratch.json;
+  std::string& id = scratch.id;
+  if (views_.size() == 1) {
+    key.assign(row.series);
+  } else {
+    key = SeriesId(row.view, row.series);
   }
-  json.append(",\"ds\":\"").append(ds).append("\",\"end\":\"").append(end).append("\",\"revision\":");
-  AppendJsonInteger(row.revision, &json);
-  for (size_t f = 0; f < row.features.size(); ++f) {
-    json.append(text.feature_keys[f]);
-    AppendJsonNumber(row.features[f], &json);
+  json.clear();
+  const auto append_time = [&](EventTime time, std::string_view kept) {
+    if (text.times == RowTimes::kMillis) {
+      AppendJsonInteger(time.us / 1000, &json);
+    } else {
+      json.append(kept);
+    }
+  };
+  for (const RowText::Field& field : text.fields) {
+    json.append(field.before);
+    switch (field.source) {
+      case Source::kFeature:
+        AppendJsonNumber(row.features[field.feature], &json);
+        break;
+      case Source::kSeries:
+        AppendJsonString(key, &json);
+        break;
+      case Source::kStart:
+        append_time(row.start, start);
+        break;
+      case Source::kEnd:
+        append_time(row.end, end);
+        break;
+      case Source::kLast: {
+        const EventTime last = row.end - text.gap;
+        append_time(last, text.times == RowTimes::kText ? KeptRfc3339(last) : std::string_view());
+        break;
+      }
+      case Source::kRevision:
+        AppendJsonInteger(row.revision, &json);
+        break;
+      case Source::kEvents:
+        AppendJsonInteger(row.events, &json);
+        break;
+      case Source::kConstant:
+        break;
+    }
   }
-  json.push_back('}');
-  record.value = std::move(json);
-  return record;
-}
+  json.append(text.after);
+  id.assign(text.id_prefix).append(row.series).push_back('/');
+  id.append(start).push_back('/');
+  AppendJsonInteger(row.revision, &id);
 
-OutputRecord OutputEncoder::Features(const ClosedBucket& bucket, const BucketCalendar& calendar) const {
-  TC_CHECK_LT(bucket.view, views_.size());
-  const ViewText& text = texts_[bucket.view];
-  const std::string ds(Label(bucket.view, bucket.start, calendar));
-  OutputRecord record = Row(bucket, text, {}, ds, Label(bucket.view, bucket.end, calendar));
+  RecordView record;
   record.topic = text.topic;
-  AddHeaders("tidecast.features.v1",
-             ContentId({"features", views_[bucket.view].name, bucket.series, ds}, bucket.revision), kJson, bucket.end,
-             &record);
-  return record;
+  record.key = key;
+  record.value = json;
+  if (text.headers == RowHeaders::kId) {
+    const HeaderView header{"tidecast_content_id", id};
+    record.headers = {&header, 1};
+    out->Add(record);
+    return;
+  }
+  const std::array<HeaderView, 7> headers = {{{"content-type", kJson},
+                                              {"ce_specversion", "1.0"},
+                                              {"ce_id", id},
+                                              {"ce_type", text.type},
+                                              {"ce_source", source_},
+                                              {"ce_time", KeptRfc3339(row.end)},
+                                              {"tidecast_content_id", id}}};
+  record.headers = headers;
+  out->Add(record);
 }
 
-OutputRecord OutputEncoder::Window(const ClosedBucket& window, uint16_t window_index) const {
+void OutputEncoder::Features(const ClosedBucket& bucket, const BucketCalendar& calendar, PackedRecords* out) const {
+  TC_CHECK_LT(bucket.view, views_.size());
+  Scratch& scratch = Scratch::OfThread();
+  // The first label may lie where the second one is going to.
+  std::string& start = scratch.start;
+  start.assign(Label(bucket.view, bucket.start, calendar));
+  scratch.kept_start = EventTime::Min();
+  Row(bucket, texts_[bucket.view].rows, start, Label(bucket.view, bucket.end, calendar), scratch, out);
+}
+
+void OutputEncoder::Window(const ClosedBucket& window, uint16_t window_index, PackedRecords* out) const {
   TC_CHECK_LT(window.view, views_.size());
   TC_CHECK_LT(window_index, views_[window.view].windows.size());
-  const ViewText& text = texts_[window.view];
-  const WindowOptions& options = views_[window.view].windows[window_index];
-  const std::string ds = Rfc3339(window.start);
-  OutputRecord record = Row(window, text, options.name, ds, KeptRfc3339(window.end));
-  record.topic = text.window_topics[window_index];
-  AddHeaders("tidecast.window.v1",
-             ContentId({"window", views_[window.view].name, options.name, window.series, ds}, window.revision), kJson,
-             window.end, &record);
-  return record;
+  Scratch& scratch = Scratch::OfThread();
+  const auto keep = [](EventTime time, EventTime* kept, std::string* text) {
+    if (*kept == time) return;
+    *text = Rfc3339(time);
+    *kept = time;
+  };
+  keep(window.start, &scratch.kept_start, &scratch.start);
+  keep(window.end, &scratch.kept_end, &scratch.end);
+  Row(window, texts_[window.view].windows[window_index], scratch.start, scratch.end, scratch, out);
 }
 
 std::vector<OutputRecord> OutputEncoder::AlertRecords(const Alert& alert, const BucketCalendar& calendar) const {

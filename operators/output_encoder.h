@@ -7,6 +7,7 @@
 #include "engine/core/bucket.h"
 #include "engine/core/event.h"
 #include "engine/core/forecast.h"
+#include "engine/core/packed_records.h"
 #include "engine/core/record.h"
 #include "operators/alert_operator.h"
 #include "operators/bucket_calendar.h"
@@ -20,7 +21,7 @@ namespace tidecast {
 /// Thread: immutable.
 class OutputEncoder {
  public:
-  /// REQUIRES: feature names are none of unique_id, view, window, ds, end, revision.
+  /// REQUIRES: feature names are none of unique_id, view, window, ds, end, revision; `rows` name what there is.
   OutputEncoder(std::string name_space, std::vector<ViewOptions> views);
   ~OutputEncoder();
 
@@ -30,10 +31,10 @@ class OutputEncoder {
   /// Deletes the series's forecast: a tombstone on <ns>.forecasts.
   OutputRecord ForecastTombstone(uint16_t view, std::string_view series, const BucketCalendar& calendar,
                                  const BucketContext& context) const;
-  /// <ns>.features
-  OutputRecord Features(const ClosedBucket& bucket, const BucketCalendar& calendar) const;
-  /// <ns>.features.<window>
-  OutputRecord Window(const ClosedBucket& window, uint16_t window_index) const;
+  /// <ns>.features, or as the view's `rows` say; added to `out`.
+  void Features(const ClosedBucket& bucket, const BucketCalendar& calendar, PackedRecords* out) const;
+  /// <ns>.features.<window>, or as the window's `rows` say.
+  void Window(const ClosedBucket& window, uint16_t window_index, PackedRecords* out) const;
   /// <ns>.alerts, and <ns>.alerts.state, compacted by fingerprint: the same value while firing, a tombstone once
   /// resolved.
   std::vector<OutputRecord> AlertRecords(const Alert& alert, const BucketCalendar& calendar) const;
@@ -44,13 +45,16 @@ class OutputEncoder {
   OutputRecord Dead(const DeadLetter& letter) const;
 
  private:
+  struct RowText;
+  struct Scratch;
   struct ViewText;
   std::string SeriesId(uint16_t view, std::string_view series) const;
   std::string_view Label(uint16_t view, EventTime start, const BucketCalendar& calendar) const;
   void AddHeaders(std::string_view type, std::string content_id, std::string_view content_type, EventTime time,
                   OutputRecord* record) const;
-  OutputRecord Row(const ClosedBucket& row, const ViewText& text, std::string_view window, std::string_view ds,
-                   std::string_view end) const;
+  RowText MakeRowText(const ViewOptions& view, const WindowOptions* window) const;
+  void Row(const ClosedBucket& row, const RowText& text, std::string_view start, std::string_view end,
+           Scratch& scratch, PackedRecords* out) const;
 
   std::string name_space_;
   std::vector<ViewOptions> views_;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/core/event.h"
@@ -46,6 +47,19 @@ struct CalendarOptions {
   int close_minute = 24 * 60;
 };
 
+enum class RowTimes : uint8_t { kText, kMillis };
+enum class RowHeaders : uint8_t { kCloudEvents, kId };
+
+/// How rows of closed buckets or of a window are written.
+struct RowOptions {
+  std::string topic;                 ///< empty: <ns>.features[.<window>]
+  /// Name in the JSON object and what stands there: series, view, window, start, end, last (sessions: time of the last
+  /// event), revision, events, a feature, or a number as it is. Empty: the form of config/schemas/features.schema.json.
+  std::vector<std::pair<std::string, std::string>> fields;
+  RowTimes times = RowTimes::kText;  ///< kMillis: milliseconds since 1970
+  RowHeaders headers = RowHeaders::kCloudEvents;  ///< kId: the content id alone
+};
+
 enum class WindowKind : uint8_t { kHopping, kSession };
 
 /// A further window over the same features, published to its own topic.
@@ -54,6 +68,7 @@ struct WindowOptions {
   std::string name;                  ///< e.g. "hour"; topic <ns>.features.<name>
   int size_buckets = 60;             ///< hopping: combined from this many panes, moving by one bucket
   Duration gap{};                    ///< session
+  RowOptions rows;
 };
 
 /// What makes a series, and so which stage makes its rows: series (kKey), rollup (kCategory, kCountry, kAll), actor
@@ -76,6 +91,7 @@ struct ViewOptions {
   bool emit_empty = true;            ///< a row for every known series and open bucket; false: only for buckets with events
   std::vector<std::string> past_covariates;   ///< features handed to the model as seen
   bool publish_features = true;
+  RowOptions rows;                   ///< of closed buckets
   bool forecast = true;
 };
 

@@ -152,13 +152,15 @@ bool WindowView::EmitSeries(Walk& walk, uint32_t id) {
     FillValues(pane, row, id, next_.end, walk.facts);
     FillKnown(id, next_.end, walk.facts);
     walk.sink.OnBucket(
-        {index_, walk.dictionary.name(id), next_.start, next_.end, 1, EventTime::Min(), values_, known_});
+        {index_, walk.dictionary.name(id), next_.start, next_.end, 1, EventTime::Min(), values_, known_,
+         row == PaneTable::kNoRow ? 0 : pane->slots(row)[0]});
     emitted = true;
   }
   for (size_t w = 0; w < hopping_.size(); ++w) {
-    if (hopping_[w].Advance(id, next_.start, next_.end, walk_panes_[w], &values_) == 0) continue;
+    const int64_t events = hopping_[w].Advance(id, next_.start, next_.end, walk_panes_[w], &values_);
+    if (events == 0) continue;
     walk.sink.OnWindow(
-        {index_, walk.dictionary.name(id), walk_window_starts_[w], next_.end, 1, EventTime::Min(), values_, {}},
+        {index_, walk.dictionary.name(id), walk_window_starts_[w], next_.end, 1, EventTime::Min(), values_, {}, events},
         hopping_index_[w]);
     emitted = true;
   }
@@ -222,7 +224,7 @@ WindowView::Outcome WindowView::EmitRevisions(Walk& walk) {
     }
     FillValues(bucket.pane.get(), row, id, bucket.span.end, walk.facts);
     walk.sink.OnBucket(
-        {index_, walk.dictionary.name(id), start, bucket.span.end, revision, walk.watermark, values_, {}});
+        {index_, walk.dictionary.name(id), start, bucket.span.end, revision, walk.watermark, values_, {}, bucket.pane->slots(row)[0]});
     pending_.erase({start, id});
   }
   for (size_t w = 0; w < hopping_.size(); ++w) {
@@ -237,7 +239,7 @@ WindowView::Outcome WindowView::EmitRevisions(Walk& walk) {
       if (walk.rows_left == 0) return Outcome::kNoRoom;
       --walk.rows_left;
       const uint32_t revision = window.PublishRevision(start, id);
-      window.Combine(id, PanesBack(start, window.size()), &values_);
+      const int64_t events = window.Combine(id, PanesBack(start, window.size()), &values_);
       walk.sink.OnWindow({index_,
                           walk.dictionary.name(id),
                           StartBack(start, window.size() - 1),
@@ -245,7 +247,8 @@ WindowView::Outcome WindowView::EmitRevisions(Walk& walk) {
                           revision,
                           walk.watermark,
                           values_,
-                          {}},
+                          {},
+                          events},
                          hopping_index_[w]);
     }
   }
@@ -263,7 +266,7 @@ WindowView::Outcome WindowView::CloseSessions(Walk& walk) {
         continue;
       }
       --walk.rows_left;
-      sessions_[w].Publish(due, &values_);
+      const int64_t events = sessions_[w].Publish(due, &values_);
       walk.sink.OnWindow({index_,
                           walk.dictionary.name(due.id),
                           due.start,
@@ -271,7 +274,8 @@ WindowView::Outcome WindowView::CloseSessions(Walk& walk) {
                           due.revision,
                           due.revision > 1 ? walk.watermark : EventTime::Min(),
                           values_,
-                          {}},
+                          {},
+                          events},
                          session_index_[w]);
     }
     if (!room) return Outcome::kNoRoom;

@@ -19,6 +19,7 @@ struct ClosedBucket {
   EventTime revised_at;               ///< task watermark when a revision was made; Min() for a first publication
   std::span<const double> features;
   std::span<const float> known;       ///< [1 + horizon, known_covariates] as known at `end`; empty when the view has none
+  int64_t events = 0;                 ///< events that it counts, of all inputs
 };
 
 }  // namespace tidecast

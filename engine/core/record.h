@@ -55,4 +55,27 @@ struct OutputRecord {
   }
 };
 
+/// One record to be written, seen where it lies.
+struct RecordView {
+  std::string_view topic;
+  int32_t partition = -1;             ///< -1: murmur2 of the key
+  std::string_view key;
+  std::string_view value;
+  bool is_null = false;               ///< a tombstone; `value` is empty
+  std::span<const HeaderView> headers;
+  EventTime record_time;              ///< Min(): the log's choice
+};
+
+/// A copy with its own memory.
+inline OutputRecord ToOutputRecord(const RecordView& view) {
+  OutputRecord record;
+  record.topic = view.topic;
+  record.partition = view.partition;
+  record.key = view.key;
+  if (!view.is_null) record.value.emplace(view.value);
+  for (const HeaderView& header : view.headers) record.headers.push_back({std::string(header.name), std::string(header.value)});
+  record.record_time = view.record_time;
+  return record;
+}
+
 }  // namespace tidecast

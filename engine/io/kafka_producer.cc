@@ -37,9 +37,9 @@ std::string_view Words(TransactionStep step) {
   return "";
 }
 
-Result<KafkaHeaders> MakeHeaders(const std::vector<Header>& headers) {
+Result<KafkaHeaders> MakeHeaders(std::span<const HeaderView> headers) {
   KafkaHeaders made(rd_kafka_headers_new(headers.size()));
-  for (const Header& header : headers) {
+  for (const HeaderView& header : headers) {
     const auto error = rd_kafka_header_add(made.get(), header.name.data(), static_cast<ssize_t>(header.name.size()),
                                            header.value.data(), static_cast<ssize_t>(header.value.size()));
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -64,6 +64,7 @@ KafkaProducer::~KafkaProducer() {
   }
   changed_.notify_all();
   worker_.join();
+  last_topic_ = nullptr;
   topics_.clear();
   if (client_)
     rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
@@ -105,6 +106,7 @@ Status KafkaProducer::Renew() {
     ended_.clear();
   }
   if (client_ && initialised_) {
+    last_topic_ = nullptr;
     topics_.clear();
     rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
     client_.reset();
@@ -130,9 +132,11 @@ Status KafkaProducer::Begin() {
   return Status::Ok();
 }
 
-Result<KafkaProducer::Topic*> KafkaProducer::TopicOf(const std::string& name) {
-  if (const auto found = topics_.find(name); found != topics_.end()) return &found->second;
-  Topic topic{KafkaTopic(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr)), 0};
+Result<KafkaProducer::Topic*> KafkaProducer::TopicOf(std::string_view name) {
+  if (last_topic_ != nullptr && last_topic_->name == name) return last_topic_;
+  if (const auto found = topics_.find(name); found != topics_.end()) return last_topic_ = &found->second;
+  Topic topic{std::string(name), {}, 0};
+  topic.handle.reset(rd_kafka_topic_new(client_.get(), topic.name.c_str(), nullptr));
   if (!topic.handle) return KafkaStatus(rd_kafka_last_error(), "a topic name is refused");
   // Asked on the producer itself: so it has the metadata, and its first record need not wait for it.
   const rd_kafka_metadata_t* raw = nullptr;
@@ -146,10 +150,10 @@ Result<KafkaProducer::Topic*> KafkaProducer::TopicOf(const std::string& name) {
   if (topic.partitions == 0) {
     return Status(Code::kNotFound, fmt::format("there is no such topic to produce to: {}", name), Domain::kExternal);
   }
-  return &topics_.emplace(name, std::move(topic)).first->second;
+  return last_topic_ = &topics_.emplace(std::string(name), std::move(topic)).first->second;
 }
 
-Status KafkaProducer::Produce(const OutputRecord& record) {
+Status KafkaProducer::Produce(const RecordView& record) {
   TC_CHECK(state_ == State::kOpen, "records belong into an open transaction");
   TC_ASSIGN_OR_RETURN(Topic* const topic, TopicOf(record.topic));
   const int32_t partition = record.partition == -1 ? PartitionOf(record.key, topic->partitions) : record.partition;
@@ -172,9 +176,10 @@ Status KafkaProducer::Produce(const OutputRecord& record) {
   add(RD_KAFKA_VTYPE_RKT).u.rkt = topic->handle.get();
   add(RD_KAFKA_VTYPE_PARTITION).u.i32 = partition;
   add(RD_KAFKA_VTYPE_MSGFLAGS).u.i = RD_KAFKA_MSG_F_COPY;
-  if (record.value) {
+  if (!record.is_null) {
     // An empty value is not a tombstone: librdkafka tells them by the pointer.
-    add(RD_KAFKA_VTYPE_VALUE).u.mem = {const_cast<char*>(record.value->data()), record.value->size()};
+    const char* const bytes = record.value.empty() ? "" : record.value.data();
+    add(RD_KAFKA_VTYPE_VALUE).u.mem = {const_cast<char*>(bytes), record.value.size()};
   }
   if (!record.key.empty()) add(RD_KAFKA_VTYPE_KEY).u.mem = {const_cast<char*>(record.key.data()), record.key.size()};
   if (record.record_time.IsFinite()) add(RD_KAFKA_VTYPE_TIMESTAMP).u.i64 = record.record_time.us / 1000;

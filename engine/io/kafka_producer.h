@@ -43,7 +43,7 @@ class KafkaProducer {
   Status Begin();
   /// Errors: kWouldBlock (queue full, or the topic's metadata is not there yet), kNotFound, kInvalidArgument, kAborted,
   /// kFatal.
-  Status Produce(const OutputRecord& record);
+  Status Produce(const RecordView& record);
   void SendOffsets(KafkaPartitionList offsets, KafkaGroupMetadata membership);
   void Commit();
   void Abort();
@@ -64,12 +64,13 @@ class KafkaProducer {
     KafkaGroupMetadata membership;
   };
   struct Topic {
+    std::string name;
     KafkaTopic handle;
     int32_t partitions = 0;
   };
 
   Status Init();
-  Result<Topic*> TopicOf(const std::string& name);
+  Result<Topic*> TopicOf(std::string_view name);
   void Enqueue(Job job);
   void RunJobs();
   void Run(const Job& job);
@@ -85,6 +86,7 @@ class KafkaProducer {
 
   KafkaClient client_;
   std::map<std::string, Topic, std::less<>> topics_;
+  Topic* last_topic_ = nullptr;  ///< rows of a topic come in runs
   State state_ = State::kIdle;
   bool initialised_ = false;
 

@@ -42,7 +42,14 @@ class KafkaTransport final : public LogTransport {
   void Step(int wait_ms, std::vector<TransportEvent>* events) override;
 
   Status Begin() override { return producer_->Begin(); }
-  Status Produce(const OutputRecord& record) override { return producer_->Produce(record); }
+  Status Produce(const OutputRecord& record) override {
+    std::vector<HeaderView> headers;
+    for (const Header& header : record.headers) headers.push_back({header.name, header.value});
+    const std::string_view value = record.value ? std::string_view(*record.value) : std::string_view();
+    return producer_->Produce(
+        {record.topic, record.partition, record.key, value, !record.value, headers, record.record_time});
+  }
+  Status ProduceView(const RecordView& record) override { return producer_->Produce(record); }
   Status SendOffsets(std::span<const Position> positions) override;
   void Commit(StateBatch&&) override { producer_->Commit(); }
   void Abort() override { producer_->Abort(); }

@@ -123,6 +123,8 @@ class LogTransport {
   virtual Status Begin() = 0;
   /// kWouldBlock: the send queue is full; Step and try again.
   virtual Status Produce(const OutputRecord& record) = 0;
+  /// The same for a record that is seen where it lies; by default a copy is made of it.
+  virtual Status ProduceView(const RecordView& record) { return Produce(ToOutputRecord(record)); }
   /// Puts input positions into the transaction under the membership that was current at StartAt.
   virtual Status SendOffsets(std::span<const Position> positions) = 0;
   /// Ends the transaction; outcome by event. `state` is this epoch's local rows: a transport that shares the store

@@ -12,16 +12,14 @@ constexpr size_t kPrefixBytes = 3;
 constexpr std::string_view kCommitKey = "commit";
 
 // Rows of one changelog partition's commit record: a keyed task's own, or all of the instance's and the model's.
-std::string StreamOf(std::string_view key) {
-  return IsKeyed(static_cast<Stage>(key[0])) ? std::string(key.substr(0, kPrefixBytes)) : std::string();
+std::string_view StreamOf(std::string_view key) {
+  return IsKeyed(static_cast<Stage>(key[0])) ? key.substr(0, kPrefixBytes) : std::string_view();
 }
 
 Outcome OutcomeOf(const Status& status) {
   if (status.code() == Code::kFenced) return Outcome::kFenced;
   return status.code() == Code::kFatal ? Outcome::kFatal : Outcome::kAbortable;
 }
-
-std::string NumberText(uint64_t n) { return fmt::format("{}", n); }
 
 bool ReadNumber(std::string_view text, uint64_t* n) {
   *n = 0;
@@ -76,7 +74,7 @@ bool ParseChangelogRow(const InputRecord& record, ChangelogRow* row) {
 void EpochCommitter::Start(EpochCut cut) {
   TC_CHECK(state_ == State::kIdle);
   cut_ = std::move(cut);
-  next_output_ = next_row_ = next_commit_row_ = 0;
+  next_output_ = next_packed_ = next_packed_row_ = next_row_ = next_commit_row_ = 0;
   commit_rows_.clear();
   outputs_reported_ = false;
   outcome_ = Outcome::kOk;
@@ -87,8 +85,23 @@ void EpochCommitter::Start(EpochCut cut) {
   if (!begun.ok()) Fail(OutcomeOf(begun), begun);
 }
 
-OutputRecord EpochCommitter::ChangelogRecord(const StateBatch::Row& row, uint64_t ordinal) const {
-  OutputRecord record;
+/// What a commit record says of its stream's rows of this seq.
+struct EpochCommitter::CommitSums {
+  uint64_t count = 0;
+  uint64_t hash = 0;
+};
+
+bool EpochCommitter::Produced(Status status) {
+  if (status.ok()) return true;
+  if (status.code() != Code::kWouldBlock) {
+    const Outcome outcome = OutcomeOf(status);
+    Fail(outcome, std::move(status));
+  }
+  return false;
+}
+
+bool EpochCommitter::ProduceRow(const StateBatch::Row& row, uint64_t ordinal, const CommitSums* sums) {
+  RecordView record;
   const auto stage = static_cast<Stage>(row.key[0]);
   const std::string* own = layout_.TopicOf(stage);
   if (own != nullptr) {
@@ -98,30 +111,39 @@ OutputRecord EpochCommitter::ChangelogRecord(const StateBatch::Row& row, uint64_
     record.topic = layout_.model_topic;
     record.partition = layout_.model_partition;
   }
-  record.key.reserve(row.key.size() + 1);
-  record.key.push_back(static_cast<char>(row.family));
-  record.key.append(row.key);
-  if (!row.is_delete) record.value.emplace(row.value);
-  record.headers.push_back({"seq", NumberText(cut_.seq)});
-  record.headers.push_back({"ordinal", NumberText(ordinal)});
-  if (own == nullptr) record.headers.push_back({"instance", instance_});
-  return record;
+  key_.assign(1, static_cast<char>(row.family)).append(row.key);
+  record.key = key_;
+  record.value = row.value;
+  record.is_null = row.is_delete;
+  const fmt::format_int seq(cut_.seq);
+  const fmt::format_int place(ordinal);
+  headers_.assign({{"seq", {seq.data(), seq.size()}}, {"ordinal", {place.data(), place.size()}}});
+  if (own == nullptr) headers_.push_back({"instance", instance_});
+  const fmt::format_int count(sums == nullptr ? 0 : sums->count);
+  const fmt::format_int hash(sums == nullptr ? 0 : sums->hash);
+  if (sums != nullptr) {
+    headers_.push_back({"rows", {count.data(), count.size()}});
+    headers_.push_back({"hash", {hash.data(), hash.size()}});
+  }
+  record.headers = headers_;
+  return Produced(transport_.ProduceView(record));
+}
+
+bool EpochCommitter::ProducePacked() {
+  for (; next_packed_ < cut_.rows.size(); ++next_packed_, next_packed_row_ = 0) {
+    const PackedRecords& rows = cut_.rows[next_packed_];
+    for (; next_packed_row_ < rows.size(); ++next_packed_row_) {
+      if (!Produced(transport_.ProduceView(rows.View(next_packed_row_, &headers_)))) return false;
+    }
+  }
+  return true;
 }
 
 bool EpochCommitter::ProduceMore() {
-  const auto produce = [&](const OutputRecord& record) {
-    Status status = transport_.Produce(record);
-    if (status.ok()) return true;
-    if (status.code() != Code::kWouldBlock) {
-      const Outcome outcome = OutcomeOf(status);
-      Fail(outcome, std::move(status));
-    }
-    return false;
-  };
-  while (next_output_ < cut_.outputs.size()) {
-    if (!produce(cut_.outputs[next_output_])) return false;
-    ++next_output_;
+  for (; next_output_ < cut_.outputs.size(); ++next_output_) {
+    if (!Produced(transport_.Produce(cut_.outputs[next_output_]))) return false;
   }
+  if (!ProducePacked()) return false;
   if (!outputs_reported_) {
     outputs_reported_ = true;
     faults_.Reach(CommitStep::kOutputsProduced);
@@ -133,24 +155,26 @@ bool EpochCommitter::ProduceMore() {
       commit_rows_.push_back(next_row_);
       continue;
     }
-    if (!produce(ChangelogRecord(rows[next_row_], next_row_))) return false;
+    if (!ProduceRow(rows[next_row_], next_row_, nullptr)) return false;
   }
   if (next_commit_row_ < commit_rows_.size()) {
     // Count and hash of each stream's rows of this seq, in their order: a restore believes nothing less.
-    std::map<std::string, std::pair<uint64_t, uint64_t>> sums;
+    std::map<std::string, CommitSums, std::less<>> sums;
+    CommitSums* last = nullptr;
+    std::string_view last_stream = " ";
     for (const StateBatch::Row& row : rows) {
       if (IsCommitRecordKey(row.family, row.key)) continue;
-      auto& [count, hash] = sums[StreamOf(row.key)];
-      ++count;
-      hash = FoldRowHash(hash, row.family, row.key, row.value, row.is_delete);
+      const std::string_view stream = StreamOf(row.key);
+      if (stream != last_stream) {
+        last = &sums[std::string(stream)];
+        last_stream = stream;
+      }
+      ++last->count;
+      last->hash = FoldRowHash(last->hash, row.family, row.key, row.value, row.is_delete);
     }
     for (; next_commit_row_ < commit_rows_.size(); ++next_commit_row_) {
       const StateBatch::Row& row = rows[commit_rows_[next_commit_row_]];
-      OutputRecord record = ChangelogRecord(row, commit_rows_[next_commit_row_]);
-      const auto& [count, hash] = sums[StreamOf(row.key)];
-      record.headers.push_back({"rows", NumberText(count)});
-      record.headers.push_back({"hash", NumberText(hash)});
-      if (!produce(record)) return false;
+      if (!ProduceRow(row, commit_rows_[next_commit_row_], &sums[std::string(StreamOf(row.key))])) return false;
     }
   }
   return true;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/core/packed_records.h"
 #include "engine/core/record.h"
 #include "engine/core/stateful.h"
 #include "engine/io/log_transport.h"
@@ -18,6 +19,7 @@ struct EpochCut {
   Epoch epoch = 0;
   uint64_t seq = 0;                        ///< of all task's rows of this cut; never used again
   std::vector<OutputRecord> outputs;
+  std::vector<PackedRecords> rows;         ///< more outputs: rows of closed buckets and windows, by task
   StateBatch state;                        ///< rows of all tasks, commit records included
   std::vector<Position> positions;         ///< input positions of the tasks that changed
 };
@@ -66,7 +68,10 @@ class EpochCommitter {
 
  private:
   bool ProduceMore();
-  OutputRecord ChangelogRecord(const StateBatch::Row& row, uint64_t ordinal) const;
+  struct CommitSums;
+  bool Produced(Status status);
+  bool ProducePacked();
+  bool ProduceRow(const StateBatch::Row& row, uint64_t ordinal, const CommitSums* sums);
   void Fail(Outcome outcome, Status status);
 
   LogTransport& transport_;
@@ -78,7 +83,11 @@ class EpochCommitter {
   State state_ = State::kIdle;
   EpochCut cut_;
   size_t next_output_ = 0;
+  size_t next_packed_ = 0;                 ///< in cut_.rows
+  size_t next_packed_row_ = 0;             ///< in that one
   size_t next_row_ = 0;
+  std::string key_;                        ///< of a changelog row
+  std::vector<HeaderView> headers_;
   std::vector<size_t> commit_rows_;        ///< rows that are commit records: last of all
   size_t next_commit_row_ = 0;
   bool outputs_reported_ = false;

@@ -76,11 +76,16 @@ Status Instance::PrepareTopics() {
                                   {options.name_space + ".late", partitions, {}},
                                   {options.name_space + ".dlq", partitions, {}}};
   bool features = false;
+  std::set<std::string> row_topics;
   for (const ViewOptions& view : options.views) {
-    features |= view.publish_features;
-    for (const WindowOptions& window : view.windows) specs.push_back({options.name_space + ".features." + window.name, partitions, {}});
+    features |= view.publish_features && view.rows.topic.empty();
+    if (!view.rows.topic.empty()) row_topics.insert(view.rows.topic);
+    for (const WindowOptions& window : view.windows) {
+      row_topics.insert(window.rows.topic.empty() ? options.name_space + ".features." + window.name : window.rows.topic);
+    }
   }
-  if (features) specs.push_back({options.name_space + ".features", partitions, {}});
+  if (features) row_topics.insert(options.name_space + ".features");
+  for (const std::string& topic : row_topics) specs.push_back({topic, partitions, {}});
   const bool learned = std::any_of(options.views.begin(), options.views.end(),
                                    [](const ViewOptions& view) { return view.calendar.open == OpenRule::kLearned; });
   if (learned && parts_.transport.needs_changelog() && !options.inputs.empty()) {
@@ -264,7 +269,11 @@ Status Instance::OnCommitted(EpochCut cut) {
   parts_.metrics.Counter("tidecast_epochs_total", "Committed epochs").Add(1);
   parts_.metrics.Gauge("tidecast_last_commit_timestamp_seconds", "When the newest epoch was committed")
       .Set(static_cast<double>(parts_.clock.Now().us) / 1e6);
-  if (parts_.observer != nullptr && !cut.outputs.empty()) parts_.observer->OnCommitted(cut.outputs);
+  if (parts_.observer != nullptr) {
+    for (const PackedRecords& rows : cut.rows) parts_.observer->OnCommittedRows(rows);
+    if (!cut.outputs.empty()) parts_.observer->OnCommitted(cut.outputs);
+  }
+  for (size_t i = 0; i < std::min(cut.rows.size(), tasks_.size()); ++i) tasks_[i]->ReuseRows(std::move(cut.rows[i]));
   if (parts_.transport.needs_changelog() && committed_epochs_ % kEpochsBetweenHints == 0) TC_RETURN_IF_ERROR(restorer_->RememberEnds(partitions_));
   return Status::Ok();
 }
@@ -411,7 +420,7 @@ Result<bool> Instance::Work() {
 
 size_t Instance::OpenBytes() const {
   size_t bytes = open_bytes_ + model_->dirty_bytes();
-  for (const auto& task : tasks_) bytes += task->dirty_bytes();
+  for (const auto& task : tasks_) bytes += task->rows_bytes() + task->dirty_bytes();
   return bytes;
 }
 
@@ -433,6 +442,9 @@ void Instance::Cut(bool tell) {
   cut.outputs = std::move(open_outputs_);
   open_outputs_.clear();
   open_bytes_ = open_rekeyed_ = 0;
+  for (const auto& task : tasks_) {
+    if (task->rows_bytes() > 0) cut.rows.push_back(task->TakeRows());
+  }
   model_->Save(cut.epoch, cut.state);
   // The model writes into the key ranges of keyed tasks: those must have a commit record of this seq, too.
   std::set<TaskId> touched;

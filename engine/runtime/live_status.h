@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/core/packed_records.h"
 #include "engine/core/record.h"
 #include "engine/core/time.h"
 
@@ -28,6 +29,8 @@ class CommitObserver {
  public:
   virtual ~CommitObserver() = default;
   virtual void OnCommitted(std::span<const OutputRecord> records) = 0;
+  /// Rows of closed buckets and windows of the same commit; come before its other records.
+  virtual void OnCommittedRows(const PackedRecords& rows) = 0;
   virtual void OnStatus(const LiveStatus& status) = 0;
   /// The open bucket of a series so far (demo and page).
   virtual void OnOpenBucket(const std::string& series, EventTime bucket_start, double value) = 0;

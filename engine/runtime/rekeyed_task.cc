@@ -35,6 +35,7 @@ Status RekeyedTask::Reload(const StateStore& store) {
   const TaskStateReader reader(store, id_);
   if (batch_) batch_->Clear();
   next_record_ = 0;
+  rows_.Clear();
   loaded_ = at_end_ = bounded_ = waiting_ = dirty_ = false;
   position_ = next_offset_ = -2;
   counts_ = {};
@@ -205,7 +206,7 @@ void RekeyedTask::Use(const InputRecord& record, TaskStepOutput& out) {
 }
 
 void RekeyedTask::Process(const ActivityBoard& activity, size_t bytes_max, TaskStepOutput& out) {
-  RowSink sink(id_, plan_, out);
+  RowSink sink(id_, plan_, rows_, out);
   const EventTime watermark_before = watermark();
   Run(activity, bytes_max, sink, out);
   out.progressed |= sink.calls() > 0;

@@ -13,7 +13,11 @@ void RowSink::OnBucket(const ClosedBucket& bucket) {
   ++calls_;
   const ViewOptions& options = plan_.options.views[bucket.view];
   const TaskPlan::View& view = plan_.views[bucket.view];
-  if (plan_.publish && options.publish_features) Add(plan_.encoder->Features(bucket, *view.calendar));
+  if (plan_.publish && options.publish_features) {
+    const size_t before = rows_.bytes();
+    plan_.encoder->Features(bucket, *view.calendar, &rows_);
+    out_.bytes += rows_.bytes() - before;
+  }
   if (plan_.collect) {
     out_.buckets.push_back({bucket.view, std::string(bucket.series), bucket.start, bucket.end, bucket.revision,
                             std::vector<double>(bucket.features.begin(), bucket.features.end())});
@@ -35,7 +39,10 @@ void RowSink::OnBucket(const ClosedBucket& bucket) {
 
 void RowSink::OnWindow(const ClosedBucket& window, uint16_t window_index) {
   ++calls_;
-  if (plan_.publish) Add(plan_.encoder->Window(window, window_index));
+  if (!plan_.publish) return;
+  const size_t before = rows_.bytes();
+  plan_.encoder->Window(window, window_index, &rows_);
+  out_.bytes += rows_.bytes() - before;
 }
 
 void RowSink::OnBucketEnd(uint16_t view, EventTime start, EventTime end, bool open) {

@@ -9,7 +9,9 @@ namespace tidecast {
 /// Thread: confined to the task's step.
 class RowSink final : public WindowSink {
  public:
-  RowSink(TaskId task, const TaskPlan& plan, TaskStepOutput& out) : task_(task), plan_(plan), out_(out) {}
+  /// `rows`: takes what is published.
+  RowSink(TaskId task, const TaskPlan& plan, PackedRecords& rows, TaskStepOutput& out)
+      : task_(task), plan_(plan), rows_(rows), out_(out) {}
 
   void OnBucket(const ClosedBucket& bucket) override;
   void OnWindow(const ClosedBucket& window, uint16_t window_index) override;
@@ -25,6 +27,7 @@ class RowSink final : public WindowSink {
 
   TaskId task_;
   const TaskPlan& plan_;
+  PackedRecords& rows_;
   TaskStepOutput& out_;
   int64_t calls_ = 0;
 };

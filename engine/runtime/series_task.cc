@@ -47,11 +47,13 @@ Status SeriesTask::Reload(const StateStore& store) {
   const TaskStateReader reader(store, id());
   for (Source& source : sources_) {
     if (source.batch) source.batch->Clear();
+    source.records = {};
     source.events.Clear();
     source.next_event = source.next_dead = source.next_record = 0;
     source.loaded = source.at_end = source.ended = false;
     source.position = source.next_offset = -2;
   }
+  rows_.Clear();
   counts_ = {};
   rejects_ = {};
   stored_seq_ = 0;
@@ -110,6 +112,7 @@ RecordBatch& SeriesTask::PrepareBatch(size_t source, LogTransport& transport) {
   Source& s = sources_[source];
   if (!s.batch) s.batch = transport.MakeBatch();
   s.batch->Clear();
+  s.records = {};
   s.events.Clear();
   s.next_event = s.next_dead = s.next_record = 0;
   return *s.batch;
@@ -117,7 +120,8 @@ RecordBatch& SeriesTask::PrepareBatch(size_t source, LogTransport& transport) {
 
 void SeriesTask::OnPolled(size_t source, const PollResult& result, ProcessingTime now) {
   Source& s = sources_[source];
-  const bool got = !s.batch->records().empty();
+  s.records = s.batch->records();
+  const bool got = !s.records.empty();
   s.loaded = got;
   s.at_end = result.at_end;
   s.next_offset = result.next_offset;
@@ -176,7 +180,7 @@ int SeriesTask::PickSource() const {
 }
 
 void SeriesTask::UseRecordsBefore(Source& source, int64_t offset, TaskStepOutput& out) {
-  const auto records = source.batch->records();
+  const auto records = source.records;
   while (source.next_record < records.size() && records[source.next_record].offset < offset) {
     ++source.next_record;
     ++counts_.events_read;
@@ -227,14 +231,14 @@ void SeriesTask::UseEvent(size_t index, TaskStepOutput& out) {
     case Verdict::kTooLate: {
       ++counts_.too_late;
       OutputRecord record =
-          plan_.encoder->Late(source.tp.topic, source.tp.partition, source.batch->records()[event.record], event.time, judged_by);
+          plan_.encoder->Late(source.tp.topic, source.tp.partition, source.records[event.record], event.time, judged_by);
       out.bytes += record.Bytes();
       if (plan_.collect) out.late.push_back(record);
       if (plan_.publish) out.records.push_back(std::move(record));
       break;
     }
     case Verdict::kOverflow: {
-      const InputRecord& raw = source.batch->records()[event.record];
+      const InputRecord& raw = source.records[event.record];
       DeadLetter letter{source.tp.topic, source.tp.partition, raw.offset, raw.record_time, RejectReason::kOverflow,
                         fmt::format("a sum of series {} passes the range of a 64-bit decimal", event.key), std::string(raw.key),
                         std::string(raw.value)};
@@ -257,7 +261,7 @@ void SeriesTask::Forward(const Event& event, EventTime judged_by, const TopicPar
 }
 
 void SeriesTask::Process(const ActivityBoard& activity, size_t bytes_max, TaskStepOutput& out) {
-  RowSink sink(id(), plan_, out);
+  RowSink sink(id(), plan_, rows_, out);
   const EventTime watermark_before = watermark();
   Run(activity, bytes_max, sink, out);
   out.progressed |= sink.calls() > 0;
@@ -269,12 +273,12 @@ void SeriesTask::Run(const ActivityBoard& activity, size_t bytes_max, RowSink& s
     Source& source = sources_[i];
     if (!source.loaded || source.next_record != 0 || !source.events.events.empty() || !source.events.dead_letters.empty()) continue;
     source.events.records = 0;
-    auto records = source.batch->records();
+    auto records = source.records;
     if (source.end_offset >= 0) {
       size_t keep = records.size();
       while (keep > 0 && records[keep - 1].offset >= source.end_offset) --keep;
       records = records.first(keep);
-      if (keep < source.batch->records().size()) source.next_offset = source.end_offset;
+      if (keep < source.records.size()) source.next_offset = source.end_offset;
     }
     source.decoder->Decode(records, source.tp, source.partitions, 0, source.events);
     if (source.events.events.empty()) FinishBatch(i, out);

@@ -60,6 +60,7 @@ class SeriesTask final : public StageTask {
     bool is_clock = true;
     std::unique_ptr<EventDecoder> decoder;
     std::unique_ptr<RecordBatch> batch;
+    std::span<const InputRecord> records;  ///< of the batch
     EventBatch events;
     size_t next_event = 0;
     size_t next_dead = 0;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/core/event.h"
+#include "engine/core/packed_records.h"
 #include "engine/core/record.h"
 #include "engine/io/log_transport.h"
 #include "operators/model_row.h"
@@ -114,6 +115,14 @@ class StageTask {
   /// Whether anything changed since the last Save.
   virtual bool dirty() const = 0;
   virtual uint64_t stored_seq() const = 0;
+
+  /// Rows of closed buckets and windows since the last cut; they wait here, since each task's go to partitions of its own.
+  size_t rows_bytes() const { return rows_.bytes(); }
+  PackedRecords TakeRows() { return std::move(rows_); }
+  void ReuseRows(PackedRecords&& spent) { rows_.Reuse(std::move(spent)); }
+
+ protected:
+  PackedRecords rows_;
 };
 
 }  // namespace tidecast

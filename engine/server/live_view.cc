@@ -85,10 +85,22 @@ void LiveView::OnCommitted(std::span<const OutputRecord> records) {
       if (record.topic == forecasts_topic_) {
         OnForecast(record);
       } else if (record.topic == features_topic_) {
-        OnFeatures(record);
+        OnFeatures(record.key, *record.value);
       } else if (record.topic == alerts_topic_ || record.topic == alerts_state_topic_) {
         OnAlert(record);
       }
+    }
+  }
+  events_.Notify();
+}
+
+void LiveView::OnCommittedRows(const PackedRecords& rows) {
+  {
+    const std::lock_guard lock(mutex_);
+    std::vector<HeaderView> headers;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const RecordView row = rows.View(i, &headers);
+      if (row.topic == features_topic_) OnFeatures(std::string(row.key), row.value);
     }
   }
   events_.Notify();
@@ -133,13 +145,13 @@ void LiveView::OnForecast(const OutputRecord& record) {
       std::make_shared<const std::string>(fmt::format(R"({{"series":{},"forecast":{}}})", Quoted(record.key), *text)));
 }
 
-void LiveView::OnFeatures(const OutputRecord& record) {
-  std::optional<FeatureRow> features = ReadFeatureRow(*record.value);
+void LiveView::OnFeatures(const std::string& key, std::string_view value_text) {
+  std::optional<FeatureRow> features = ReadFeatureRow(value_text);
   if (!features) return;
   const auto target = options_.targets.find(features->view);
   const std::optional<double> value = features->Feature(target == options_.targets.end() ? "" : target->second);
   if (!value) return;
-  Series* row = FindOrAdmit(record.key, std::abs(*value));
+  Series* row = FindOrAdmit(key, std::abs(*value));
   if (row == nullptr) return;
   row->view = features->view;
   row->activity += kActivityStep * (std::abs(*value) - row->activity);
@@ -156,8 +168,8 @@ void LiveView::OnFeatures(const OutputRecord& record) {
     row->surprise_due = true;
   }
   events_.Append(
-      "bucket", record.key,
-      std::make_shared<const std::string>(fmt::format(R"({{"series":{},"bucket":{}}})", Quoted(record.key),
+      "bucket", key,
+      std::make_shared<const std::string>(fmt::format(R"({{"series":{},"bucket":{}}})", Quoted(key),
                                                       ActualJson(features->ds, *value, features->revision))));
 }
 

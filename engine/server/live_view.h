@@ -41,6 +41,7 @@ class LiveView final : public CommitObserver {
   LiveView(LiveViewOptions options, const Clock& clock);
 
   void OnCommitted(std::span<const OutputRecord> records) override;
+  void OnCommittedRows(const PackedRecords& rows) override;
   void OnStatus(const LiveStatus& status) override;
   void OnOpenBucket(const std::string& series, EventTime bucket_start, double value) override;
 
@@ -99,7 +100,7 @@ class LiveView final : public CommitObserver {
   };
 
   void OnForecast(const OutputRecord& record);
-  void OnFeatures(const OutputRecord& record);
+  void OnFeatures(const std::string& key, std::string_view value);
   void OnAlert(const OutputRecord& record);
   Series* FindOrAdmit(const std::string& key, double activity);
   size_t PastLimit() const;

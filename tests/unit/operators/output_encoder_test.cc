@@ -39,6 +39,12 @@ std::string HeaderOf(const OutputRecord& record, std::string_view name) {
   return "<none>";
 }
 
+OutputRecord Only(const PackedRecords& records) {
+  EXPECT_EQ(records.size(), 1U);
+  std::vector<HeaderView> headers;
+  return ToOutputRecord(records.View(0, &headers));
+}
+
 class OutputEncoderTest : public ::testing::Test {
  protected:
   OutputRecord EncodeForecast(const OutputEncoder& encoder, std::string_view series) {
@@ -64,7 +70,9 @@ class OutputEncoderTest : public ::testing::Test {
     bucket.end = LabelCalendar::Day(15001);
     bucket.revision = revision;
     bucket.features = values;
-    return encoder.Features(bucket, calendar_);
+    PackedRecords records;
+    encoder.Features(bucket, calendar_, &records);
+    return Only(records);
   }
   Alert MakeAlert(bool firing) {
     Alert alert;
@@ -139,12 +147,49 @@ TEST_F(OutputEncoderTest, WindowsHaveTheirOwnTopicAndTimesInUtc) {
   window.end = LabelCalendar::Day(15001);
   const std::vector<double> values = {1, 2, 3};
   window.features = values;
-  const OutputRecord record = encoder_.Window(window, 0);
+  PackedRecords records;
+  encoder_.Window(window, 0, &records);
+  const OutputRecord record = Only(records);
   EXPECT_EQ(record.topic, "shop.features.hour");
   const Json json = Json::parse(*record.value);
   EXPECT_EQ(JsonSchemaCheck::Load("features").Check(json), "");
   EXPECT_EQ(json["ds"], "2011-01-26T00:01:30.000001Z");
   EXPECT_EQ(json["window"], "hour");
+}
+
+TEST_F(OutputEncoderTest, RowsAreWrittenAsTheConfigSays) {
+  ViewOptions view = MakeView("sku");
+  WindowOptions visit;
+  visit.name = "visit";
+  visit.kind = WindowKind::kSession;
+  visit.gap = std::chrono::minutes(30);
+  visit.rows.topic = "elsewhere";
+  visit.rows.times = RowTimes::kMillis;
+  visit.rows.headers = RowHeaders::kId;
+  visit.rows.fields = {{"sku", "series"}, {"w", "60"}, {"from", "start"}, {"to", "end"},  {"last", "last"},
+                       {"n", "events"},   {"u", "units"}, {"what", "window"}, {"rev", "revision"}, {"of", "view"}};
+  view.windows = {visit};
+  ClosedBucket window;
+  window.series = "a\"b";
+  window.start = EventTime::FromMillis(1000);
+  window.end = EventTime::FromMillis(1800000 + 5000);
+  window.events = 7;
+  const std::vector<double> values = {1.25, 2, 3};
+  window.features = values;
+  PackedRecords records;
+  OutputEncoder("shop", {view}).Window(window, 0, &records);
+  const OutputRecord record = Only(records);
+  EXPECT_EQ(record.topic, "elsewhere");
+  EXPECT_EQ(record.key, "a\"b");
+  EXPECT_EQ(*record.value, R"({"sku":"a\"b","w":60,"from":1000,"to":1805000,"last":5000,"n":7,"u":1.25,"what":"visit","rev":1,"of":"sku"})");
+  ASSERT_EQ(record.headers.size(), 1U);
+  EXPECT_EQ(HeaderOf(record, "tidecast_content_id"), "window/sku/visit/a\"b/1970-01-01T00:00:01Z/1");
+
+  view.windows[0].rows.times = RowTimes::kText;
+  view.windows[0].rows.fields = {{"last", "last"}, {"w", "1"}};
+  PackedRecords texts;
+  OutputEncoder("shop", {view}).Window(window, 0, &texts);
+  EXPECT_EQ(*Only(texts).value, R"({"last":"1970-01-01T00:00:05Z","w":1})");
 }
 
 TEST_F(OutputEncoderTest, SeveralViewsAreToldApartByTheirName) {
@@ -274,6 +319,14 @@ TEST(JsonAppendTest, NumbersAreShortestAndReadBackToTheSameBits) {
   EXPECT_EQ(text(100000.0), "100000");
   EXPECT_EQ(text(.1F), "0.1");
   EXPECT_EQ(text(-2.5), "-2.5");
+  EXPECT_EQ(text(-.07), "-0.07");
+  EXPECT_EQ(text(1234567.89), "1234567.89");
+  EXPECT_EQ(text(.29F), "0.29");
+  EXPECT_EQ(text(-0.004), "-0.004");
+  for (int64_t cents = -30000; cents < 4000000; cents += 37) {
+    const double value = static_cast<double>(cents) / 100;
+    EXPECT_EQ(text(value), fmt::format("{}", value).ends_with(".0") ? fmt::format("{}", cents / 100) : fmt::format("{}", value));
+  }
   EXPECT_EQ(text(kNone), "null");
   EXPECT_EQ(text(std::numeric_limits<double>::infinity()), "null");
   for (double value : {1e300, -1e-300, 1.0 / 3, 123456789012345680.0, 5e-324})

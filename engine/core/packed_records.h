@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/core/record.h"
+
+namespace tidecast {
+
+/// Records that wait for their commit, packed into blocks: at high load there is about one row an event, and strings of
+/// its own for topic, key, value and headers would cost a dozen allocations each. Names of topics and headers are kept
+/// once; record times are the log's choice.
+/// Thread: confined.
+class PackedRecords {
+ public:
+  PackedRecords() = default;
+  PackedRecords(PackedRecords&& other) noexcept { Swap(other); }
+  PackedRecords& operator=(PackedRecords&& other) noexcept {
+    Clear();
+    Swap(other);
+    return *this;
+  }
+
+  /// Copies the record.
+  void Add(const RecordView& record);
+  size_t size() const { return entries_.size(); }
+  bool empty() const { return entries_.empty(); }
+  /// Memory that it takes, about.
+  size_t bytes() const { return bytes_; }
+  /// `headers` holds what the view's headers point to. The view lives as long as both.
+  RecordView View(size_t i, std::vector<HeaderView>* headers) const;
+  void Clear();
+  /// Takes the memory of one that is done with: epoch after epoch fills the same blocks.
+  void Reuse(PackedRecords&& spent);
+
+ private:
+  struct Entry {
+    const char* at = nullptr;  ///< key, value, then per header: place of its name u16, size of its value u32, the value
+    uint32_t key_size = 0;
+    uint32_t value_size = 0;
+    int32_t partition = -1;
+    uint16_t topic = 0;
+    uint8_t headers = 0;
+    bool is_null = false;
+  };
+  /// Names seen so far; a handful.
+  struct Names {
+    std::vector<std::string> names;
+    size_t last = 0;
+    uint16_t PlaceOf(std::string_view name);
+  };
+  void Swap(PackedRecords& other) noexcept;
+  char* Allocate(size_t size);
+
+  std::vector<Entry> entries_;
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  std::vector<std::unique_ptr<char[]>> spare_;  ///< of the full size, to be filled next
+  char* block_at_ = nullptr;
+  size_t block_left_ = 0;
+  size_t bytes_ = 0;
+  bool has_odd_block_ = false;  ///< of another size than the usual ones
+  Names topics_;
+  Names header_names_;
+};
+
+}  // namespace tidecast
