@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/app/event_poster.h"
+#include "engine/io/embedded_transport.h"
 #include "engine/core/check.h"
 #include "engine/server/http_parsing.h"
 #include "engine/server/routes.h"
