@@ -96,9 +96,9 @@ class Instance {
   bool CutIsDue() const;
   /// Something is on its way to a further stage and not yet committed.
   bool RekeyingOpen() const;
-  /// With a sink the order of what comes out must not depend on when epochs were cut: a further stage goes on only when all
+  /// In a replay the order of what comes out must not depend on when epochs were cut: a further stage goes on only when all
   /// that was put in is worked off before it, and has reached it.
-  bool in_lockstep() const { return parts_.sink != nullptr && rekey_watermarks_ != nullptr; }
+  bool in_lockstep() const { return plan_->collect && rekey_watermarks_ != nullptr; }
   bool RekeyingInFlight() const { return rekeyed_in_flight_ && committer_->busy(); }
   size_t OpenBytes() const;              ///< of the epoch being filled: outputs and changed state, about
   bool Dirty() const;
