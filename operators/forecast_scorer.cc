@@ -9,6 +9,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+
+#include "engine/core/hash.h"
 
 namespace tidecast {
 namespace {
@@ -20,6 +23,10 @@ constexpr size_t kDeciles = 9;
 static_assert(kLevels[kFirstDecile] == .1F && kLevels[kFirstDecile + kDeciles - 1] == .9F && kLevels[kMedian] == .5F);
 constexpr float kNoRow = std::numeric_limits<float>::quiet_NaN();
 constexpr Duration kWeek = std::chrono::hours(7 * 24);
+constexpr size_t kSeriesBytes = 96;
+
+// The top bits of the name's hash must all be zero, one for each halving.
+bool InSample(std::string_view series, int halvings) { return halvings == 0 || Hash64(series, 0x73636f7265ULL) >> (64 - halvings) == 0; }
 
 }  // namespace
 
@@ -52,13 +59,73 @@ AccuracyFigures ForecastScorer::Sums::Figures() const {
 }
 
 ForecastScorer::ForecastScorer(const BucketCalendar& calendar, Options options)
-    : calendar_(calendar), options_(options), settled_(static_cast<size_t>(options.horizon)) {}
-
-uint32_t ForecastScorer::SeriesId(std::string_view series) {
-  const auto [place, fresh] = ids_.try_emplace(std::string(series), static_cast<uint32_t>(ids_.size()));
-  if (fresh) last_cutoff_.push_back(EventTime::Min());
-  return place->second;
+    : calendar_(calendar), options_(options), settled_(static_cast<size_t>(options.horizon)) {
+  // A horizon of H has H (H + 1) / 2 forecasts open, and those of a bucket or two that may still be revised; the rows of
+  // some weeks are little beside them.
+  const size_t steps = static_cast<size_t>(options.horizon);
+  series_max_ = std::max<size_t>(1, options.memory_bytes_max / (kSeriesBytes + kForecastBytes * (steps * (steps + 1) / 2 + 2 * steps)));
 }
+
+std::optional<uint32_t> ForecastScorer::SeriesId(std::string_view series) {
+  if (!InSample(series, halvings_)) return std::nullopt;
+  const auto known = ids_.find(series);
+  if (known != ids_.end()) return known->second;
+  while (ids_.size() >= series_max_) {
+    Thin();
+    if (!InSample(series, halvings_)) return std::nullopt;
+  }
+  const auto id = static_cast<uint32_t>(ids_.size());
+  ids_.emplace(series, id);
+  last_cutoff_.push_back(EventTime::Min());
+  return id;
+}
+
+void ForecastScorer::Thin() {
+  constexpr uint32_t kGone = UINT32_MAX;
+  ++halvings_;
+  std::vector<uint32_t> moved(last_cutoff_.size(), kGone);
+  std::vector<EventTime> cutoffs;
+  for (auto row = ids_.begin(); row != ids_.end();) {
+    if (!InSample(row->first, halvings_)) {
+      row = ids_.erase(row);
+      continue;
+    }
+    moved[row->second] = static_cast<uint32_t>(cutoffs.size());
+    cutoffs.push_back(last_cutoff_[row->second]);
+    row->second = moved[row->second];
+    ++row;
+  }
+  last_cutoff_ = std::move(cutoffs);
+  for (auto& [start, actuals] : actuals_) {
+    Actuals kept(last_cutoff_.size(), kNoRow);
+    for (size_t id = 0; id < actuals.size(); ++id) {
+      if (moved[id] != kGone) kept[moved[id]] = actuals[id];
+    }
+    actuals = std::move(kept);
+  }
+  for (auto& [start, target] : targets_) {
+    target.changed = true;
+    for (Made& made : target.made) {
+      size_t kept = 0;
+      for (size_t i = 0; i < made.series.size(); ++i) {
+        const uint32_t id = moved[made.series[i]];
+        if (id == kGone) continue;
+        made.series[kept] = id;
+        std::copy_n(made.values.begin() + static_cast<std::ptrdiff_t>(i * kWidth), kWidth, made.values.begin() + static_cast<std::ptrdiff_t>(kept * kWidth));
+        ++kept;
+      }
+      forecast_bytes_ -= (made.series.size() - kept) * kForecastBytes;
+      made.series.resize(kept);
+      made.values.resize(kept * kWidth);
+      made.series.shrink_to_fit();
+      made.values.shrink_to_fit();
+    }
+  }
+}
+
+bool ForecastScorer::Follows(std::string_view series) const { return InSample(series, halvings_); }
+
+double ForecastScorer::sample_share() const { return std::ldexp(1.0, -halvings_); }
 
 EventTime ForecastScorer::WeekEarlier(EventTime start) const {
   // From the middle of the bucket, so that a clock change moves it to no neighbour. Buckets of a week and longer: the
@@ -75,21 +142,17 @@ void ForecastScorer::OnForecast(const SeriesForecast& forecast, EventTime cutoff
   TC_CHECK_LE(horizon, settled_.size());
   newest_cutoff_ = std::max(newest_cutoff_, cutoff);
   if (forecast.age_buckets < options_.age_buckets_min) return;
-  const uint32_t id = SeriesId(forecast.series);
-  if (cutoff <= last_cutoff_[id]) return;
-  if (last_cutoff_[id] == EventTime::Min() && memory_bytes() > options_.memory_bytes_max) {
-    ++series_left_out_;
-    last_cutoff_[id] = EventTime::Max();
-    return;
-  }
-  last_cutoff_[id] = cutoff;
+  const std::optional<uint32_t> id = SeriesId(forecast.series);
+  if (!id || cutoff <= last_cutoff_[*id]) return;
+  last_cutoff_[*id] = cutoff;
   for (size_t h = 0; h < horizon; ++h) {
     Target& target = targets_[steps[h]];
     if (target.made.empty() || target.made.back().cutoff != cutoff) {
       target.made.push_back({cutoff, static_cast<int>(h) + 1, {}, {}});
     }
+    target.changed = true;  // its rows may be there already: the rounds may lag behind the windows
     Made& made = target.made.back();
-    made.series.push_back(id);
+    made.series.push_back(*id);
     made.values.push_back(forecast.mean[h]);
     const std::span<const float> quantiles = forecast.quantiles.subspan(h * kLevelCount, kLevelCount);
     made.values.insert(made.values.end(), quantiles.begin(), quantiles.end());
@@ -99,10 +162,11 @@ void ForecastScorer::OnForecast(const SeriesForecast& forecast, EventTime cutoff
 
 void ForecastScorer::OnBucket(const ClosedBucket& bucket) {
   TC_CHECK_LT(options_.target_feature, bucket.features.size());
-  const uint32_t id = SeriesId(bucket.series);
+  const std::optional<uint32_t> id = SeriesId(bucket.series);
+  if (!id) return;
   Actuals& actuals = actuals_[bucket.start];
-  if (actuals.size() <= id) actuals.resize(std::max<size_t>(id + 1, ids_.size()), kNoRow);
-  actuals[id] = static_cast<float>(bucket.features[options_.target_feature]);
+  if (actuals.size() <= *id) actuals.resize(std::max<size_t>(*id + 1, ids_.size()), kNoRow);
+  actuals[*id] = static_cast<float>(bucket.features[options_.target_feature]);
   const auto own = targets_.find(bucket.start);
   if (own != targets_.end()) own->second.changed = true;
   if (bucket.revision > 1) {
@@ -193,7 +257,7 @@ std::vector<AccuracyFigures> ForecastScorer::FiguresByHorizon() const {
 }
 
 size_t ForecastScorer::memory_bytes() const {
-  size_t bytes = forecast_bytes_ + ids_.size() * 96;
+  size_t bytes = forecast_bytes_ + ids_.size() * kSeriesBytes;
   for (const auto& [start, actuals] : actuals_) bytes += actuals.capacity() * sizeof(float) + 64;
   return bytes;
 }

@@ -4,6 +4,7 @@
 #include <deque>
 #include <limits>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,8 +38,9 @@ struct AccuracyFigures {
 /// `allowed_lateness`; then its forecasts are let go. A void bucket (closed by the calendar) has no rows and scores
 /// nothing. Rows and forecasts that come a second time (after a rollback) change nothing. Rows may be buckets ahead of
 /// the forecasts: the model's rounds may lag behind the windows. The figures depend on the data alone. Memory: 64 bytes
-/// for each forecast of a bucket not yet settled; beyond `memory_bytes_max` series that are new to the scorer are left
-/// out and counted. Thread: confined.
+/// for each forecast of a bucket not yet settled. `memory_bytes_max` bounds how many series are followed: with more of
+/// them a sample by the hash of the name, halved whenever it grows beyond the bound; forecasts that are not yet settled
+/// of series that fall out are not scored. Thread: confined.
 class ForecastScorer {
  public:
   struct Options {
@@ -63,7 +65,11 @@ class ForecastScorer {
   AccuracyFigures Figures() const;
   /// By horizon, [horizon].
   std::vector<AccuracyFigures> FiguresByHorizon() const;
-  int64_t series_left_out() const { return series_left_out_; }
+  /// Whether rows and forecasts of a series are of use to it.
+  bool Follows(std::string_view series) const;
+  /// Share of the series that is followed: 1, or a power of a half.
+  double sample_share() const;
+  size_t series_followed() const { return ids_.size(); }
   size_t memory_bytes() const;
 
  private:
@@ -94,20 +100,28 @@ class ForecastScorer {
   };
   using Actuals = std::vector<float>;  ///< by series id; NaN = no row
 
-  uint32_t SeriesId(std::string_view series);
+  /// Nothing for a series outside of the sample.
+  std::optional<uint32_t> SeriesId(std::string_view series);
+  /// Halves the sample and forgets who falls out.
+  void Thin();
   EventTime WeekEarlier(EventTime start) const;
   const std::vector<Sums>& ScoreOf(EventTime start, const Target& target) const;
 
   const BucketCalendar& calendar_;
   Options options_;
-  std::unordered_map<std::string, uint32_t> ids_;
+  struct NameHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view name) const { return std::hash<std::string_view>{}(name); }
+  };
+  std::unordered_map<std::string, uint32_t, NameHash, std::equal_to<>> ids_;
   std::vector<EventTime> last_cutoff_;  ///< by series id
   std::map<EventTime, Target> targets_;
   std::map<EventTime, Actuals> actuals_;
   std::vector<Sums> settled_;  ///< by horizon
   EventTime newest_cutoff_ = EventTime::Min();
   size_t forecast_bytes_ = 0;
-  int64_t series_left_out_ = 0;
+  size_t series_max_;
+  int halvings_ = 0;
 };
 
 }  // namespace tidecast

@@ -154,6 +154,21 @@ TEST(ForecastScorerTest, AgreesWithTheDefinitionSpelledOut) {
   for (int h = 1; h <= kHorizon; ++h) ExpectSame(by_horizon[static_cast<size_t>(h) - 1], world.Plain(h));
 }
 
+TEST(ForecastScorerTest, ForecastsThatComeBehindTheirActualsCountAtEveryHorizon) {
+  World world;
+  for (int day = 0; day < 60; ++day) {
+    for (int s = 0; s < 3 && !World::Closed(day); ++s) world.Row(s, day, World::Value(s, day));
+  }
+  for (int day = 0; day < 60; ++day) {
+    world.End(day);
+    if (World::Closed(day)) continue;
+    world.ForecastAfter(day, 3);
+    world.scorer().Figures();  // as the status asks for them all the time
+  }
+  ASSERT_GT(world.Plain().forecasts, 500);
+  ExpectSame(world.scorer().Figures(), world.Plain());
+}
+
 TEST(ForecastScorerTest, APerfectForecastScoresZeroAndCoversAll) {
   LabelCalendar calendar;
   ForecastScorer::Options options;
@@ -247,14 +262,32 @@ TEST(ForecastScorerTest, MemoryHoldsOnlyWhatIsOpen) {
   EXPECT_LE(world.scorer().memory_bytes(), then + then / 10);
 }
 
-TEST(ForecastScorerTest, BeyondItsMemoryNewSeriesAreLeftOutAndCounted) {
+TEST(ForecastScorerTest, BeyondItsMemoryItFollowsASampleOfTheSeries) {
   ForecastScorer::Options options = World::Defaults();
-  options.memory_bytes_max = 20'000;
+  options.memory_bytes_max = 200'000;
   World world(options);
-  for (int day = 0; day < 40; ++day) world.Day(day, 30);
-  EXPECT_GT(world.scorer().series_left_out(), 0);
-  EXPECT_LT(world.scorer().series_left_out(), 30);
-  EXPECT_GT(world.scorer().Figures().forecasts, 0);
+  for (int day = 0; day < 60; ++day) world.Day(day, 400);
+  const ForecastScorer& scorer = world.scorer();
+  EXPECT_LE(scorer.memory_bytes(), options.memory_bytes_max);
+  EXPECT_LT(scorer.sample_share(), 1);
+  // Of 400 names the share that is said, give or take what a hash does.
+  const double expected = 400 * scorer.sample_share();
+  EXPECT_GT(static_cast<double>(scorer.series_followed()), expected / 2);
+  EXPECT_LT(static_cast<double>(scorer.series_followed()), expected * 2);
+  EXPECT_GT(scorer.Figures().forecasts, 0);
+}
+
+TEST(ForecastScorerTest, ASampleIsScoredAsIfTheOthersHadNeverBeen) {
+  ForecastScorer::Options options = World::Defaults();
+  options.memory_bytes_max = 200'000;
+  World all(options);
+  for (int day = 0; day < 60; ++day) all.Day(day, 400);
+  // The first days end in halvings; who is left from then on is scored in full, so the share of a later stretch is exact.
+  const int64_t before = all.scorer().Figures().forecasts;
+  for (int day = 60; day < 67; ++day) all.Day(day, 400);
+  const int64_t after = all.scorer().Figures().forecasts;
+  // Six open days a week, each the last of kHorizon forecasts of every series that is followed.
+  EXPECT_EQ(after - before, static_cast<int64_t>(all.scorer().series_followed()) * 6 * kHorizon);
 }
 
 TEST(ForecastScorerTest, SaysNothingBeforeThereIsATruth) {
