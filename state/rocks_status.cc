@@ -18,9 +18,10 @@ Status FromRocks(const rocksdb::Status& status, std::string_view doing, std::str
     return Status(code, fmt::format("{}: {}: {} ({})", doing, reason, directory, text), Domain::kExternal, retry)
         .WithRemedy(std::move(remedy));
   };
-  if (status.IsNoSpace() || Says(text, "No space left on device") || Says(text, "Disk quota exceeded")) {
+  if (status.IsNoSpace() || Says(text, "No space left on device") || Says(text, "Disk quota exceeded") ||
+      Says(text, "File too large")) {
     return make(Code::kNoSpace, "the disk is full", Retry::kBackoff,
-                "free some space on the disk of the state directory; work goes on by itself, nothing was lost");
+                "free some space on the disk of the state directory and start again: what was committed is there, nothing is lost");
   }
   if (Says(text, "LOCK") && (Says(text, "lock") || Says(text, "Resource temporarily unavailable"))) {
     return make(Code::kFenced, "another process holds the state directory", Retry::kNever,

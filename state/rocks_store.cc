@@ -1,5 +1,6 @@
 #include "state/rocks_store.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
@@ -40,6 +41,20 @@ constexpr std::string_view kFormatKey(
 constexpr size_t kMemoryLeast = 8ULL << 20;
 
 rocksdb::Slice ToSlice(std::string_view text) { return {text.data(), text.size()}; }
+
+/// " (process 4711 has it)" for a directory that another process has locked; empty when there is none, or it is not known.
+std::string HolderOfLock(const std::string& directory, const rocksdb::Status& status) {
+  // Looking would release a lock of our own process.
+  if (!status.IsIOError() || status.ToString().find("lock hold by current process") != std::string::npos) return {};
+  const int file = ::open((directory + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
+  if (file < 0) return {};
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  const bool held = ::fcntl(file, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK && lock.l_pid > 0;
+  ::close(file);
+  return held ? fmt::format(" (process {} has it)", lock.l_pid) : std::string();
+}
 
 /// Leaves recovery from a full disk to the next Write, which tries it on its own thread.
 class NoRecoveryBehindOurBack final : public rocksdb::EventListener {
@@ -290,7 +305,7 @@ Status RocksStore::Open(size_t memory_bytes_max, rocksdb::Env* env) {
   const rocksdb::Status opened = read_only_
                                      ? rocksdb::DB::OpenForReadOnly(options, directory_, descriptors, &handles_, &db)
                                      : rocksdb::DB::Open(options, directory_, descriptors, &handles_, &db);
-  if (!opened.ok()) return FromRocks(opened, "cannot open state", directory_);
+  if (!opened.ok()) return FromRocks(opened, fmt::format("cannot open state{}", HolderOfLock(directory_, opened)), directory_);
   db_.reset(db);
   for (size_t i = 0; i < names.size(); ++i) {
     const auto family = std::find(kFamilyNames.begin(), kFamilyNames.end(), names[i]);
