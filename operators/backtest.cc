@@ -6,11 +6,8 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numbers>
@@ -18,6 +15,7 @@
 #include "engine/core/executor.h"
 #include "engine/core/hash.h"
 #include "engine/io/csv_reader.h"
+#include "engine/io/text_file.h"
 #include "models/predictive_distribution.h"
 #include "operators/forecast_score.h"
 #include "operators/series_table.h"
@@ -33,39 +31,6 @@ double CpuSeconds() {
   return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
          1e-6 * static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
-
-/// Writes a file and tells what went wrong with it.
-class TextFile {
- public:
-  static Result<TextFile> Create(const std::string& path) {
-    std::FILE* file = std::fopen(path.c_str(), "wb");
-    if (file == nullptr) {
-      const Code code = errno == EACCES || errno == EROFS ? Code::kPermission : errno == ENOSPC ? Code::kNoSpace : Code::kIo;
-      return Status(code, fmt::format("a file cannot be written: {}: {}", path, std::strerror(errno)), Domain::kExternal);
-    }
-    return TextFile(path, file);
-  }
-  Status Write(std::string_view text) {
-    if (std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size()) return Status::Ok();
-    return Failed();
-  }
-  Status Close() {
-    std::FILE* file = file_.release();
-    return std::fclose(file) == 0 ? Status::Ok() : Failed();
-  }
-
- private:
-  struct Closer {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  TextFile(std::string path, std::FILE* file) : path_(std::move(path)), file_(file) {}
-  Status Failed() const {
-    return Status(errno == ENOSPC ? Code::kNoSpace : Code::kIo,
-                  fmt::format("a file cannot be written: {}: {}", path_, std::strerror(errno)), Domain::kExternal);
-  }
-  std::string path_;
-  std::unique_ptr<std::FILE, Closer> file_;
-};
 
 ValueDomain InferDomain(const SeriesTable& table, size_t warmup) {
   ValueDomain domain = ValueDomain::kCount;
@@ -132,7 +97,8 @@ class Run {
   Status WriteHeader(TextFile* out) const {
     std::string line = "unique_id,ds,cutoff,mean";
     for (const double level : options_.levels) line += fmt::format(",q{:g}", level);
-    return out->Write(line + "\n");
+    out->Write(line + "\n");
+    return out->status();
   }
   nlohmann::ordered_json Report() const;
   BacktestSummary Summary() const;
@@ -258,7 +224,8 @@ Status Run::WriteOrigin(size_t t, std::span<const size_t> alive, std::span<const
     }
   }
   ++origins_;
-  return out->Write({text.data(), text.size()});
+  out->Write({text.data(), text.size()});
+  return out->status();
 }
 
 BacktestSummary Run::Summary() const {
@@ -320,20 +287,15 @@ Result<BacktestSummary> RunBacktest(const BacktestOptions& options) {
   own.forecaster.calendar_features = 2 * table.season_lengths.size();
   TC_ASSIGN_OR_RETURN(const std::unique_ptr<Forecaster> forecaster, MakeForecaster(own.forecaster));
 
-  std::error_code error;
-  std::filesystem::create_directories(options.out_directory, error);
-  if (error) {
-    return Status(error == std::errc::permission_denied || error == std::errc::read_only_file_system ? Code::kPermission : Code::kIo,
-                  fmt::format("the output directory cannot be made: {}: {}", options.out_directory, error.message()), Domain::kExternal);
-  }
-  TC_ASSIGN_OR_RETURN(TextFile forecasts, TextFile::Create(options.out_directory + "/forecasts.csv"));
+  TC_RETURN_IF_ERROR(MakeOutputDirectory(options.out_directory));
+  TC_ASSIGN_OR_RETURN(const std::unique_ptr<TextFile> forecasts, TextFile::Create(options.out_directory + "/forecasts.csv", false));
   Run run(own, table, *forecaster, domain);
-  TC_RETURN_IF_ERROR(run.WriteHeader(&forecasts));
-  for (size_t t = 0; t <= table.last_actual; ++t) TC_RETURN_IF_ERROR(run.Bucket(t, &forecasts));
-  TC_RETURN_IF_ERROR(forecasts.Close());
-  TC_ASSIGN_OR_RETURN(TextFile metrics, TextFile::Create(options.out_directory + "/metrics.json"));
-  TC_RETURN_IF_ERROR(metrics.Write(run.Report().dump(2) + "\n"));
-  TC_RETURN_IF_ERROR(metrics.Close());
+  TC_RETURN_IF_ERROR(run.WriteHeader(forecasts.get()));
+  for (size_t t = 0; t <= table.last_actual; ++t) TC_RETURN_IF_ERROR(run.Bucket(t, forecasts.get()));
+  TC_RETURN_IF_ERROR(forecasts->Close());
+  TC_ASSIGN_OR_RETURN(const std::unique_ptr<TextFile> metrics, TextFile::Create(options.out_directory + "/metrics.json", false));
+  metrics->Write(run.Report().dump(2) + "\n");
+  TC_RETURN_IF_ERROR(metrics->Close());
   return run.Summary();
 }
 

@@ -70,6 +70,17 @@ int PlaceOf(std::string_view column) {
   return error == std::errc() && end == column.data() + column.size() && place > 0 ? place - 1 : -1;
 }
 
+// What a terminal may be shown of bytes that may be anything: ASCII, not too much of it.
+std::string Printable(std::string_view text) {
+  constexpr size_t kShownBytes = 400;
+  std::string out(text.substr(0, kShownBytes));
+  for (char& c : out) {
+    if (c < 0x20 || c > 0x7e) c = '?';
+  }
+  if (text.size() > kShownBytes) out += fmt::format("... ({} bytes)", text.size());
+  return out;
+}
+
 }  // namespace
 
 int ColumnPlan::IndexOf(FieldRole role) const {
@@ -97,7 +108,9 @@ Result<ColumnPlan> SniffColumns(const std::vector<std::string_view>& first_row, 
   plan.has_header = options.columns.empty() || !std::all_of(options.columns.begin(), options.columns.end(),
                                                             [](const auto& row) { return PlaceOf(row.second) >= 0; });
   const std::vector<std::string> header(first_row.begin(), first_row.end());
-  const auto shown_header = [&] { return fmt::format("{}: {}", plan.has_header ? "header" : "first line", fmt::join(header, ", ")); };
+  const auto shown_header = [&] {
+    return fmt::format("{}: {}", plan.has_header ? "header" : "first line", Printable(fmt::format("{}", fmt::join(header, ", "))));
+  };
   std::vector<bool> used(header.size());
   for (const InputField& field : FieldsOf(options.kind)) {
     const auto wanted = options.columns.find(std::string(field.name));

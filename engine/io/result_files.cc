@@ -78,17 +78,10 @@ ResultFiles::~ResultFiles() = default;
 
 Result<std::unique_ptr<ResultFiles>> ResultFiles::Create(Options options) {
   TC_CHECK(!options.views.empty());
-  std::error_code error;
-  std::filesystem::create_directories(options.directory, error);
-  if (error) {
-    const bool permission = error == std::errc::permission_denied || error == std::errc::read_only_file_system;
-    return Status(permission                               ? Code::kPermission
-                  : error == std::errc::no_space_on_device ? Code::kNoSpace
-                                                           : Code::kIo,
-                  fmt::format("cannot make the output directory: {}: {}", options.directory, error.message()),
-                  Domain::kExternal)
-        .WithRemedy("choose a directory that you may write to with --out");
-  }
+  TC_RETURN_IF_ERROR(MakeOutputDirectory(options.directory));
+  // Written last, it says that the folder is whole: one of an earlier run must not say so of this one.
+  std::error_code none;
+  std::filesystem::remove(options.directory + "/summary.json", none);
   std::unique_ptr<ResultFiles> files(new ResultFiles(std::move(options)));
   const std::string base = files->options_.directory + "/";
   const bool gzip = files->options_.gzip;

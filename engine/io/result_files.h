@@ -36,8 +36,8 @@ class ResultFiles {
     bool gzip = false;  ///< .csv.gz in place of .csv
     std::vector<View> views;
   };
-  /// Makes the directory where it is missing and the files, empty but for their headers.
-  /// Errors: kPermission, kNoSpace, kIo, each naming file and cause.
+  /// Makes the directory where it is missing and the files, empty but for their headers; an old summary.json goes.
+  /// Errors: kPermission, kInvalidArgument, kNoSpace, kIo, each naming file and cause.
   static Result<std::unique_ptr<ResultFiles>> Create(Options options);
   ~ResultFiles();
 

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 
 namespace tidecast {
@@ -25,13 +26,28 @@ Status FileStatus(std::string_view what, const std::string& path, int error) {
           .WithRemedy("choose a directory that you may write to");
     case ENOENT:
     case ENOTDIR:
-      return Status(Code::kNoInput, message, Domain::kInput).WithRemedy("make the folder first");
+    case EISDIR:
+      return Status(Code::kInvalidArgument, message, Domain::kInput).WithRemedy("give the path of a folder that is there");
     default:
       return Status(Code::kIo, message, Domain::kExternal);
   }
 }
 
 }  // namespace
+
+Status MakeOutputDirectory(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (!error) return Status::Ok();
+  const bool permission = error == std::errc::permission_denied || error == std::errc::read_only_file_system;
+  const bool in_the_way = error == std::errc::not_a_directory || error == std::errc::file_exists;
+  return Status(permission                               ? Code::kPermission
+                : in_the_way                             ? Code::kInvalidArgument
+                : error == std::errc::no_space_on_device ? Code::kNoSpace
+                                                         : Code::kIo,
+                fmt::format("cannot make the output directory: {}: {}", path, error.message()), Domain::kExternal)
+      .WithRemedy("choose a directory that you may write to with --out");
+}
 
 struct TextFile::Gzip {
   z_stream stream{};

@@ -8,12 +8,16 @@
 
 namespace tidecast {
 
+/// Makes a folder for results where it is missing. Errors: kPermission, kInvalidArgument (something is in the way), kNoSpace,
+/// kIo, each naming the path.
+Status MakeOutputDirectory(const std::string& path);
+
 /// A text file that is written from its start to its end, plain or gzip (level 6, no time stamp in the header, so that
 /// the same text gives the same bytes). The first trouble is kept: later writes do nothing and Close tells it.
 /// Thread: confined.
 class TextFile {
  public:
-  /// Replaces a file of that name. Errors: kPermission, kNoSpace, kNoInput (no such folder), kIo, each naming the path.
+  /// Replaces a file of that name. Errors: kPermission, kNoSpace, kInvalidArgument (no such folder, or a folder of that name), kIo, each naming the path.
   static Result<std::unique_ptr<TextFile>> Create(const std::string& path, bool gzip);
   ~TextFile();
   TextFile(const TextFile&) = delete;

@@ -222,7 +222,7 @@ TEST(TextFileTest, AFullDiskIsToldByGzipToo) {
 TEST(TextFileTest, AMissingFolderIsTold) {
   const auto file = TextFile::Create("/nonexistent-folder/x.csv", false);
   ASSERT_FALSE(file.ok());
-  EXPECT_EQ(file.status().code(), Code::kNoInput);
+  EXPECT_EQ(file.status().code(), Code::kInvalidArgument);
 }
 
 }  // namespace
