@@ -91,6 +91,13 @@ Status SetDefaults(rd_kafka_conf_t* conf, const KafkaTransportOptions& options, 
              {"topic.metadata.refresh.fast.interval.ms", "100"},
              {"statistics.interval.ms", role == KafkaRole::kMember || role == KafkaRole::kProducer ? "5000" : "0"},
              {"socket.keepalive.enable", "true"}}));
+  if (role == KafkaRole::kEventProducer) {
+    return SetAll(conf, {{"retry.backoff.ms", "10"},
+                         {"linger.ms", "2"},
+                         {"compression.type", "lz4"},
+                         {"queue.buffering.max.kbytes", "262144"},
+                         {"queue.buffering.max.messages", "2000000"}});
+  }
   if (role == KafkaRole::kProducer) {
     return SetAll(
         conf, {{"retry.backoff.ms", "10"},
@@ -113,6 +120,9 @@ Status SetDefaults(rd_kafka_conf_t* conf, const KafkaTransportOptions& options, 
 Status SetFixed(rd_kafka_conf_t* conf, const KafkaTransportOptions& options, KafkaRole role, bool read_committed) {
   if (role == KafkaRole::kProducer) {
     return SetAll(conf, {{"transactional.id", KafkaTransactionalId(options)}, {"partitioner", "murmur2_random"}});
+  }
+  if (role == KafkaRole::kEventProducer) {
+    return SetAll(conf, {{"enable.idempotence", "true"}, {"acks", "all"}, {"partitioner", "murmur2_random"}});
   }
   TC_RETURN_IF_ERROR(SetAll(
       conf,
@@ -256,7 +266,7 @@ Result<KafkaClient> MakeKafkaClient(KafkaConf conf, KafkaRole role, KafkaCallbac
   owned->role = role;
   if (owned->queue_bytes != nullptr) rd_kafka_conf_set_stats_cb(conf.get(), OnStatistics);
   std::array<char, 512> why{};
-  const rd_kafka_type_t type = role == KafkaRole::kProducer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER;
+  const rd_kafka_type_t type = role == KafkaRole::kProducer || role == KafkaRole::kEventProducer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER;
   rd_kafka_t* client = rd_kafka_new(type, conf.get(), why.data(), why.size());
   if (client == nullptr) {
     return Status(Code::kConfig, fmt::format("librdkafka refuses the configuration: {}", why.data()), Domain::kInput)

@@ -17,6 +17,7 @@ namespace tidecast {
 enum class KafkaRole : uint8_t {
   kMember,    ///< static group member, read_committed
   kProducer,  ///< transactional
+  kEventProducer,  ///< idempotent: events of others into input topics
   kObserver,  ///< read_uncommitted, no group: metadata, topics, high watermarks
   kReader,    ///< one partition apart from the group
 };
