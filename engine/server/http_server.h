@@ -19,6 +19,7 @@ struct HttpServerOptions {
   bool insecure = false;              ///< allow another address than loopback although there is no authentication
   std::string ui_directory;           ///< serve the page from here instead of from the binary; for work on the page
   size_t body_bytes_max = 4ULL << 20;
+  size_t post_bytes_max = 32ULL << 20;  ///< bodies of all posts that wait to be durable; one more is told to come again
   uint32_t header_bytes_max = 16U << 10;
   size_t connections_max = 256;
   size_t streams_max = 64;
@@ -27,8 +28,8 @@ struct HttpServerOptions {
   std::chrono::milliseconds tick{250};                ///< how often the view publishes what it gathered
 };
 
-/// The HTTP API, the live stream and the page, on one thread of its own (posted events wait for durability on a second
-/// one). It reads the view and never touches the engine. Without authentication it answers on loopback only, and only
+/// The HTTP API, the live stream and the page, on one thread of its own (posted events wait for durability on a few
+/// others). It reads the view and never touches the engine. Without authentication it answers on loopback only, and only
 /// to requests that name a loopback host, so that a foreign web page cannot reach it by a name that resolves to this
 /// machine. Slow clients: a stream that falls behind the ring of events, or does not take bytes for `request_timeout`,
 /// is closed; the browser connects again and starts from a fresh picture. Thread: Start and Stop by one owner, may be

@@ -106,9 +106,19 @@ void HttpSession::OnRequest() {
   if (context_->stopping) return Reply(Problem(503, "not_ready", "The server is stopping"), false);
   if (Routes::IsStream(request_)) return StartStream();
   if (!Routes::MayBlock(request_)) return Reply(context_->routes.Answer(request_), keep_alive);
+  const size_t bytes = request_.body.size();
+  if (context_->post_bytes.fetch_add(bytes) + bytes > context_->options.post_bytes_max) {
+    context_->post_bytes -= bytes;
+    HttpReply reply = Problem(429, "would_block", fmt::format("Too many posted events wait to be written: {} MiB at most; none of these was taken",
+                                                              context_->options.post_bytes_max >> 20),
+                              "send them again in a moment");
+    reply.headers.emplace_back("Retry-After", "1");
+    return Reply(std::move(reply), keep_alive);
+  }
   stream_.expires_never();
-  asio::post(context_->posts, [self = shared_from_this(), keep_alive]() mutable {
+  asio::post(context_->posts, [bytes, self = shared_from_this(), keep_alive]() mutable {
     HttpReply reply = self->context_->routes.Answer(self->request_);
+    self->context_->post_bytes -= bytes;
     // The session must end on its own thread, so the reference travels on; `self` is moved, not copied.
     const auto server_thread = self->stream_.get_executor();
     asio::post(server_thread, [self = std::move(self), reply = std::move(reply), keep_alive]() mutable {

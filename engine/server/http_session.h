@@ -40,7 +40,8 @@ struct SessionContext {
   std::atomic<bool> stopping{false};  ///< nothing new is begun any more
   bool any_host = false;              ///< bound to another address than loopback, by the user's word
   boost::asio::io_context io{1};
-  boost::asio::thread_pool posts{1};  ///< where a POST waits until it is durable
+  boost::asio::thread_pool posts{4};  ///< where a POST waits until it is durable
+  std::atomic<size_t> post_bytes{0};  ///< of the bodies that are there
   std::set<HttpSession*> sessions;
   size_t streams = 0;
 };

@@ -169,7 +169,11 @@ HttpReply Routes::PostEvents(const HttpRequest& request, const std::string& inpu
   if (request.body.find_first_not_of(" \t\r\n") == std::string::npos) {
     return Problem(400, "parse", "The body is empty", "POST a JSON object, an array of objects, or one object a line");
   }
-  Result<std::string> outcome = sink_(input, request.body);
+  const std::string durable = request.Query("durable", "false");
+  if (durable != "true" && durable != "false") {
+    return Problem(400, "invalid_argument", "A parameter is neither true nor false: durable=" + durable, "use durable=true, or leave it out");
+  }
+  Result<std::string> outcome = sink_(input, request.body, durable == "true");
   if (!outcome.ok()) return Problem(outcome.status());
   return Json(std::move(*outcome));
 }

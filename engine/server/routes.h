@@ -14,9 +14,9 @@
 namespace tidecast {
 
 /// Takes a posted body (a JSON object, an array of them, or NDJSON) for an input and returns, once it is durable, JSON
-/// that tells where it stands (topic, partition, offsets). May block. Errors: kNotFound for an unknown input, kParse,
-/// kWouldBlock.
-using EventSink = std::function<Result<std::string>(std::string input, std::string body)>;
+/// that tells where it stands (topic, partition, offsets). `durable`: safe from a power loss before it returns. May block.
+/// Called from several threads. Errors: kNotFound for an unknown input, kParse, kWouldBlock, kUnavailable.
+using EventSink = std::function<Result<std::string>(std::string input, std::string body, bool durable)>;
 
 /// One row of the API: what the OpenAPI document must list.
 struct RouteRow {

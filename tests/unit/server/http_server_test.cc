@@ -72,7 +72,7 @@ class HttpServerTest : public testing::Test {
     view_options_.targets["sku"] = "units";
     options_.port = 0;
     options_.body_bytes_max = 1000;
-    sink_ = [](const std::string& input, const std::string& body) -> Result<std::string> {
+    sink_ = [](const std::string& input, const std::string& body, bool) -> Result<std::string> {
       if (input == "full") return Status(Code::kWouldBlock, "queue full", Domain::kInternal, Retry::kBackoff);
       if (!input.starts_with("orders"))
         return Status(Code::kNotFound, "no such input", Domain::kInput).WithRemedy("orders or clicks");
@@ -329,7 +329,7 @@ TEST_F(HttpServerTest, StartAndStopMayBeCalledTwiceAndStopEndsStreams) {
 
 TEST_F(HttpServerTest, StopWaitsForAPostedEventAndItsReply) {
   std::promise<void> entered, leave;
-  sink_ = [&](const std::string&, const std::string&) -> Result<std::string> {
+  sink_ = [&](const std::string&, const std::string&, bool) -> Result<std::string> {
     entered.set_value();
     leave.get_future().wait();
     return std::string("{\"done\":true}");
