@@ -14,6 +14,10 @@ namespace tidecast {
 class ResultSink {
  public:
   virtual ~ResultSink() = default;
+  /// Whether it wants all buckets, late records and dead letters; if not, only buckets that it Follows.
+  virtual bool WantsAll() const { return true; }
+  /// Asked from the tasks' threads, while no other call is under way.
+  virtual bool Follows(uint16_t /*view*/, std::string_view /*series*/) const { return true; }
   virtual void OnBucket(const ClosedBucket&) {}
   /// A bucket is over in all tasks of the instance.
   virtual void OnBucketEnd(uint16_t /*view*/, EventTime /*start*/, EventTime /*end*/, bool /*open*/) {}

@@ -18,7 +18,7 @@ void RowSink::OnBucket(const ClosedBucket& bucket) {
     plan_.encoder->Features(bucket, *view.calendar, &rows_);
     out_.bytes += rows_.bytes() - before;
   }
-  if (plan_.collect) {
+  if (plan_.collect || (plan_.follows && plan_.follows(bucket.view, bucket.series))) {
     out_.buckets.push_back({bucket.view, std::string(bucket.series), bucket.start, bucket.end, bucket.revision,
                             std::vector<double>(bucket.features.begin(), bucket.features.end())});
     out_.bytes += sizeof(OwnedBucket) + bucket.series.size() + bucket.features.size_bytes();

@@ -61,7 +61,7 @@ struct TaskStepOutput {
   std::vector<BucketOver> over;
   std::vector<std::pair<uint16_t, EventTime>>
       active;                        ///< buckets of other stages' views that had input here: view, start
-  std::vector<OwnedBucket> buckets;  ///< only with TaskPlan::collect
+  std::vector<OwnedBucket> buckets;  ///< only with TaskPlan::collect or `follows`
   std::vector<OutputRecord> late;    ///< likewise, also when nothing is published
   std::vector<OutputRecord> dead;
   size_t rekeyed = 0;  ///< of the records: to a rekey topic

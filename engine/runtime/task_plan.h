@@ -38,6 +38,8 @@ struct TaskPlan {
   bool collect = false;         ///< keep typed rows for a ResultSink
   /// Makes the forecaster of a view. Tests put something around it.
   std::function<Result<std::unique_ptr<Forecaster>>(const ForecasterOptions&)> make_forecaster = MakeForecaster;
+  /// Without `collect`: the buckets to keep for it all the same; may be empty. Called from the tasks' threads.
+  std::function<bool(uint16_t view, std::string_view series)> follows;
 
   /// The views as seen by the tasks of a stage.
   std::vector<WindowRole> RolesIn(Stage stage) const;
