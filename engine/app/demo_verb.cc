@@ -49,11 +49,15 @@ Status Demo(const DemoFlags& flags) {
   if (!flags.run_for.empty()) {
     TC_ASSIGN_OR_RETURN(request.stop_after, ParseDurationFlag(flags.run_for));
   }
+  InstallStopSignal();
   const SystemClock clock;
   Narrator narrator(clock);
   MetricRegistry metrics;
   Serving serving(request.options, clock, metrics);
+  // Whoever names a port means that one.
+  if (flags.port < 0) serving.AllowAnotherPort();
   TC_ASSIGN_OR_RETURN(const Summary summary, RunReplay(request, clock, metrics, narrator, &serving, [&] {
+    if (!serving.note().empty()) narrator.Say("warning", serving.note() + "; the page is on another one");
     fmt::print(stderr,
                "\n  Tidecast {} - a shop's orders of 2010-2011, replayed at {}\n\n"
                "  page      {}\n"
@@ -82,7 +86,7 @@ void AddDemoVerb(CLI::App& app, int* exit_code) {
   verb->add_option("--speed", flags->speed, "event time a second once the history is loaded")->capture_default_str();
   verb->add_option("--history", flags->history, "event time at the start that is loaded at full speed")->capture_default_str();
   verb->add_option("--model", flags->model, "lstm, experts or none instead of the config's");
-  verb->add_option("--port", flags->port, "port of the page (0: any free one)");
+  verb->add_option("--port", flags->port, "port of the page (0: any free one)")->check(CLI::Range(0, 65535));
   verb->add_option("--example", flags->example, "folder with tidecast.yaml, orders.csv.gz and clicks.csv.gz");
   verb->callback([flags, exit_code] {
     if (Status status = Demo(*flags); !status.ok()) *exit_code = ReportError(status);

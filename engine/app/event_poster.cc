@@ -6,7 +6,7 @@
 namespace tidecast {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;  // keys stay where the sender put them
 
 Result<std::vector<Json>> SplitBody(const std::string& body) {
   std::vector<Json> events;
@@ -17,7 +17,8 @@ Result<std::vector<Json>> SplitBody(const std::string& body) {
     } else if (whole.is_array()) {
       for (Json& event : whole) events.push_back(std::move(event));
     } else {
-      return Status(Code::kParse, "the body must be a JSON object, an array of objects, or one object a line", Domain::kInput);
+      return Status(Code::kParse, "the body must be a JSON object, an array of objects, or one object a line", Domain::kInput)
+          .WithRemedy("send e.g. {\"sku\":\"A1\",\"ts\":\"2024-05-01T09:00:00Z\",\"quantity\":2}");
     }
   } else {
     size_t line = 0;
@@ -28,7 +29,10 @@ Result<std::vector<Json>> SplitBody(const std::string& body) {
       ++line;
       if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
       Json event = Json::parse(text, nullptr, false);
-      if (event.is_discarded()) return Status(Code::kParse, fmt::format("the body is not JSON: line {}", line), Domain::kInput);
+      if (event.is_discarded()) {
+        return Status(Code::kParse, fmt::format("the body is not JSON: line {}; none of it was taken", line), Domain::kInput)
+            .WithRemedy("send one JSON object, an array of them, or one object a line");
+      }
       events.push_back(std::move(event));
     }
   }
@@ -40,7 +44,11 @@ Result<std::vector<Json>> SplitBody(const std::string& body) {
 
 }  // namespace
 
-Result<std::string> EventPoster::Post(const std::string& input, const std::string& body) {
+Result<std::string> EventPoster::Post(const std::string& input, const std::string& body, bool durable) {
+  const std::shared_lock lock(mutex_);
+  if (log_ == nullptr) {
+    return Status(Code::kNotReady, "the engine has ended: it takes no more events", Domain::kExternal).WithRemedy("start it again, then send the events again");
+  }
   const auto options = std::find_if(inputs_.begin(), inputs_.end(), [&](const InputOptions& o) { return o.name == input; });
   if (options == inputs_.end()) {
     std::string names;
@@ -53,8 +61,10 @@ Result<std::string> EventPoster::Post(const std::string& input, const std::strin
   std::vector<OutputRecord> records;
   for (size_t i = 0; i < events.size(); ++i) {
     const Json::json_pointer at(pointer);
-    if (!events[i].contains(at) || !(events[i][at].is_string() || events[i][at].is_number())) {
-      return Status(Code::kParse, fmt::format("an event has no key: event {}, field {}", i + 1, pointer), Domain::kInput);
+    const bool there = events[i].contains(at) && (events[i][at].is_number() || (events[i][at].is_string() && !events[i][at].get_ref<const std::string&>().empty()));
+    if (!there) {
+      return Status(Code::kParse, fmt::format("an event has no key: event {}, field {}; none of the body was taken", i + 1, pointer), Domain::kInput)
+          .WithRemedy(fmt::format("give each event its {}, or name its place in inputs.{}.fields", pointer.substr(1), options->name));
     }
     OutputRecord& record = records.emplace_back();
     record.topic = options->topic;
@@ -62,12 +72,17 @@ Result<std::string> EventPoster::Post(const std::string& input, const std::strin
     record.value = events[i].dump();
     record.record_time = EventTime{clock_.Now().us};
   }
-  TC_ASSIGN_OR_RETURN(const std::vector<Position> positions, log_.Append(records));
-  Json answer = {{"accepted", records.size()}, {"positions", Json::array()}};
+  TC_ASSIGN_OR_RETURN(const std::vector<Position> positions, log_->Append(records, durable));
+  Json answer = {{"accepted", records.size()}, {"kept_by", log_->Promise(durable)}, {"positions", Json::array()}};
   for (const Position& position : positions) {
     answer["positions"].push_back({{"topic", position.source.topic}, {"partition", position.source.partition}, {"offset", position.next_offset}});
   }
   return answer.dump();
+}
+
+void EventPoster::Close() {
+  const std::unique_lock lock(mutex_);
+  log_ = nullptr;
 }
 
 }  // namespace tidecast

@@ -21,6 +21,11 @@ Result<ReplaySpeed> ParseReplaySpeed(std::string_view text) {
   return ReplaySpeed{number * seconds};
 }
 
+Result<FeedPump> FeedPump::Make(std::unique_ptr<FileFeeder> feeder, std::vector<std::string> topics, std::vector<int64_t> fed, Append append) {
+  for (size_t file = 0; file < fed.size(); ++file) TC_RETURN_IF_ERROR(feeder->Skip(file, fed[file]));
+  return FeedPump(std::move(feeder), std::move(topics), std::move(fed), std::move(append));
+}
+
 Result<size_t> FeedPump::Pump(size_t records_max, EventTime up_to) {
   batch_.clear();
   size_t used = 0;
@@ -35,20 +40,20 @@ Result<size_t> FeedPump::Pump(size_t records_max, EventTime up_to) {
         out.key = std::string(record.key);
         out.value = std::string(record.value);
         out.record_time = record.time;
-        waiting_.emplace_back(record.time, std::move(out));
+        waiting_.push_back({record.time, record.input, std::move(out)});
       }));
       ended_ = !more;
       if (waiting_.empty()) break;
     }
-    auto& [time, record] = waiting_[used];
-    if (time > up_to) break;
-    newest_ = std::max(newest_, time);
-    batch_.push_back(std::move(record));
+    Waiting& next = waiting_[used];
+    if (next.time > up_to) break;
+    newest_ = std::max(newest_, next.time);
+    batch_.push_back(std::move(next.record));
+    ++fed_[next.file];
     ++used;
   }
   waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(used));
-  if (!batch_.empty()) TC_RETURN_IF_ERROR(append_(batch_));
-  appended_ += static_cast<int64_t>(batch_.size());
+  if (!batch_.empty()) TC_RETURN_IF_ERROR(append_(batch_, fed_));
   return batch_.size();
 }
 

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,10 +24,10 @@ Result<ReplaySpeed> ParseReplaySpeed(std::string_view text);
 /// Thread: confined.
 class FeedPump {
  public:
-  using Append = std::function<Status(std::span<const OutputRecord>)>;
-  /// `topics`: by FeedRecord::input.
-  FeedPump(std::unique_ptr<FileFeeder> feeder, std::vector<std::string> topics, Append append)
-      : feeder_(std::move(feeder)), topics_(std::move(topics)), append_(std::move(append)) {}
+  /// `fed`: records of each file that are in its topic once these are, those from before included.
+  using Append = std::function<Status(std::span<const OutputRecord>, std::span<const int64_t> fed)>;
+  /// `topics`, `fed`: by file. `fed` records of each file are there already and are passed over.
+  static Result<FeedPump> Make(std::unique_ptr<FileFeeder> feeder, std::vector<std::string> topics, std::vector<int64_t> fed, Append append);
 
   /// Appends up to `records_max` records whose event time is not after `up_to`. Returns how many.
   Result<size_t> Pump(size_t records_max, EventTime up_to);
@@ -35,17 +36,25 @@ class FeedPump {
   /// Event time of the newest record that was appended.
   EventTime newest() const { return newest_; }
   const FileFeeder& feeder() const { return *feeder_; }
-  int64_t appended() const { return appended_; }
+  /// Records of all files that are in their topics.
+  int64_t appended() const { return std::accumulate(fed_.begin(), fed_.end(), int64_t{0}); }
 
  private:
+  struct Waiting {
+    EventTime time;
+    size_t file = 0;
+    OutputRecord record;
+  };
+  FeedPump(std::unique_ptr<FileFeeder> feeder, std::vector<std::string> topics, std::vector<int64_t> fed, Append append)
+      : feeder_(std::move(feeder)), topics_(std::move(topics)), fed_(std::move(fed)), append_(std::move(append)) {}
   std::unique_ptr<FileFeeder> feeder_;
   std::vector<std::string> topics_;
+  std::vector<int64_t> fed_;
   Append append_;
-  std::vector<std::pair<EventTime, OutputRecord>> waiting_;  ///< read, but later than `up_to`; in order
+  std::vector<Waiting> waiting_;  ///< read, but later than `up_to`; in order
   std::vector<OutputRecord> batch_;
   bool ended_ = false;
   EventTime newest_;
-  int64_t appended_ = 0;
 };
 
 }  // namespace tidecast

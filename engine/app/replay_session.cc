@@ -3,6 +3,7 @@
 #include <charconv>
 #include <filesystem>
 
+#include "engine/app/feed_ledger.h"
 #include "engine/app/replay_sink.h"
 #include "engine/app/stop_signal.h"
 
@@ -34,6 +35,34 @@ class ScratchDirectory {
  private:
   std::string path_;
 };
+
+ResultFiles::Options ResultOptions(const ReplayRequest& request) {
+  ResultFiles::Options wanted{request.out, request.gzip, {}};
+  for (const ViewOptions& view : request.options.views) {
+    ResultFiles::View& columns = wanted.views.emplace_back();
+    columns.name = view.name;
+    for (const FeatureOptions& feature : view.features) columns.features.push_back(feature.name);
+  }
+  return wanted;
+}
+
+/// Records of each file that an earlier replay has fed into the state directory.
+Result<std::vector<int64_t>> FedBefore(const ReplayRequest& request, const FileFeeder& feeder, const StateStore& store, Narrator& narrator) {
+  std::vector<int64_t> fed;
+  for (size_t file = 0; file < request.files.size(); ++file) {
+    TC_ASSIGN_OR_RETURN(const int64_t records, RecordsFed(store, request.files[file].input.topic, feeder.fingerprint(file)));
+    fed.push_back(records);
+    if (records == 0) continue;
+    narrator.Info(fmt::format("{}: {} lines are in the state directory from an earlier replay; going on behind them", request.files[file].path, records));
+    if (request.out.empty()) continue;
+    return Status(Code::kInvalidArgument,
+                  fmt::format("result files would not be whole: an earlier replay has fed {} lines of {} into {}", records, request.files[file].path,
+                              request.state_directory),
+                  Domain::kInput)
+        .WithRemedy("go on without --out and look at the topics (`tidecast tap features`), or replay into an empty --state directory");
+  }
+  return fed;
+}
 
 /// Event time up to which the pace lets us feed.
 EventTime AllowedUpTo(const ReplayRequest& request, EventTime first, Duration since_paced) {
@@ -73,9 +102,11 @@ Result<Summary> RunReplay(const ReplayRequest& request, const Clock& clock, Metr
                           const std::function<void()>& started) {
   TC_ASSIGN_OR_RETURN(auto feeder, FileFeeder::Open(request.files, request.order));
   for (const std::string& note : feeder->Notes()) narrator.Info(note);
+  for (const FeedFile& file : request.files) {
+    if (feeder->lines_total() == 0) narrator.Say("warning", fmt::format("{} holds no events", file.path));
+  }
   std::vector<std::string> topics;
   for (const FeedFile& file : request.files) topics.push_back(file.input.topic);
-  const EventTime first = feeder->first_time();
   const double lines = static_cast<double>(std::max<int64_t>(1, feeder->lines_total()));
 
   EngineOptions options = request.options;
@@ -94,41 +125,48 @@ Result<Summary> RunReplay(const ReplayRequest& request, const Clock& clock, Metr
     input.unfed = std::none_of(request.files.begin(), request.files.end(), [&](const FeedFile& file) { return file.input.name == input.name; });
   }
 
-  std::unique_ptr<ResultFiles> files;
-  if (!request.out.empty()) {
-    ResultFiles::Options wanted{request.out, request.gzip, {}};
-    for (const ViewOptions& view : options.views) {
-      ResultFiles::View& columns = wanted.views.emplace_back();
-      columns.name = view.name;
-      for (const FeatureOptions& feature : view.features) columns.features.push_back(feature.name);
-    }
-    TC_ASSIGN_OR_RETURN(files, ResultFiles::Create(std::move(wanted)));
-  }
-  TC_ASSIGN_OR_RETURN(const std::unique_ptr<ReplaySink> sink, ReplaySink::Make(options, std::move(files)));
+  TC_ASSIGN_OR_RETURN(const std::unique_ptr<ReplaySink> sink, ReplaySink::Make(options, metrics));
   constexpr size_t kRetentionBytes = 64ULL << 20;
-  TC_ASSIGN_OR_RETURN(const auto engine, WiredEngine::Make(options, {request.publish, serving != nullptr ? serving->observer() : nullptr, sink.get(),
-                                                                    request.publish ? 0 : kRetentionBytes}, clock, metrics));
+  // A state directory that is kept has its topics to be looked at.
+  const bool publish = request.publish || !request.state_directory.empty();
+  TC_ASSIGN_OR_RETURN(const auto engine, WiredEngine::Make(options, {publish, serving != nullptr ? serving->observer() : nullptr, sink.get(),
+                                                                    publish ? 0 : kRetentionBytes}, clock, metrics));
+  const Serving::EngineEnd engine_end(serving);
+  TC_ASSIGN_OR_RETURN(std::vector<int64_t> fed_before, FedBefore(request, *feeder, engine->store(), narrator));
+  if (!request.out.empty()) {
+    TC_ASSIGN_OR_RETURN(auto files, ResultFiles::Create(ResultOptions(request)));
+    sink->WriteTo(std::move(files));
+  }
   Instance& instance = engine->instance();
   TC_RETURN_IF_ERROR(instance.Start());
   if (serving != nullptr) TC_RETURN_IF_ERROR(serving->Start(*engine));
   started();
-  FeedPump pump(std::move(feeder), std::move(topics), [&](std::span<const OutputRecord> records) {
-    return engine->embedded()->Append(records).status();
-  });
+  std::vector<uint64_t> fingerprints;
+  for (size_t file = 0; file < topics.size(); ++file) fingerprints.push_back(feeder->fingerprint(file));
+  TC_ASSIGN_OR_RETURN(FeedPump pump, FeedPump::Make(std::move(feeder), topics, std::move(fed_before),
+                                                    [&](std::span<const OutputRecord> records, std::span<const int64_t> fed) {
+    StateBatch account;
+    for (size_t file = 0; file < fed.size(); ++file) PutRecordsFed(topics[file], fingerprints[file], fed[file], &account);
+    return engine->embedded()->Append(records, std::move(account)).status();
+  }));
 
+  // The pace of a replay that goes on begins where it does.
+  const EventTime first = std::max(pump.feeder().first_time(), pump.feeder().next_time() == EventTime::Max() ? EventTime::Min() : pump.feeder().next_time());
   const ProcessingTime begun = clock.Now();
   std::optional<ProcessingTime> paced_since;
   bool finishing = false;
   bool fed_up = false;
   for (;;) {
     const Duration running = clock.Now() - begun;
-    fed_up = fed_up || StopWasAsked() || (request.stop_after.count() > 0 && running >= request.stop_after);
+    // A stop leaves windows open: whoever goes on from this state finds them so.
+    if (StopWasAsked()) instance.Stop();
+    fed_up = fed_up || (request.stop_after.count() > 0 && running >= request.stop_after);
     TC_ASSIGN_OR_RETURN(const Instance::Progress progress, instance.Step(0));
     if (progress == Instance::Progress::kFinished) break;
     for (const std::string& note : instance.TakeNotes()) narrator.Say("warning", note);
     const LiveStatus look = instance.Look();
     narrator.Progress(look, static_cast<double>(pump.appended()) / lines);
-    if (progress == Instance::Progress::kWorked || finishing) continue;
+    if (progress == Instance::Progress::kWorked || finishing || StopWasAsked()) continue;
     // All that can be done with what was fed is done (a task may wait for what its neighbours will see of a day): the next
     // chunk may come. So what is merged is a function of the files alone.
     const EventTime up_to = AllowedUpTo(request, first, paced_since ? clock.Now() - *paced_since : Duration{});
@@ -147,6 +185,7 @@ Result<Summary> RunReplay(const ReplayRequest& request, const Clock& clock, Metr
   }
   narrator.EndProgress();
   Summary summary = Summarise(instance);
+  summary.interrupted = StopWasAsked();
   const AccuracyFigures figures = sink->Figures();
   summary.wql = figures.wql;
   summary.wql_seasonal_naive = figures.wql_seasonal_naive;

@@ -28,8 +28,10 @@ struct ReplayRequest {
   bool gzip = false;                 ///< result files as .csv.gz
 };
 
-/// Runs the replay to its end (or until a stop is asked). `serving` may be null. `started` is called once events can flow.
-/// Errors: as the feeder's, the store's and the files'; nothing half-written is left without being told.
+/// Runs the replay to its end, or until a stop is asked: then what is under way is committed, windows stay open, and the
+/// summary says so. Files that `state_directory` has in part are gone on with. `serving` may be null. `started` is called once events can flow.
+/// Errors: as the feeder's, the store's and the files'; kInvalidArgument when result files are wanted of files that were fed
+/// in part before. Nothing half-written is left without being told.
 Result<Summary> RunReplay(const ReplayRequest& request, const Clock& clock, MetricRegistry& metrics, Narrator& narrator, Serving* serving,
                           const std::function<void()>& started);
 

@@ -3,11 +3,9 @@
 #include <memory>
 #include <vector>
 
-#include "engine/app/summary.h"
+#include "engine/app/accuracy_sink.h"
 #include "engine/io/result_files.h"
-#include "engine/runtime/result_sink.h"
 #include "engine/runtime/task_plan.h"
-#include "operators/forecast_scorer.h"
 
 namespace tidecast {
 
@@ -15,19 +13,20 @@ namespace tidecast {
 /// Thread: confined.
 class ReplaySink final : public ResultSink {
  public:
-  /// `files` may be null.
-  static Result<std::unique_ptr<ReplaySink>> Make(const EngineOptions& options, std::unique_ptr<ResultFiles> files);
+  static Result<std::unique_ptr<ReplaySink>> Make(const EngineOptions& options, MetricRegistry& metrics);
+  /// Writes what comes from now on to files, too.
+  void WriteTo(std::unique_ptr<ResultFiles> files) { files_ = std::move(files); }
 
   void OnBucket(const ClosedBucket& bucket) override;
-  void OnBucketEnd(uint16_t view, EventTime start, EventTime end, bool open) override;
+  void OnBucketEnd(uint16_t view, EventTime start, EventTime end, bool open) override { accuracy_->OnBucketEnd(view, start, end, open); }
   void OnForecast(uint16_t view, const SeriesForecast& forecast, const BucketContext& context) override;
   void OnAlert(const Alert& alert) override;
   void OnLate(const OutputRecord& record) override;
   void OnDeadLetter(const OutputRecord& record) override;
-  void AddFigures(LiveStatus& status) const override;
+  void AddFigures(LiveStatus& status) const override { accuracy_->AddFigures(status); }
 
   /// Of the first view that is forecast.
-  AccuracyFigures Figures() const;
+  AccuracyFigures Figures() const { return accuracy_->Figures(); }
   /// Writes what is left and the summary. Errors: kNoSpace, kIo.
   Status Finish(const std::string& summary_json);
 
@@ -35,14 +34,13 @@ class ReplaySink final : public ResultSink {
   struct View {
     std::string name;
     std::unique_ptr<BucketCalendar> calendar;
-    std::unique_ptr<ForecastScorer> scorer;   ///< null when the view is not forecast
   };
   const BucketCalendar& CalendarOf(const std::string& view) const;
 
+  std::unique_ptr<AccuracySink> accuracy_;
   std::vector<View> views_;
   std::unique_ptr<OutputEncoder> encoder_;
-  std::unique_ptr<ResultFiles> files_;
-  AccuracyFigures figures_;                   ///< as of the last bucket's end
+  std::unique_ptr<ResultFiles> files_;        ///< null when none are wanted
   // Labels are the same for all series of a bucket and of a round.
   uint16_t label_view_ = 0;
   EventTime label_start_;
@@ -50,7 +48,6 @@ class ReplaySink final : public ResultSink {
   uint16_t round_view_ = 0;
   EventTime round_start_;
   std::string cutoff_label_;
-  std::vector<EventTime> steps_;
   std::vector<std::string> step_labels_;
 };
 

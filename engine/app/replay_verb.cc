@@ -3,6 +3,7 @@
 
 #include "engine/app/error_report.h"
 #include "engine/app/replay_session.h"
+#include "engine/app/stop_signal.h"
 #include "engine/app/verbs.h"
 #include "engine/app/flags.h"
 
@@ -23,7 +24,7 @@ struct ReplayFlags {
   int threads = 0;
 };
 
-Status Replay(const ReplayFlags& flags) {
+Status Replay(const ReplayFlags& flags, int* exit_code) {
   ReplayRequest request;
   TC_ASSIGN_OR_RETURN(request.options, LoadOptions(flags.config));
   TC_RETURN_IF_ERROR(ApplyModelFlag(flags.model, &request.options));
@@ -40,11 +41,17 @@ Status Replay(const ReplayFlags& flags) {
   request.out = flags.out;
   request.state_directory = flags.state;
   request.gzip = flags.gzip;
+  InstallStopSignal();
   const SystemClock clock;
   Narrator narrator(clock);
   MetricRegistry metrics;
   TC_ASSIGN_OR_RETURN(const Summary summary, RunReplay(request, clock, metrics, narrator, nullptr, [] {}));
   fmt::print(stderr, "{}", ToWords(summary));
+  if (summary.interrupted) {
+    narrator.Say("warning", flags.state.empty() ? "the replay was cut short: its results end where it was stopped"
+                                                : fmt::format("the replay was cut short; the same command goes on from {}", flags.state));
+    *exit_code = InterruptedExitCode();
+  }
   fmt::print("{}\n", ToJson(summary));
   return Status::Ok();
 }
@@ -71,7 +78,7 @@ void AddReplayVerb(CLI::App& app, int* exit_code) {
   verb->add_flag("--as-is", flags->as_is, "keep the files' order instead of ordering by event time");
   verb->add_flag("--gzip", flags->gzip, "write .csv.gz");
   verb->callback([flags, exit_code] {
-    if (Status status = Replay(*flags); !status.ok()) *exit_code = ReportError(status);
+    if (Status status = Replay(*flags, exit_code); !status.ok()) *exit_code = ReportError(status);
   });
 }
 

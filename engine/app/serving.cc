@@ -13,20 +13,21 @@ Serving::Serving(const EngineOptions& options, const Clock& clock, MetricRegistr
 
 Status Serving::Start(WiredEngine& engine) {
   if (!view_) return Status::Ok();
-  EventSink sink;
-  if (engine.embedded() != nullptr) {
-    poster_ = std::make_unique<EventPoster>(*engine.embedded(), options_.inputs, clock_);
-    sink = [poster = poster_.get()](const std::string& input, const std::string& body) { return poster->Post(input, body); };
-  } else {
-    sink = [](const std::string&, const std::string&) -> Result<std::string> {
-      return Status(Code::kInvalidArgument, "this instance reads Kafka: produce events to its input topics", Domain::kInput);
-    };
-  }
+  TC_ASSIGN_OR_RETURN(appender_, engine.MakeEventAppender());
+  poster_ = std::make_unique<EventPoster>(*appender_, options_.inputs, clock_);
+  const EventSink sink = [poster = poster_.get()](const std::string& input, const std::string& body, bool durable) {
+    return poster->Post(input, body, durable);
+  };
   HttpServerOptions http;
   http.address = options_.server.address;
   http.port = options_.server.port;
   http.insecure = options_.server.insecure;
-  server_ = std::make_unique<HttpServer>(http, *view_, metrics_, std::move(sink));
+  server_ = std::make_unique<HttpServer>(http, *view_, metrics_, sink);
+  Status started = server_->Start();
+  if (started.code() != Code::kUnavailable || !another_port_) return started;
+  note_ = started.message();
+  http.port = 0;
+  server_ = std::make_unique<HttpServer>(http, *view_, metrics_, sink);
   return server_->Start();
 }
 

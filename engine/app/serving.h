@@ -17,8 +17,30 @@ class Serving {
   Serving(const EngineOptions& options, const Clock& clock, MetricRegistry& metrics);
   CommitObserver* observer() { return view_.get(); }
   LiveView* view() { return view_.get(); }
+  /// From now on Start takes any free port when the config's is taken by another program.
+  void AllowAnotherPort() { another_port_ = true; }
+  /// Errors: as the server's and the event producer's.
   Status Start(WiredEngine& engine);
+  /// In words why the port is not the config's; empty when it is.
+  const std::string& note() const { return note_; }
   void Stop();
+  /// The engine is about to go: events are refused from now on; the page stays with what it has.
+  void Detach() {
+    if (poster_) poster_->Close();
+  }
+  /// Detaches when it goes; stands behind the engine, so that it goes before it, whatever the way out.
+  class EngineEnd {
+   public:
+    explicit EngineEnd(Serving* serving) : serving_(serving) {}
+    ~EngineEnd() {
+      if (serving_ != nullptr) serving_->Detach();
+    }
+    EngineEnd(const EngineEnd&) = delete;
+    EngineEnd& operator=(const EngineEnd&) = delete;
+
+   private:
+    Serving* serving_;
+  };
   /// Empty when nothing is served.
   std::string url() const { return server_ ? server_->url() : std::string(); }
 
@@ -27,6 +49,9 @@ class Serving {
   const Clock& clock_;
   MetricRegistry& metrics_;
   std::unique_ptr<LiveView> view_;
+  bool another_port_ = false;
+  std::string note_;
+  std::unique_ptr<EventAppender> appender_;
   std::unique_ptr<EventPoster> poster_;
   std::unique_ptr<HttpServer> server_;
 };

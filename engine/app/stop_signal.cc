@@ -4,14 +4,16 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
 
 namespace tidecast {
 namespace {
 
-std::atomic<int> asked{0};
+std::atomic<int> asked_by{0};
 
 void OnSignal(int signal) {
-  if (asked.fetch_add(1) > 0) _exit(128 + signal);
+  int nobody = 0;
+  if (!asked_by.compare_exchange_strong(nobody, signal)) _exit(128 + signal);
 }
 
 }  // namespace
@@ -21,11 +23,17 @@ void InstallStopSignal() {
   action.sa_handler = OnSignal;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
 }
 
-bool StopWasAsked() { return asked.load() > 0; }
+bool StopWasAsked() { return asked_by.load() != 0; }
+int InterruptedExitCode() { return StopWasAsked() ? 128 + asked_by.load() : 0; }
+
+void EndBySignal(int signal) {
+  std::signal(signal, SIG_DFL);
+  raise(signal);
+  std::abort();  // not reached: these signals end a process
+}
+
 void PauseBriefly() { usleep(100'000); }
-void AskToStop() { asked.fetch_add(1); }
 
 }  // namespace tidecast

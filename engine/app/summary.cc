@@ -17,7 +17,7 @@ Summary Summarise(const Instance& instance) {
 
 std::string ToJson(const Summary& summary) {
   const auto figure = [](double value) { return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr); };
-  const nlohmann::ordered_json json = {{"events_read", summary.events.events_read},
+  nlohmann::ordered_json json = {{"events_read", summary.events.events_read},
                                        {"events_accepted", summary.events.events_accepted},
                                        {"returns", summary.events.returns},
                                        {"late_revised", summary.events.late_revised},
@@ -29,6 +29,7 @@ std::string ToJson(const Summary& summary) {
                                        {"wql", figure(summary.wql)},
                                        {"wql_seasonal_naive", figure(summary.wql_seasonal_naive)},
                                        {"seconds", summary.seconds}};
+  if (summary.interrupted) json["interrupted"] = true;
   return json.dump();
 }
 

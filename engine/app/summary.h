@@ -14,6 +14,7 @@ struct Summary {
   double wql;
   double wql_seasonal_naive;
   double seconds = 0;
+  bool interrupted = false;  ///< a signal cut it short: said in the JSON only then
 };
 
 Summary Summarise(const Instance& instance);

@@ -2,7 +2,6 @@
 #include <memory>
 
 #include "engine/app/error_report.h"
-#include "engine/app/stop_signal.h"
 #include "engine/app/verbs.h"
 #include "engine/app/wiring.h"
 
@@ -37,7 +36,7 @@ Status Tap(const TapFlags& flags) {
     at_end.push_back(false);
   }
   int64_t printed = 0;
-  while (!StopWasAsked()) {
+  for (;;) {
     bool all_at_end = true;
     for (size_t p = 0; p < readers.size(); ++p) {
       batches[p]->Clear();
@@ -51,9 +50,9 @@ Status Tap(const TapFlags& flags) {
       }
     }
     std::fflush(stdout);
-    if (all_at_end && !flags.follow) return Status::Ok();
+    // A reader that went away (`| head`) wants no more: main ends us as it does.
+    if (std::ferror(stdout) != 0 || (all_at_end && !flags.follow)) return Status::Ok();
   }
-  return Status::Ok();
 }
 
 Status ListAll(const std::string& config) {

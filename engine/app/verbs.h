@@ -18,11 +18,13 @@ void AddBacktestVerb(CLI::App& app, int* exit_code);
 void AddPretrainVerb(CLI::App& app, int* exit_code);
 void AddCheckVerb(CLI::App& app, int* exit_code);
 void AddTapVerb(CLI::App& app, int* exit_code);
+void AddDlqVerb(CLI::App& app, int* exit_code);
 void AddTopicsVerb(CLI::App& app, int* exit_code);
 void AddBenchVerb(CLI::App& app, int* exit_code);
 void AddVersionVerb(CLI::App& app, int* exit_code);
 void AddStateVerb(CLI::App& app, int* exit_code);
 void AddSavepointVerb(CLI::App& app, int* exit_code);
 void AddConfigVerb(CLI::App& app, int* exit_code);
+void AddCompletionVerb(CLI::App& app, int* exit_code);
 
 }  // namespace tidecast

@@ -10,6 +10,7 @@
 
 #include "config/config_loader.h"
 #include "config/config_printer.h"
+#include "engine/io/kafka_event_producer.h"
 #include "engine/io/kafka_transport.h"
 #include "state/state_owner.h"
 
@@ -46,6 +47,16 @@ KafkaTransportOptions KafkaOptions(const EngineOptions& options, const std::stri
   kafka.fetch_bytes_total = MemoryLimit(options) / kFetchShare;
   return kafka;
 }
+
+class EmbeddedAppender final : public EventAppender {
+ public:
+  explicit EmbeddedAppender(EmbeddedTransport& log) : log_(log) {}
+  Result<std::vector<Position>> Append(std::span<const OutputRecord> records, bool sync) override { return log_.Append(records, sync); }
+  std::string_view Promise(bool sync) const override { return sync ? "disk" : "process"; }
+
+ private:
+  EmbeddedTransport& log_;
+};
 
 StateStoreOptions StoreOptions(const EngineOptions& options, bool read_only) {
   StateStoreOptions store;
@@ -109,10 +120,19 @@ Result<std::unique_ptr<WiredEngine>> WiredEngine::Make(EngineOptions options, co
     kafka.fetch_queue_bytes = part("fetch_queue");
     TC_ASSIGN_OR_RETURN(engine->transport_, MakeKafkaTransport(std::move(kafka)));
   }
-  TC_ASSIGN_OR_RETURN(auto plan, TaskPlan::Make(std::move(options), wishes.publish, wishes.sink != nullptr));
+  TC_ASSIGN_OR_RETURN(auto plan, TaskPlan::Make(std::move(options), wishes.publish, wishes.sink != nullptr && wishes.sink->WantsAll()));
+  if (wishes.sink != nullptr && !plan->collect) {
+    plan->follows = [sink = wishes.sink](uint16_t view, std::string_view series) { return sink->Follows(view, series); };
+  }
   engine->instance_ = std::make_unique<Instance>(
       std::move(plan), Instance::Parts{*engine->transport_, *engine->store_, *engine->executor_, clock, metrics, engine->faults_, wishes.observer, wishes.sink});
   return engine;
+}
+
+Result<std::unique_ptr<EventAppender>> WiredEngine::MakeEventAppender() {
+  if (embedded_ != nullptr) return std::unique_ptr<EventAppender>(std::make_unique<EmbeddedAppender>(*embedded_));
+  TC_ASSIGN_OR_RETURN(auto producer, KafkaEventProducer::Make(KafkaOptions(options_, options_.instance)));
+  return std::unique_ptr<EventAppender>(std::move(producer));
 }
 
 Result<std::unique_ptr<ReadOnlyLog>> OpenReadOnlyLog(const EngineOptions& options) {

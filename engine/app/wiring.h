@@ -7,6 +7,7 @@
 #include "engine/core/executor.h"
 #include "engine/core/metrics.h"
 #include "engine/io/embedded_transport.h"
+#include "engine/io/event_appender.h"
 #include "engine/io/kafka_transport.h"
 #include "engine/io/log_transport.h"
 #include "engine/runtime/engine_options.h"
@@ -44,6 +45,8 @@ class WiredEngine {
   Instance& instance() { return *instance_; }
   StateStore& store() { return *store_; }
   LogTransport& transport() { return *transport_; }
+  /// For events that come over HTTP. Errors: kConfig.
+  Result<std::unique_ptr<EventAppender>> MakeEventAppender();
   /// Null unless the transport is the embedded log.
   EmbeddedTransport* embedded() { return embedded_; }
   const EngineOptions& options() const { return options_; }

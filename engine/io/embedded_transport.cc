@@ -202,7 +202,7 @@ Status EmbeddedTransport::RenewProducer() {
   return Status::Ok();
 }
 
-Result<std::vector<Position>> EmbeddedTransport::Append(std::span<const OutputRecord> records, bool sync) {
+Result<std::vector<Position>> EmbeddedTransport::Append(std::span<const OutputRecord> records, StateBatch&& rows, bool sync) {
   TC_CHECK(is_open_);
   std::vector<EmbeddedLog::Pending> pending;
   pending.reserve(records.size());
@@ -212,7 +212,7 @@ Result<std::vector<Position>> EmbeddedTransport::Append(std::span<const OutputRe
     pending.push_back(std::move(one));
   }
   std::vector<Position> ends;
-  TC_RETURN_IF_ERROR(log_.Write(pending, {}, {}, &ends).In("cannot append"));
+  TC_RETURN_IF_ERROR(log_.Write(pending, {}, std::move(rows), &ends).In("cannot append"));
   if (sync) TC_RETURN_IF_ERROR(log_.Sync());
   return ends;
 }

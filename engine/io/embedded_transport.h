@@ -53,7 +53,9 @@ class EmbeddedTransport final : public LogTransport {
   /// safe from a killed process (with `sync` from a power loss too). The topics must exist.
   /// Returns for each touched partition the position behind its last record.
   /// Errors: kNotFound (topic), kInvalidArgument (partition), kNoSpace, kIo.
-  Result<std::vector<Position>> Append(std::span<const OutputRecord> records, bool sync = false);
+  Result<std::vector<Position>> Append(std::span<const OutputRecord> records, bool sync = false) { return Append(records, {}, sync); }
+  /// The same, with rows of the store that go down in the same write.
+  Result<std::vector<Position>> Append(std::span<const OutputRecord> records, StateBatch&& rows, bool sync = false);
 
   /// The group's committed position; nullopt when there is none.
   Result<std::optional<int64_t>> CommittedPosition(const TopicPartition& source) const {

@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "engine/core/check.h"
+#include "engine/core/hash.h"
 #include "engine/io/file_rows.h"
 
 namespace tidecast {
@@ -19,12 +20,15 @@ class FeedStream {
     FeedStream stream;
     TC_ASSIGN_OR_RETURN(stream.rows_, FileRows::Open(file));
     stream.sorted_ = order == FileFeeder::Order::kEventTime;
+    // What decides the order: times are read by format and zone.
+    stream.fingerprint_ = Hash64(file.input.zone, static_cast<uint64_t>(order) << 8 | static_cast<uint64_t>(file.input.time_format));
     EventTime place;
     FileRow row;
     for (;;) {
       TC_ASSIGN_OR_RETURN(const bool more, stream.rows_->Next(&row));
       if (!more) break;
       ++stream.lines_;
+      stream.fingerprint_ = Hash64(row.text, stream.fingerprint_);
       if (row.time.IsFinite()) {
         place = row.time;
         if (!stream.first_.IsFinite() || row.time < stream.first_) stream.first_ = row.time;
@@ -46,6 +50,7 @@ class FeedStream {
   /// By which the files are merged.
   EventTime place() const { return place_; }
   int64_t lines() const { return lines_; }
+  uint64_t fingerprint() const { return fingerprint_; }
   EventTime first() const { return first_; }
   EventTime last() const { return last_; }
   const std::vector<std::string>& notes() const { return notes_; }
@@ -105,6 +110,7 @@ class FeedStream {
   std::vector<Kept> kept_;
   size_t next_ = 0;
   int64_t lines_ = 0;
+  uint64_t fingerprint_ = 0;
   EventTime first_;
   EventTime last_;
   std::vector<std::string> notes_;
@@ -131,6 +137,21 @@ class MergingFileFeeder final : public FileFeeder {
     return std::any_of(streams_.begin(), streams_.end(), [](const FeedStream& stream) { return !stream.ended(); });
   }
 
+  uint64_t fingerprint(size_t file) const override { return streams_[file].fingerprint(); }
+  Status Skip(size_t file, int64_t records) override {
+    for (; records > 0 && !streams_[file].ended(); --records) {
+      TC_RETURN_IF_ERROR(streams_[file].Advance());
+      ++lines_read_;
+    }
+    return Status::Ok();
+  }
+  EventTime next_time() const override {
+    EventTime next = EventTime::Max();
+    for (const FeedStream& stream : streams_) {
+      if (!stream.ended()) next = std::min(next, stream.place());
+    }
+    return next;
+  }
   int64_t lines_read() const override { return lines_read_; }
   int64_t lines_total() const override {
     int64_t lines = 0;

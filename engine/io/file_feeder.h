@@ -38,6 +38,13 @@ class FileFeeder {
   virtual Result<bool> Next(size_t records_max, const std::function<void(const FeedRecord&)>& take) = 0;
   virtual int64_t lines_read() const = 0;
   virtual int64_t lines_total() const = 0;   ///< known after Open
+  /// Of one file and how it is read: the same records in the same order give the same. `file`: as Open was given them.
+  virtual uint64_t fingerprint(size_t file) const = 0;
+  /// Passes over records of one file in feeding order, at most those that it has; they count as read.
+  /// REQUIRES: before the first Next.
+  virtual Status Skip(size_t file, int64_t records) = 0;
+  /// Time by which the next record has its place; Max() when there is none.
+  virtual EventTime next_time() const = 0;
   virtual EventTime first_time() const = 0;
   virtual EventTime last_time() const = 0;
   /// What was sniffed, in words for the audit ("delimiter ',', StockCode -> sku, ...").
