@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""State directories that are read-only, full or in use: said with the path; afterwards the work goes on, nothing lost and nothing twice."""
+import json
+import os
+import re
+import signal
+import time
+import urllib.error
+import urllib.request
+
+import command_line
+from command_line import IN_USE, IO, NO_INPUT, PERMISSION, CommandLineTest, orders
+
+
+class ReadOnlyTest(CommandLineTest):
+    def test_each_verb_says_so_and_goes_on_elsewhere(self):
+        folder = self.unwritable("locked")
+        config = self.write_config("locked.yaml", state=os.path.join(folder, "state"))
+        self.assert_fails(self.tidecast("run", config, "--until-end"), PERMISSION, "state directory", "locked/state")
+        self.assert_fails(self.tidecast("replay", "--orders", self.orders, "--config", config, "--state", folder), PERMISSION, "state directory", "locked")
+        checked = self.tidecast("check", config)
+        self.assertEqual(checked.code, PERMISSION)
+        self.assertIn("locked/state", checked.out)
+        self.assertIn("try: ", checked.out)
+        self.assertEqual(self.tidecast("run", self.config, "--until-end").code, 0)
+
+    def test_a_state_that_became_read_only_can_be_looked_at(self):
+        folder = self.mount("disk", "size=64m")
+        if not folder:
+            self.skipTest("only root can mount")
+        config = self.write_config(state=os.path.join(folder, "state"))
+        done = self.tidecast("replay", "--orders", self.orders, "--config", config, "--state", os.path.join(folder, "state"))
+        self.assertEqual(done.code, 0, done.err)
+        self.remount(folder, "ro")
+        self.assert_fails(self.tidecast("run", config, "--until-end"), PERMISSION, "disk/state")
+        self.assertEqual(self.features_of_topic(config), self.expected(orders()))
+        self.remount(folder, "rw")
+        self.assertEqual(self.tidecast("run", config, "--until-end").code, 0)
+
+
+class FullDiskTest(CommandLineTest):
+    def assert_goes_on(self, state, *first_words, **how):
+        """A replay into a full place stops with words; with room it goes on where it stopped, and the result is that of an
+        undisturbed one."""
+        words = ["replay", "--orders", self.orders, "--config", self.config, "--state", state]
+        failed = self.tidecast(*words, **how)
+        self.assert_fails(failed, IO, "the disk is full", state, "free some space")
+        self.assertEqual(failed.out, "")
+        return words
+
+    def assert_result(self, words, state, fed=True):
+        done = self.tidecast(*words)
+        self.assertEqual(done.code, 0, done.err)
+        self.assertEqual("going on behind them" in done.err, fed)
+        summary = json.loads(done.out)
+        self.assertEqual((summary["events_read"], summary["events_accepted"], summary["too_late"]), (len(orders()),) * 2 + (0,))
+        config = self.write_config("after.yaml", state=state)
+        self.assertEqual(self.features_of_topic(config), self.expected(orders()))
+        again = self.tidecast(*words)
+        self.assertEqual(again.code, 0, again.err)
+        self.assertEqual(json.loads(again.out)["events_read"], len(orders()), "a file that was fed is not fed again")
+        self.assertEqual(self.features_of_topic(config), self.expected(orders()))
+
+    def test_replay_on_a_small_disk(self):
+        disk = self.mount("disk", "size=1250k")
+        if not disk:
+            self.skipTest("only root can make a small disk; the limit on file sizes below stands for it")
+        state = os.path.join(disk, "state")
+        words = self.assert_goes_on(state)
+        self.assert_fails(self.tidecast(*words), IO, "the disk is full")  # and again, while there is no room
+        self.remount(disk, "size=64m")
+        self.assert_result(words, state)
+
+    def test_replay_with_a_limit_on_file_sizes(self):
+        state = self.path("limited")
+        words = self.assert_goes_on(state, limit_file_bytes=1_050_000)
+        self.assert_result(words, state)
+
+    def test_replay_with_no_room_for_its_first_lines(self):
+        state = self.path("limited")
+        words = self.assert_goes_on(state, limit_file_bytes=400_000)
+        self.assert_result(words, state, fed=False)
+
+    def test_results_of_a_replay_that_goes_on_are_not_given_out_as_whole(self):
+        state = self.path("limited")
+        words = self.assert_goes_on(state, limit_file_bytes=1_050_000)
+        self.assert_fails(self.tidecast(*words, "--out", self.path("out")), command_line.USAGE, "would not be whole", "without --out")
+        self.assert_result(words, state)
+
+    def post(self, url, rows):
+        body = "\n".join(json.dumps(dict(zip(command_line.HEADER, row))) for row in rows).encode()
+        request = urllib.request.Request(url + "v1/events/orders", data=body, headers={"Content-Type": "application/x-ndjson"})
+        with urllib.request.urlopen(request, timeout=20) as reply:
+            return json.load(reply)
+
+    def read_so_far(self, config):
+        done = self.tidecast("topics", "--config", config)
+        self.assertEqual(done.code, 0, done.err)
+        return int(re.search(r"shop\.orders +\d+ +(\d+)", done.out).group(1))
+
+    def test_run_on_a_small_disk(self):
+        disk = self.mount("disk", "size=1m")
+        if not disk:
+            self.skipTest("only root can make a small disk")
+        state = os.path.join(disk, "state")
+        config = self.write_config(state=state, server="true")
+        rows = orders()
+        process = self.start("run", config)
+        url = self.wait_for(process, r"http://[0-9.:]+/").group(0)
+        sent = 0
+        problem = None
+        while sent < len(rows):
+            try:
+                self.assertEqual(self.post(url, rows[sent:sent + 200])["accepted"], 200)
+                sent += 200
+            except urllib.error.HTTPError as error:
+                problem = (error.code, json.load(error))
+                break
+            except OSError:
+                break  # it ended before it could answer
+            time.sleep(.05)
+        self.assertLess(sent, len(rows), "the disk never was full")
+        if problem:
+            self.assertEqual(problem[0], 507, problem)
+            self.assertIn("the disk is full", problem[1]["detail"])
+        # The log refuses events; the engine itself ends at its next commit. With nothing to commit it lives on.
+        try:
+            process.wait(timeout=5)
+        except command_line.subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=20)
+        if process.returncode != 0:
+            self.assertEqual(process.returncode, IO, self.words_of(process))
+            self.assertIn("the disk is full", self.words_of(process))
+        self.remount(disk, "size=64m")
+        # What was answered is there. A body that was not answered is there whole or not at all.
+        there = self.read_so_far(config)
+        self.assertIn(there, (sent, sent + 200))
+        process = self.start("run", config)
+        url = self.wait_for(process, r"http://[0-9.:]+/").group(0)
+        for at in range(there, len(rows), 200):
+            self.post(url, rows[at:at + 200])
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(timeout=20), 0, self.words_of(process))
+        done = self.tidecast("run", config, "--until-end", "--no-server")
+        self.assertEqual(done.code, 0, done.err)
+        self.assertEqual(json.loads(done.out)["events_accepted"], len(rows))
+        self.assertEqual(self.features_of_topic(config), self.expected(rows))
+
+
+class SecondProcessTest(CommandLineTest):
+    def test_it_is_told_who_is_there_and_the_first_goes_on(self):
+        first = self.start("run", self.config)
+        self.wait_for(first, "tidecast runs")
+        for words in (["run", self.config], ["replay", "--orders", self.orders, "--config", self.config, "--state", self.path("state")]):
+            second = self.tidecast(*words)
+            self.assert_fails(second, IN_USE, "another process holds the state directory", "state")
+            self.assertIn(f"process {first.pid}", second.err)
+        self.assertEqual(self.tidecast("topics", "--config", self.config).code, 0, "looking is allowed")
+        first.send_signal(signal.SIGTERM)
+        self.assertEqual(first.wait(timeout=20), 0)
+        done = self.tidecast("replay", "--orders", self.orders, "--config", self.config, "--state", self.path("state"))
+        self.assertEqual(done.code, 0, done.err)
+        self.assertEqual(self.features_of_topic(), self.expected(orders()))
+
+    def test_a_state_that_is_none(self):
+        self.assert_fails(self.tidecast("tap", "alerts", "--config", self.config), NO_INPUT, "no state directory", "tidecast run")
+        self.write("state", "a file")
+        for words in (["run", self.config], ["topics", "--config", self.config]):
+            self.assert_fails(self.tidecast(*words), IO if words[0] == "run" else NO_INPUT, self.path("state"))
+
+
+if __name__ == "__main__":
+    command_line.main()
