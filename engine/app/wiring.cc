@@ -10,6 +10,7 @@
 
 #include "config/config_loader.h"
 #include "config/config_printer.h"
+#include "engine/io/embedded_appender.h"
 #include "engine/io/kafka_event_producer.h"
 #include "engine/io/kafka_transport.h"
 #include "state/state_owner.h"
@@ -47,16 +48,6 @@ KafkaTransportOptions KafkaOptions(const EngineOptions& options, const std::stri
   kafka.fetch_bytes_total = MemoryLimit(options) / kFetchShare;
   return kafka;
 }
-
-class EmbeddedAppender final : public EventAppender {
- public:
-  explicit EmbeddedAppender(EmbeddedTransport& log) : log_(log) {}
-  Result<std::vector<Position>> Append(std::span<const OutputRecord> records, bool sync) override { return log_.Append(records, sync); }
-  std::string_view Promise(bool sync) const override { return sync ? "disk" : "process"; }
-
- private:
-  EmbeddedTransport& log_;
-};
 
 StateStoreOptions StoreOptions(const EngineOptions& options, bool read_only) {
   StateStoreOptions store;

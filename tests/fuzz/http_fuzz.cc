@@ -7,6 +7,7 @@
 #include "engine/app/event_poster.h"
 #include "engine/io/embedded_transport.h"
 #include "engine/core/check.h"
+#include "engine/io/embedded_appender.h"
 #include "engine/server/http_parsing.h"
 #include "engine/server/routes.h"
 #include "tests/fuzz/fuzz_input.h"
@@ -31,7 +32,8 @@ struct Served {
   MetricRegistry metrics;
   std::unique_ptr<StateStore> store = MakeMemoryStore();
   EmbeddedTransport log{*store, clock};
-  EventPoster poster{log, Inputs(), clock};
+  EmbeddedAppender appender{log};
+  EventPoster poster{appender, Inputs(), clock};
   Routes routes{view, metrics,
                 [this](const std::string& input, const std::string& body, auto... more) {
                   return poster.Post(input, body, more...);
