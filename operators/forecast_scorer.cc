@@ -26,7 +26,9 @@ constexpr Duration kWeek = std::chrono::hours(7 * 24);
 constexpr size_t kSeriesBytes = 96;
 
 // The top bits of the name's hash must all be zero, one for each halving.
-bool InSample(std::string_view series, int halvings) { return halvings == 0 || Hash64(series, 0x73636f7265ULL) >> (64 - halvings) == 0; }
+bool InSample(std::string_view series, int halvings) {
+  return halvings == 0 || Hash64(series, 0x73636f7265ULL) >> (64 - halvings) == 0;
+}
 
 }  // namespace
 
@@ -60,10 +62,14 @@ AccuracyFigures ForecastScorer::Sums::Figures() const {
 
 ForecastScorer::ForecastScorer(const BucketCalendar& calendar, Options options)
     : calendar_(calendar), options_(options), settled_(static_cast<size_t>(options.horizon)) {
-  // A horizon of H has H (H + 1) / 2 forecasts open, and those of a bucket or two that may still be revised; the rows of
-  // some weeks are little beside them.
+  // Of each series: H (H + 1) / 2 forecasts of a horizon H, those of a bucket or two that may still be revised, and the
+  // rows from a week before the oldest of them on, in vectors that grow by doubling.
   const size_t steps = static_cast<size_t>(options.horizon);
-  series_max_ = std::max<size_t>(1, options.memory_bytes_max / (kSeriesBytes + kForecastBytes * (steps * (steps + 1) / 2 + 2 * steps)));
+  const BucketCalendar::Span bucket = calendar.BucketOf(EventTime{0});
+  const size_t rows = steps + 2 * static_cast<size_t>(kWeek / (bucket.end - bucket.start) + 1);
+  series_max_ = std::max<size_t>(
+      1, options.memory_bytes_max /
+             (kSeriesBytes + kForecastBytes * (steps * (steps + 1) / 2 + 2 * steps) + 2 * rows * sizeof(float)));
 }
 
 std::optional<uint32_t> ForecastScorer::SeriesId(std::string_view series) {
@@ -111,7 +117,8 @@ void ForecastScorer::Thin() {
         const uint32_t id = moved[made.series[i]];
         if (id == kGone) continue;
         made.series[kept] = id;
-        std::copy_n(made.values.begin() + static_cast<std::ptrdiff_t>(i * kWidth), kWidth, made.values.begin() + static_cast<std::ptrdiff_t>(kept * kWidth));
+        std::copy_n(made.values.begin() + static_cast<std::ptrdiff_t>(i * kWidth), kWidth,
+                    made.values.begin() + static_cast<std::ptrdiff_t>(kept * kWidth));
         ++kept;
       }
       forecast_bytes_ -= (made.series.size() - kept) * kForecastBytes;
