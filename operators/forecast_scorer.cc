@@ -62,14 +62,16 @@ AccuracyFigures ForecastScorer::Sums::Figures() const {
 
 ForecastScorer::ForecastScorer(const BucketCalendar& calendar, Options options)
     : calendar_(calendar), options_(options), settled_(static_cast<size_t>(options.horizon)) {
-  // Of each series: H (H + 1) / 2 forecasts of a horizon H, those of a bucket or two that may still be revised, and the
+  // Of each series: H (H + 1) / 2 forecasts of a horizon H, those of the buckets that may still be revised, and the
   // rows from a week before the oldest of them on, in vectors that grow by doubling.
   const size_t steps = static_cast<size_t>(options.horizon);
   const BucketCalendar::Span bucket = calendar.BucketOf(EventTime{0});
-  const size_t rows = steps + 2 * static_cast<size_t>(kWeek / (bucket.end - bucket.start) + 1);
+  const auto buckets = [&](Duration time) { return static_cast<size_t>(time / (bucket.end - bucket.start)) + 1; };
+  const size_t revisable = buckets(options.allowed_lateness) + 1;
+  const size_t forecasts = steps * (steps + 1) / 2 + steps * revisable;
+  const size_t rows = steps + revisable + 2 * buckets(kWeek);
   series_max_ = std::max<size_t>(
-      1, options.memory_bytes_max /
-             (kSeriesBytes + kForecastBytes * (steps * (steps + 1) / 2 + 2 * steps) + 2 * rows * sizeof(float)));
+      1, options.memory_bytes_max / (kSeriesBytes + forecasts * kForecastBytes + 2 * rows * sizeof(float)));
 }
 
 std::optional<uint32_t> ForecastScorer::SeriesId(std::string_view series) {
