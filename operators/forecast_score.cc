@@ -9,7 +9,6 @@ namespace {
 
 constexpr size_t kFirstDecile = 2;
 constexpr size_t kLastDecile = 10;
-constexpr std::array<int, 4> kBands = {50, 80, 90, 95};
 
 /// Bounds of the actual's PIT that the quantiles allow.
 void PitBounds(ValueDomain domain, float actual, std::span<const float> quantiles, double* low, double* high) {
@@ -38,6 +37,19 @@ void PitBounds(ValueDomain domain, float actual, std::span<const float> quantile
 
 }  // namespace
 
+std::array<double, kCoverageBands.size()> BandCoverage(ValueDomain domain, float actual,
+                                                       std::span<const float> quantiles) {
+  double low = 0;
+  double high = 1;
+  PitBounds(domain, actual, quantiles, &low, &high);
+  std::array<double, kCoverageBands.size()> inside{};
+  for (size_t b = 0; b < inside.size(); ++b) {
+    const double tail = (1 - kCoverageBands[b] / 100.0) / 2;
+    inside[b] = std::clamp((std::min(high, 1 - tail) - std::max(low, tail)) / (high - low), 0.0, 1.0);
+  }
+  return inside;
+}
+
 void ForecastScore::Add(ValueDomain domain, float actual, float mean, std::span<const float> quantiles) {
   if (!std::isfinite(actual)) return;
   for (size_t l = kFirstDecile; l <= kLastDecile; ++l) {
@@ -48,13 +60,8 @@ void ForecastScore::Add(ValueDomain domain, float actual, float mean, std::span<
   actual_ += std::fabs(static_cast<double>(actual));
   signed_actual_ += static_cast<double>(actual);
   mean_error_ += static_cast<double>(mean) - actual;
-  double low = 0;
-  double high = 1;
-  PitBounds(domain, actual, quantiles, &low, &high);
-  for (size_t b = 0; b < kBands.size(); ++b) {
-    const double tail = (1 - kBands[b] / 100.0) / 2;
-    covered_[b] += std::clamp((std::min(high, 1 - tail) - std::max(low, tail)) / (high - low), 0.0, 1.0);
-  }
+  const auto inside = BandCoverage(domain, actual, quantiles);
+  for (size_t b = 0; b < inside.size(); ++b) covered_[b] += inside[b];
   ++count_;
 }
 
@@ -69,16 +76,19 @@ void ForecastScore::Merge(const ForecastScore& other) {
 }
 
 double ForecastScore::wql() const {
-  return actual_ > 0 ? 2 * pinball_ / (kLastDecile - kFirstDecile + 1) / actual_ : std::numeric_limits<double>::quiet_NaN();
+  return actual_ > 0 ? 2 * pinball_ / (kLastDecile - kFirstDecile + 1) / actual_
+                     : std::numeric_limits<double>::quiet_NaN();
 }
-double ForecastScore::wape() const { return actual_ > 0 ? absolute_ / actual_ : std::numeric_limits<double>::quiet_NaN(); }
+double ForecastScore::wape() const {
+  return actual_ > 0 ? absolute_ / actual_ : std::numeric_limits<double>::quiet_NaN();
+}
 double ForecastScore::bias() const {
   return signed_actual_ != 0 ? mean_error_ / signed_actual_ : std::numeric_limits<double>::quiet_NaN();
 }
 double ForecastScore::Coverage(int percent) const {
-  const auto found = std::find(kBands.begin(), kBands.end(), percent);
-  if (found == kBands.end() || count_ == 0) return std::numeric_limits<double>::quiet_NaN();
-  return covered_[static_cast<size_t>(found - kBands.begin())] / static_cast<double>(count_);
+  const auto found = std::find(kCoverageBands.begin(), kCoverageBands.end(), percent);
+  if (found == kCoverageBands.end() || count_ == 0) return std::numeric_limits<double>::quiet_NaN();
+  return covered_[static_cast<size_t>(found - kCoverageBands.begin())] / static_cast<double>(count_);
 }
 
 }  // namespace tidecast

@@ -39,9 +39,7 @@ void ForecastScorer::Sums::Add(const Sums& other) {
   naive_error += other.naive_error;
   median_error += other.median_error;
   residual += other.residual;
-  inside_50 += other.inside_50;
-  inside_80 += other.inside_80;
-  inside_95 += other.inside_95;
+  for (size_t b = 0; b < inside.size(); ++b) inside[b] += other.inside[b];
 }
 
 AccuracyFigures ForecastScorer::Sums::Figures() const {
@@ -49,9 +47,9 @@ AccuracyFigures ForecastScorer::Sums::Figures() const {
   figures.forecasts = count;
   if (count == 0) return figures;
   const double n = static_cast<double>(count);
-  figures.coverage_50 = static_cast<double>(inside_50) / n;
-  figures.coverage_80 = static_cast<double>(inside_80) / n;
-  figures.coverage_95 = static_cast<double>(inside_95) / n;
+  figures.coverage_50 = inside[0] / n;
+  figures.coverage_80 = inside[1] / n;
+  figures.coverage_95 = inside[3] / n;
   if (absolute_actual <= 0) return figures;
   figures.wql = pinball / absolute_actual;
   figures.wql_seasonal_naive = naive_error / absolute_actual;
@@ -209,17 +207,14 @@ const std::vector<ForecastScorer::Sums>& ForecastScorer::ScoreOf(EventTime start
         const double level = static_cast<double>(d - kFirstDecile + 1) / 10;
         pinball += residual >= 0 ? level * residual : (level - 1) * residual;
       }
-      const auto inside = [&](double low, double high) { return actual >= low && actual <= high ? 1 : 0; };
+      const auto inside = BandCoverage(options_.domain, static_cast<float>(actual), {quantiles, kLevelCount});
       ++sums.count;
       sums.absolute_actual += std::abs(actual);
       sums.pinball += 2 * pinball / kDeciles;
       sums.naive_error += std::abs(actual - naive);
       sums.median_error += std::abs(actual - quantiles[kMedian]);
       sums.residual += actual - values[0];
-      // .25 and .75 lie half way between their neighbours among the levels.
-      sums.inside_50 += inside((quantiles[3] + quantiles[4]) / 2.0, (quantiles[8] + quantiles[9]) / 2.0);
-      sums.inside_80 += inside(quantiles[2], quantiles[10]);
-      sums.inside_95 += inside(quantiles[0], quantiles[12]);
+      for (size_t b = 0; b < inside.size(); ++b) sums.inside[b] += inside[b];
     }
   }
   return target.by_horizon;

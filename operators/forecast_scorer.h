@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <limits>
@@ -15,6 +16,7 @@
 #include "engine/core/forecast.h"
 #include "engine/core/time.h"
 #include "operators/bucket_calendar.h"
+#include "operators/forecast_score.h"
 
 namespace tidecast {
 
@@ -26,7 +28,7 @@ struct AccuracyFigures {
   double wql_seasonal_naive = wql;  ///< the same of the value one calendar week earlier, on exactly the same set
   double wape = wql;                ///< sum |actual - median| / sum |actual|
   double bias = wql;                ///< sum (actual - mean) / sum |actual|: above 0, forecasts are too low
-  double coverage_50 = wql;         ///< share of actuals inside the central interval, ends included
+  double coverage_50 = wql;         ///< share of actuals inside the central interval (BandCoverage)
   double coverage_80 = wql;
   double coverage_95 = wql;
 };
@@ -45,7 +47,8 @@ class ForecastScorer {
  public:
   struct Options {
     int horizon = 14;
-    size_t target_feature = 0;  ///< index of the target in ClosedBucket::features
+    ValueDomain domain = ValueDomain::kCount;  ///< of the target: coverage of counts goes by whole units
+    size_t target_feature = 0;                 ///< index of the target in ClosedBucket::features
     Duration allowed_lateness{};
     uint32_t age_buckets_min = 60;
     size_t memory_bytes_max = 512ULL << 20;
@@ -81,7 +84,7 @@ class ForecastScorer {
     double naive_error = 0;
     double median_error = 0;
     double residual = 0;
-    int64_t inside_50 = 0, inside_80 = 0, inside_95 = 0;
+    std::array<double, kCoverageBands.size()> inside{};
     void Add(const Sums& other);
     AccuracyFigures Figures() const;
   };

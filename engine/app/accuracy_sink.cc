@@ -5,7 +5,8 @@
 
 namespace tidecast {
 
-Result<std::unique_ptr<AccuracySink>> AccuracySink::Make(const EngineOptions& options, size_t memory_bytes_max, MetricRegistry* metrics) {
+Result<std::unique_ptr<AccuracySink>> AccuracySink::Make(const EngineOptions& options, size_t memory_bytes_max,
+                                                         MetricRegistry* metrics) {
   auto sink = std::make_unique<AccuracySink>();
   sink->metrics_ = metrics;
   for (const ViewOptions& view_options : options.views) {
@@ -15,10 +16,12 @@ Result<std::unique_ptr<AccuracySink>> AccuracySink::Make(const EngineOptions& op
     TC_ASSIGN_OR_RETURN(view.calendar, BucketCalendar::Make(view_options.calendar));
     ForecastScorer::Options scorer;
     scorer.horizon = view_options.horizon;
+    scorer.domain = view_options.domain.value_or(ValueDomain::kCount);
     scorer.allowed_lateness = view_options.allowed_lateness;
     scorer.memory_bytes_max = memory_bytes_max / options.views.size();
-    const auto target = std::find_if(view_options.features.begin(), view_options.features.end(),
-                                     [&](const FeatureOptions& feature) { return feature.name == view_options.target; });
+    const auto target =
+        std::find_if(view_options.features.begin(), view_options.features.end(),
+                     [&](const FeatureOptions& feature) { return feature.name == view_options.target; });
     scorer.target_feature = static_cast<size_t>(target - view_options.features.begin());
     view.scorer = std::make_unique<ForecastScorer>(*view.calendar, scorer);
   }
@@ -34,7 +37,8 @@ void AccuracySink::OnBucketEnd(uint16_t v, EventTime /*start*/, EventTime end, b
   if (!view.scorer) return;
   view.scorer->OnBucketEnd(end);
   const AccuracyFigures figures = view.scorer->Figures();
-  if (std::none_of(views_.begin(), views_.begin() + v, [](const View& other) { return other.scorer != nullptr; })) figures_ = figures;
+  if (std::none_of(views_.begin(), views_.begin() + v, [](const View& other) { return other.scorer != nullptr; }))
+    figures_ = figures;
   Publish(view, figures);
 }
 
@@ -44,15 +48,19 @@ void AccuracySink::Publish(const View& view, const AccuracyFigures& figures) {
     labels.emplace_back("view", view.name);
     if (std::isfinite(value)) metrics_->Gauge(name, help, labels).Set(value);
   };
-  set("tidecast_forecast_wql_ratio", "Weighted quantile loss of published forecasts since the process began", figures.wql, {{"model", "tidecast"}});
+  set("tidecast_forecast_wql_ratio", "Weighted quantile loss of published forecasts since the process began",
+      figures.wql, {{"model", "tidecast"}});
   set("tidecast_forecast_wql_ratio", "", figures.wql_seasonal_naive, {{"model", "seasonal_naive"}});
   set("tidecast_forecast_wape_ratio", "Weighted absolute error of the median since the process began", figures.wape);
-  set("tidecast_forecast_bias_ratio", "Sum of actual - mean over the sum of actuals: above 0, forecasts are too low", figures.bias);
-  set("tidecast_forecast_coverage_ratio", "Share of actuals inside the central interval", figures.coverage_50, {{"interval", "50"}});
+  set("tidecast_forecast_bias_ratio", "Sum of actual - mean over the sum of actuals: above 0, forecasts are too low",
+      figures.bias);
+  set("tidecast_forecast_coverage_ratio", "Share of actuals inside the central interval", figures.coverage_50,
+      {{"interval", "50"}});
   set("tidecast_forecast_coverage_ratio", "", figures.coverage_80, {{"interval", "80"}});
   set("tidecast_forecast_coverage_ratio", "", figures.coverage_95, {{"interval", "95"}});
   set("tidecast_forecast_sample_ratio", "Share of the series that accuracy is taken of", view.scorer->sample_share());
-  metrics_->Counter("tidecast_forecasts_scored_total", "Forecast steps whose actual has come", {{"view", view.name}}).Set(static_cast<double>(figures.forecasts));
+  metrics_->Counter("tidecast_forecasts_scored_total", "Forecast steps whose actual has come", {{"view", view.name}})
+      .Set(static_cast<double>(figures.forecasts));
 }
 
 void AccuracySink::OnForecast(uint16_t v, const SeriesForecast& forecast, const BucketContext& context) {
