@@ -263,11 +263,12 @@ int Main(int argc, char** argv) {
   options.port = static_cast<uint16_t>(std::atoi(flags["--port"].c_str()));
   options.ui_directory = flags["--ui-dir"];
   options.heartbeat = std::chrono::milliseconds(500);
-  HttpServer server(options, view, metrics, [](const std::string& input, const std::string&) -> Result<std::string> {
-    if (std::string_view(input) != std::string_view("orders"))
-      return Status(Code::kNotFound, "There is no such input: " + input, Domain::kInput);
-    return std::string(R"({"accepted":1})");
-  });
+  HttpServer server(options, view, metrics,
+                    [](const std::string& input, const std::string&, bool) -> Result<std::string> {
+                      if (std::string_view(input) != std::string_view("orders"))
+                        return Status(Code::kNotFound, "There is no such input: " + input, Domain::kInput);
+                      return std::string(R"({"accepted":1})");
+                    });
   if (const Status started = server.Start(); !started.ok()) {
     std::cerr << started.message() << "\n= try: " << started.remedy() << "\n";
     return ExitCode(started.code());
