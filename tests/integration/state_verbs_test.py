@@ -169,6 +169,7 @@ class StateVerbs(unittest.TestCase):
         config = write_config("own")
         with Engine(config) as engine:
             engine.post([order(day, "A", day) for day in range(1, 4)])
+            engine.await_forecast("A", "2024-01-02")
         self.good("savepoint", "create", "kept", "--config", config)
         state = os.path.join(folder, "state-own")
         for other in (write_config("own", "i2", state=state), write_config("other", state=state)):
@@ -194,6 +195,7 @@ class StateVerbs(unittest.TestCase):
         config = write_config("fresh")
         with Engine(config) as engine:
             engine.post([order(day, "A", day) for day in range(1, 6)])
+            engine.await_forecast("A", "2024-01-04")
         before = self.series(config)
         self.refused(64, ["all windows, models and positions of namespace fresh", "--yes"], "state", "reset", "--config", config)
         self.assertEqual(self.series(config), before)
