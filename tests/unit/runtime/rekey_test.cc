@@ -307,5 +307,125 @@ TEST_F(RekeyedTaskTest, SetsAsideWhatItCannotReadAndWhatCameTooLate) {
   EXPECT_EQ(task_->counts().too_late, 1);
 }
 
+/// A series task of which only its windows are real.
+class UpstreamTask final : public StageTask {
+ public:
+  UpstreamTask() {
+    WindowAggregator::Options options;
+    options.input_names = {"orders"};
+    options.input_kinds = {InputKind::kOrders};
+    options.dedupe_keep = {Duration{}};
+    ViewOptions view;
+    view.group_by = GroupBy::kAll;
+    view.allowed_lateness = std::chrono::hours(48);
+    view.features = {{.name = "units", .input = "orders", .aggregate = Aggregate::kSum}};
+    options.views = {view};
+    options.roles = {WindowRole::kPartial};
+    windows_ = WindowAggregator::Make(options).value();
+  }
+  WindowAggregator& real_windows() { return *windows_; }
+
+  TaskId id() const override { return {Stage::kSeries, 2}; }
+  size_t source_count() const override { return 0; }
+  const TopicPartition& topic_partition(size_t) const override { return none_; }
+  Status Reload(const StateStore&) override { return Status::Ok(); }
+  Position position(size_t) const override { return {}; }
+  bool WantsRecords(size_t) const override { return false; }
+  RecordBatch& PrepareBatch(size_t, LogTransport&) override { return batch_; }
+  void OnPolled(size_t, const PollResult&, ProcessingTime) override {}
+  void SetEnd(size_t, int64_t) override {}
+  bool ended() const override { return false; }
+  bool drained() const override { return true; }
+  void Process(const ActivityBoard&, size_t, TaskStepOutput&) override {}
+  EventTime closed_up_to() const override { return closed; }
+  EventTime watermark() const override { return closed; }
+  EventTime newest_event() const override { return S(7); }
+  bool idle() const override { return false; }
+  const WindowAggregator& windows() const override { return *windows_; }
+  const EventCounts& counts() const override { return counts_; }
+  const std::array<int64_t, 16>& rejects() const override { return rejects_; }
+  void Save(Epoch, uint64_t, StateBatch&) override {}
+  void OnCommitted(Epoch) override {}
+  size_t dirty_bytes() const override { return 0; }
+  bool dirty() const override { return false; }
+  uint64_t stored_seq() const override { return 0; }
+  EventTime closed;
+
+ private:
+  std::unique_ptr<WindowAggregator> windows_;
+  TopicPartition none_;
+  ListBatch batch_;
+  EventCounts counts_;
+  std::array<int64_t, 16> rejects_{};
+};
+
+class ShareSink final : public WindowSink {
+ public:
+  void OnBucket(const ClosedBucket&) override {}
+  void OnWindow(const ClosedBucket&, uint16_t) override {}
+  void OnBucketEnd(uint16_t, EventTime, EventTime, bool) override {}
+  void OnContribution(const Contribution&) override {}
+};
+
+class RekeyWatermarksTest : public ::testing::Test {
+ protected:
+  RekeyWatermarksTest() {
+    auto task = std::make_unique<UpstreamTask>();
+    task_ = task.get();
+    tasks_.push_back(std::move(task));
+  }
+  /// What is told now, as it stands in the record to the first partition; every partition gets the same.
+  std::vector<UpstreamWatermark> Told() {
+    std::vector<OutputRecord> outputs;
+    watermarks_.Tell(tasks_, outputs);
+    if (outputs.empty()) return {};
+    EXPECT_EQ(outputs.size(), 3U);
+    RekeyRecord record;
+    EXPECT_TRUE(ParseRekeyRecord(AsInput(outputs[0]), &record).ok());
+    return record.watermarks;
+  }
+  void Order(int64_t seconds, EventTime judged_by) {
+    Event event;
+    event.key = "a";
+    event.time = S(seconds);
+    event.Set(NumberField::kQuantity, Decimal{1'000'000});
+    task_->real_windows().OnEvent(event, judged_by);
+  }
+
+  RekeyWatermarks watermarks_{{"t"}, 3};
+  UpstreamTask* task_ = nullptr;
+  std::vector<std::unique_ptr<StageTask>> tasks_;
+};
+
+TEST_F(RekeyWatermarksTest, TellsOnceWhatHasMovedAndAgainWhatWasNotCommitted) {
+  EXPECT_FALSE(watermarks_.HasNews(tasks_));
+  task_->closed = S(10);
+  EXPECT_EQ(Told().at(0), (UpstreamWatermark{2, S(10), false, EventTime::Min()}));
+  EXPECT_TRUE(Told().empty());
+  watermarks_.RollBack();
+  EXPECT_EQ(Told().size(), 1U);
+  watermarks_.OnCommitted();
+  watermarks_.RollBack();
+  EXPECT_TRUE(Told().empty());
+  watermarks_.Reset();
+  EXPECT_EQ(Told().size(), 1U);
+  task_->closed = EventTime::Max();
+  EXPECT_EQ(Told().at(0), (UpstreamWatermark{2, EventTime::Max(), false, S(7)}));
+}
+
+TEST_F(RekeyWatermarksTest, ARevisionThatWaitsHoldsBackWhatIsTold) {
+  ShareSink sink;
+  Quiet quiet;
+  Order(100, EventTime::Min());
+  task_->real_windows().OnWatermark(S(kDay), quiet, sink, 100);
+  task_->closed = S(kDay);
+  EXPECT_EQ(Told().at(0).watermark, S(kDay));
+  Order(200, S(kDay));
+  task_->closed = S(9 * kDay);
+  EXPECT_TRUE(Told().empty());
+  task_->real_windows().OnWatermark(S(9 * kDay), quiet, sink, 100);
+  EXPECT_EQ(Told().at(0).watermark, S(9 * kDay));
+}
+
 }  // namespace
 }  // namespace tidecast
