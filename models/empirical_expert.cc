@@ -14,7 +14,7 @@ struct Sample {
   float weight;
 };
 
-/// Orders by value, then weight, as one whole number: half the time of comparing both. The weight is not negative.
+/// Orders by value, then weight, as one whole number. The weight is not negative.
 uint64_t PackSample(float value, float weight) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   const uint32_t ordered = bits ^ ((bits >> 31) != 0 ? 0xffffffffU : 0x80000000U);
