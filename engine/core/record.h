@@ -66,6 +66,14 @@ struct RecordView {
   EventTime record_time;              ///< Min(): the log's choice
 };
 
+/// `headers` holds what the view's headers point to.
+inline RecordView ViewOf(const OutputRecord& record, std::vector<HeaderView>* headers) {
+  headers->clear();
+  for (const Header& header : record.headers) headers->push_back({header.name, header.value});
+  const std::string_view value = record.value ? std::string_view(*record.value) : std::string_view();
+  return {record.topic, record.partition, record.key, value, !record.value, *headers, record.record_time};
+}
+
 /// A copy with its own memory.
 inline OutputRecord ToOutputRecord(const RecordView& view) {
   OutputRecord record;

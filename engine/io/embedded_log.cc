@@ -259,11 +259,11 @@ std::vector<TopicInfo> EmbeddedLog::List() const {
   return all;
 }
 
-Result<EmbeddedLog::Pending> EmbeddedLog::Prepare(const OutputRecord& record,
+Result<EmbeddedLog::Pending> EmbeddedLog::Prepare(const RecordView& record,
                                                   const std::shared_ptr<Topic>& likely) const {
   std::shared_ptr<Topic> topic = likely;
   if (topic == nullptr || topic->name != record.topic || topic->deleted) {
-    TC_ASSIGN_OR_RETURN(topic, Find(record.topic));
+    TC_ASSIGN_OR_RETURN(topic, Find(std::string(record.topic)));
   }
   const auto partitions = static_cast<int32_t>(topic->partitions.size());
   const int32_t partition = record.partition == -1 ? PartitionOf(record.key, partitions) : record.partition;
@@ -273,7 +273,7 @@ Result<EmbeddedLog::Pending> EmbeddedLog::Prepare(const OutputRecord& record,
   }
   const EventTime time = record.record_time == EventTime::Min() ? EventTime{clock_.Now().us} : record.record_time;
   const bool compacted = topic->compacted;
-  return Pending{std::move(topic), partition, compacted ? record.key : std::string(), !record.value,
+  return Pending{std::move(topic), partition, std::string(compacted ? record.key : std::string_view()), record.is_null,
                  EncodeLogRecord(record, time)};
 }
 

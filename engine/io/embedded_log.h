@@ -92,7 +92,7 @@ class EmbeddedLog {
 
   /// `likely`: the topic of the record before, or none; saves the look-up. Errors: kNotFound (topic), kInvalidArgument
   /// (partition).
-  Result<Pending> Prepare(const OutputRecord& record, const std::shared_ptr<Topic>& likely) const;
+  Result<Pending> Prepare(const RecordView& record, const std::shared_ptr<Topic>& likely) const;
   /// Writes all of it in one batch: the records, the group's positions, and `state`.
   /// Errors: kNoSpace, kIo, kCorruption of the store, with nothing applied; kNotFound (topic of a position).
   /// `ends`, when given, takes the position behind the last record of each touched partition.

@@ -18,20 +18,23 @@ constexpr uint8_t kHasHeaders = 4;
 
 }  // namespace
 
-std::string EncodeLogRecord(const OutputRecord& record, EventTime record_time) {
+std::string EncodeLogRecord(const RecordView& record, EventTime record_time) {
+  constexpr size_t kLengths = 8;
+  size_t size = sizeof(EventTime) + kLengths + record.key.size() + record.value.size();
+  for (const HeaderView& header : record.headers) size += kLengths + header.name.size() + header.value.size();
   ByteWriter out;
-  out.Reserve(record.Bytes());
+  out.Reserve(size);
   uint8_t first = kFormat;
   if (!record.key.empty()) first |= kHasKey;
-  if (!record.value) first |= kIsNull;
+  if (record.is_null) first |= kIsNull;
   if (!record.headers.empty()) first |= kHasHeaders;
   out.U8(first).Time(record_time);
   if (!record.key.empty()) out.Bytes(record.key);
   if (!record.headers.empty()) {
     out.Varint(record.headers.size());
-    for (const Header& header : record.headers) out.Bytes(header.name).Bytes(header.value);
+    for (const HeaderView& header : record.headers) out.Bytes(header.name).Bytes(header.value);
   }
-  if (record.value) out.Raw(*record.value);
+  if (!record.is_null) out.Raw(record.value);
   return out.Take();
 }
 

@@ -16,7 +16,7 @@ namespace tidecast {
 
 /// Bytes of a record as they stand in Family::kLog (state/FORMAT.md 4). An empty key is no key.
 /// `record_time` is written as given: the log's choice is made by the caller.
-std::string EncodeLogRecord(const OutputRecord& record, EventTime record_time);
+std::string EncodeLogRecord(const RecordView& record, EventTime record_time);
 
 /// Records of the embedded log. Copies the stored bytes into blocks that are reused after Clear().
 /// Thread: confined.

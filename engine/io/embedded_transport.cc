@@ -137,6 +137,11 @@ Status EmbeddedTransport::Begin() {
 }
 
 Status EmbeddedTransport::Produce(const OutputRecord& record) {
+  std::vector<HeaderView> headers;
+  return ProduceView(ViewOf(record, &headers));
+}
+
+Status EmbeddedTransport::ProduceView(const RecordView& record) {
   TC_CHECK(in_transaction_, "Produce outside of a transaction");
   TC_ASSIGN_OR_RETURN(EmbeddedLog::Pending pending,
                       log_.Prepare(record, produced_.empty() ? nullptr : produced_.back().topic));
@@ -206,9 +211,10 @@ Result<std::vector<Position>> EmbeddedTransport::Append(std::span<const OutputRe
   TC_CHECK(is_open_);
   std::vector<EmbeddedLog::Pending> pending;
   pending.reserve(records.size());
+  std::vector<HeaderView> headers;
   for (const OutputRecord& record : records) {
     TC_ASSIGN_OR_RETURN(EmbeddedLog::Pending one,
-                        log_.Prepare(record, pending.empty() ? nullptr : pending.back().topic));
+                        log_.Prepare(ViewOf(record, &headers), pending.empty() ? nullptr : pending.back().topic));
     pending.push_back(std::move(one));
   }
   std::vector<Position> ends;

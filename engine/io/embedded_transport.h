@@ -41,6 +41,7 @@ class EmbeddedTransport final : public LogTransport {
 
   Status Begin() override;
   Status Produce(const OutputRecord& record) override;
+  Status ProduceView(const RecordView& record) override;
   Status SendOffsets(std::span<const Position> positions) override;
   void Commit(StateBatch&& state) override;
   void Abort() override;

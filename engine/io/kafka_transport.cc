@@ -44,10 +44,7 @@ class KafkaTransport final : public LogTransport {
   Status Begin() override { return producer_->Begin(); }
   Status Produce(const OutputRecord& record) override {
     std::vector<HeaderView> headers;
-    for (const Header& header : record.headers) headers.push_back({header.name, header.value});
-    const std::string_view value = record.value ? std::string_view(*record.value) : std::string_view();
-    return producer_->Produce(
-        {record.topic, record.partition, record.key, value, !record.value, headers, record.record_time});
+    return producer_->Produce(ViewOf(record, &headers));
   }
   Status ProduceView(const RecordView& record) override { return producer_->Produce(record); }
   Status SendOffsets(std::span<const Position> positions) override;

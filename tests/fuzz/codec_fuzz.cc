@@ -111,11 +111,11 @@ void DecodeRecord(FuzzInput input) {
   }
   TC_CHECK_EQ(batch.records().size(), size_t{1});
   const InputRecord& record = batch.records()[0];
-  OutputRecord copy;
+  RecordView copy;
   copy.key = record.key;
-  if (!record.is_null) copy.value = std::string(record.value);
-  for (const HeaderView& header : record.headers)
-    copy.headers.push_back({std::string(header.name), std::string(header.value)});
+  copy.value = record.value;
+  copy.is_null = record.is_null;
+  copy.headers = record.headers;
   const std::string encoded = EncodeLogRecord(copy, record.record_time);
   EmbeddedBatch again;
   TC_CHECK(again.Add(7, encoded), "a record that was written is not read");
