@@ -100,17 +100,26 @@ void PackedRecords::Clear() {
   has_odd_block_ = false;
 }
 
+PackedRecords PackedRecords::Take() {
+  PackedRecords taken = std::move(*this);
+  spare_.swap(taken.spare_);
+  return taken;
+}
+
 void PackedRecords::Reuse(PackedRecords&& spent) {
+  const size_t spare_max = spent.blocks_.size();
   spent.entries_.clear();
   if (entries_.empty() && spent.entries_.capacity() > entries_.capacity()) entries_.swap(spent.entries_);
   // All but the first are of the usual size, unless a record was larger than that.
   if (!spent.has_odd_block_) {
     for (size_t i = 1; i < spent.blocks_.size(); ++i) spare_.push_back(std::move(spent.blocks_[i]));
   }
-  for (auto& block : spent.spare_) spare_.push_back(std::move(block));
-  spent.spare_.clear();
+  // What waits for a commit and what is filled meanwhile take turns: without a bound both would keep all they ever had.
+  if (spare_.size() > spare_max) spare_.resize(spare_max);
   spent.Clear();
 }
+
+size_t PackedRecords::held_bytes() const { return bytes_ + spare_.size() * kBlockBytes; }
 
 void PackedRecords::Swap(PackedRecords& other) noexcept {
   entries_.swap(other.entries_);

@@ -30,10 +30,14 @@ class PackedRecords {
   bool empty() const { return entries_.empty(); }
   /// Memory that it takes, about.
   size_t bytes() const { return bytes_; }
+  /// The same, with what is kept to be filled next.
+  size_t held_bytes() const;
   /// `headers` holds what the view's headers point to. The view lives as long as both.
   RecordView View(size_t i, std::vector<HeaderView>* headers) const;
   void Clear();
-  /// Takes the memory of one that is done with: epoch after epoch fills the same blocks.
+  /// Gives its records away; keeps the memory that Reuse gave it.
+  PackedRecords Take();
+  /// Takes the memory of one that is done with, to be filled again: as much as that one held, and no more.
   void Reuse(PackedRecords&& spent);
 
  private:

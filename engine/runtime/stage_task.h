@@ -118,7 +118,7 @@ class StageTask {
 
   /// Rows of closed buckets and windows since the last cut; they wait here, since each task's go to partitions of its own.
   size_t rows_bytes() const { return rows_.bytes(); }
-  PackedRecords TakeRows() { return std::move(rows_); }
+  PackedRecords TakeRows() { return rows_.Take(); }
   void ReuseRows(PackedRecords&& spent) { rows_.Reuse(std::move(spent)); }
 
  protected:

@@ -32,12 +32,15 @@ fi
 echo "retail60: broker, topics, $events events, oracle" >&2
 (cd "$tools" && bash -c '. ./common.sh; setup') >&2
 $keep || trap '"$tools/../kafka/kafka-local" stop --dir "$R60/broker" >&2' EXIT
-"$build/lagwatch" delete --brokers "$BROKERS" r60. >&2
-rm -rf "$R60/state"
+# A namespace of its own: a group's committed offsets outlive the topics of a run before.
+ns=r60-$(date +%s)
+sed "s/r60/$ns/g" "$here/retail60.yaml" >"$R60/$ns.yaml"
 result=$(
-  GROUP=tidecast.r60 FEATURES=r60.features SESSIONS=r60.sessions LATE=r60.late WARMUP=${WARMUP:-5} \
-    TIDECAST__STATE__DIRECTORY=$R60/state TIDECAST__COMMIT__INTERVAL=$interval TIDECAST__KAFKA__BOOTSTRAP_SERVERS=$BROKERS \
-    "$tools/run_candidate.sh" "$project/build/release/tidecast" run "$here/retail60.yaml"
+  GROUP=tidecast.$ns FEATURES=$ns.features SESSIONS=$ns.sessions LATE=$ns.late WARMUP=${WARMUP:-5} \
+    TIDECAST__STATE__DIRECTORY=$R60/$ns TIDECAST__COMMIT__INTERVAL=$interval TIDECAST__KAFKA__BOOTSTRAP_SERVERS=$BROKERS \
+    "$tools/run_candidate.sh" "$project/build/release/tidecast" run "$R60/$ns.yaml"
 )
+"$build/lagwatch" delete --brokers "$BROKERS" "$ns." >&2
+rm -rf "${R60:?}/$ns" "$R60/$ns.yaml"
 printf '%s\n' "$result"
 grep -q '"correct":true' <<<"$result" || { echo "retail60: the windows are NOT those of the oracle" >&2; exit 1; }

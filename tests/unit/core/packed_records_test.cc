@@ -76,5 +76,23 @@ TEST(PackedRecordsTest, FillsTheBlocksOfOneThatIsDoneWith) {
   EXPECT_TRUE(same_memory);
 }
 
+TEST(PackedRecordsTest, HoldsNoMoreHoweverManyEpochsTakeTurns) {
+  const std::string value(1000, 'v');
+  PackedRecords rows;
+  PackedRecords in_flight;
+  size_t held_most = 0;
+  for (int epoch = 0; epoch < 50; ++epoch) {
+    // One fills while the one before commits, and takes its memory halfway.
+    for (int i = 0; i < 1000; ++i) rows.Add({.topic = "a", .key = "k", .value = value});
+    rows.Reuse(std::move(in_flight));
+    for (int i = 0; i < 1000; ++i) rows.Add({.topic = "a", .key = "k", .value = value});
+    in_flight = rows.Take();
+    EXPECT_TRUE(rows.empty());
+    EXPECT_EQ(in_flight.size(), 2000U);
+    held_most = std::max(held_most, rows.held_bytes() + in_flight.held_bytes());
+  }
+  EXPECT_LT(held_most, 8'000'000U);  // 2 MB of records: in flight, and as much kept
+}
+
 }  // namespace
 }  // namespace tidecast
