@@ -1,6 +1,7 @@
 #include "models/calibrator.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace tidecast {
@@ -16,26 +17,29 @@ constexpr double kShiftMax = 3;
 void Calibrator::Apply(size_t demand_class, size_t group, float scale, std::span<const float> state,
                        std::span<const double> pooled, std::span<float> quantiles) const {
   const double* shared = pooled.data() + (demand_class * kHorizonGroups + group) * kLevelCount;
-  const float* own = state.data() + group * kLevelCount;
   for (size_t l = 0; l < kLevelCount; ++l) {
-    quantiles[l] += scale * (static_cast<float>(shared[l]) + own[l]);
+    const float own = state.empty() ? 0 : state[group * kLevelCount + l];
+    quantiles[l] += scale * (static_cast<float>(shared[l]) + own);
     if (domain_ != ValueDomain::kReal) quantiles[l] = std::max(quantiles[l], 0.0F);
   }
   std::sort(quantiles.begin(), quantiles.end());
 }
 
-void Calibrator::Learn(size_t demand_class, size_t group, float actual, float scale, float zero_probability,
-                       double chance, uint32_t resolved, std::span<const float> quantiles,
-                       std::span<const double> pooled, std::span<float> state, std::span<double> sums) const {
+void Calibrator::Learn(size_t demand_class, size_t group, float scale, const Label& label, uint32_t resolved,
+                       std::span<const float> quantiles, std::span<const double> pooled, std::span<float> state,
+                       std::span<double> sums) const {
   const double* shared = pooled.data() + (demand_class * kHorizonGroups + group) * kLevelCount;
-  float* own = state.data() + group * kLevelCount;
+  std::array<float, kLevelCount> none{};
+  float* own = state.empty() ? none.data() : state.data() + group * kLevelCount;
   double* sum = sums.data() + (demand_class * kHorizonGroups + group) * (kLevelCount + 1);
   const bool bounded = domain_ != ValueDomain::kReal;
   const float rate = kSeriesRate * 2 / (1 + std::sqrt(static_cast<float>(resolved) / 50));
   for (size_t l = 0; l < kLevelCount; ++l) {
     const float shifted = quantiles[l] + scale * (static_cast<float>(shared[l]) + own[l]);
-    bool below = actual <= shifted;
-    if (bounded && actual <= 0 && shifted <= 0.5F) below = chance * std::max(zero_probability, 1e-3F) < kLevels[l];
+    bool below = label.actual <= shifted;
+    if (bounded && label.actual <= 0 && shifted <= label.heap) {
+      below = label.chance * std::max(label.zero_probability, 1e-3F) < kLevels[l];
+    }
     const float slope = kLevels[l] - (below ? 1.0F : 0.0F);
     const bool clipped = bounded && shifted <= 0;
     own[l] *= kSeriesForget;

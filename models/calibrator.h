@@ -10,7 +10,7 @@ namespace tidecast {
 /// Shifts each quantile so that the actual falls below it as often as its level says: quantile tracking of
 /// (actual - quantile) / scale, pooled per (demand class, horizon group, level), and per series on top.
 /// A shift that would push a quantile below 0 stands still; an actual of 0 counts as below by chance, with
-/// probability level / P(Y = 0), since a quantile cannot lie inside the heap of zeros.
+/// probability level / P(Y = 0), where the quantile lies inside the heap of zeros too.
 /// Source: Angelopoulos, Candes & Tibshirani 2023 (conformal PID, the P part).
 /// Thread: immutable.
 class Calibrator {
@@ -21,12 +21,20 @@ class Calibrator {
   static constexpr size_t sums_size() { return kDemandClasses * kHorizonGroups * (kLevelCount + 1); }
   static constexpr size_t state_floats() { return kShifts; }
 
-  /// Shifts and sorts `quantiles` [kLevelCount] in place.
+  /// What else is known of an actual: by it, zeros are shared out among the quantiles that stand for 0.
+  struct Label {
+    float actual = 0;
+    float zero_probability = 0;  ///< P(Y = 0) as forecast
+    float heap = 0;              ///< a quantile up to here stands for 0
+    double chance = 0;           ///< the series's and bucket's own random number, in [0, 1)
+  };
+  /// Shifts and sorts `quantiles` [kLevelCount] in place. `state`, here and in Learn: empty leaves the pool's shift
+  /// alone.
   void Apply(size_t demand_class, size_t group, float scale, std::span<const float> state,
              std::span<const double> pooled, std::span<float> quantiles) const;
-  /// `quantiles`: as they were before the shift. `chance` in [0, 1): the series's and bucket's own random number.
-  void Learn(size_t demand_class, size_t group, float actual, float scale, float zero_probability, double chance,
-             uint32_t resolved, std::span<const float> quantiles, std::span<const double> pooled, std::span<float> state,
+  /// `quantiles`: as they were before the shift.
+  void Learn(size_t demand_class, size_t group, float scale, const Label& label, uint32_t resolved,
+             std::span<const float> quantiles, std::span<const double> pooled, std::span<float> state,
              std::span<double> sums) const;
   void Fold(std::span<const double> sums, std::span<double> pooled) const;
 

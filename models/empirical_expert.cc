@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <cstdint>
+
+#include "models/sorted_history.h"
 
 namespace tidecast {
 namespace {
@@ -13,18 +14,6 @@ struct Sample {
   float value;
   float weight;
 };
-
-/// Orders by value, then weight, as one whole number. The weight is not negative.
-uint64_t PackSample(float value, float weight) {
-  const uint32_t bits = std::bit_cast<uint32_t>(value);
-  const uint32_t ordered = bits ^ ((bits >> 31) != 0 ? 0xffffffffU : 0x80000000U);
-  return static_cast<uint64_t>(ordered) << 32 | std::bit_cast<uint32_t>(weight);
-}
-Sample UnpackSample(uint64_t packed) {
-  const uint32_t ordered = static_cast<uint32_t>(packed >> 32);
-  const uint32_t bits = ordered ^ ((ordered >> 31) != 0 ? 0x80000000U : 0xffffffffU);
-  return {std::bit_cast<float>(bits), std::bit_cast<float>(static_cast<uint32_t>(packed))};
-}
 
 /// Writes quantiles at kLevels of `count` samples sorted by value.
 void WeightedQuantiles(const Sample* samples, size_t count, float total, float* quantiles) {
@@ -62,25 +51,21 @@ void EmpiricalExpert::Summarise(const ExpertBlock& block, std::span<const float>
   std::array<float, kHistory> weights;
   for (size_t slot = 0; slot < kHistory; ++slot) weights[slot] = weight_by_age_[static_cast<size_t>(block.age[slot])];
   std::array<Sample, kHistory + 1> samples;
-  std::array<uint64_t, kHistory + 1> packed;
+  SortedHistory own;
+  if (block.sorted == nullptr) own.Take(block, !real);
+  const SortedHistory& sorted = block.sorted != nullptr ? *block.sorted : own;
   for (size_t i = 0; i < block.series; ++i) {
-    const float* history = block.history.data() + i * kHistory;
     float* out = summaries.data() + i * summary_floats();
     float zeros = 0;
+    for (const uint8_t slot : sorted.ZerosOf(i)) zeros += weights[slot];
     size_t count = real ? 0 : 1;  // all zeros are one sample: cheaper, and the same quantiles
-    float total = 0;
+    float total = zeros;
     double sum = 0;
-    for (size_t slot = 0; slot < kHistory; ++slot) {
-      const float y = history[slot];
-      if (!(std::fabs(y) < 3e38F)) continue;
-      total += weights[slot];
-      if (y == 0 && !real) {
-        zeros += weights[slot];
-        continue;
-      }
-      const float value = y * block.inverse_factor[slot];
-      sum += static_cast<double>(weights[slot]) * value;
-      packed[count++] = PackSample(value, weights[slot]);
+    for (const SortedHistory::Entry& entry : sorted.Of(i)) {
+      const float weight = weights[entry.slot];
+      samples[count++] = {entry.value, weight};
+      total += weight;
+      sum += static_cast<double>(weight) * entry.value;
     }
     if (total <= 0) {
       std::fill(out, out + summary_floats(), 0.0F);
@@ -88,9 +73,6 @@ void EmpiricalExpert::Summarise(const ExpertBlock& block, std::span<const float>
     }
     const size_t first = !real && zeros <= 0 ? 1 : 0;
     if (!real) samples[0] = {0, zeros};
-    const size_t from = real ? 0 : 1;
-    std::sort(packed.begin() + static_cast<ptrdiff_t>(from), packed.begin() + static_cast<ptrdiff_t>(count));
-    for (size_t at = from; at < count; ++at) samples[at] = UnpackSample(packed[at]);
     // The heap of zeros reaches to its end, not to its middle: below its share every quantile is 0.
     if (first == 0 && !real) {
       std::array<float, kLevelCount> rest;

@@ -21,6 +21,8 @@ inline constexpr size_t kHorizonGroups = 3;
 
 inline size_t HistorySlot(int64_t index) { return static_cast<size_t>(((index % kHistory) + kHistory) % kHistory); }
 
+class SortedHistory;
+
 /// Columns over the series of a block, as they stand after the bucket `index` was seen. Row-major; views.
 struct ExpertBlock {
   size_t series = 0;
@@ -34,6 +36,7 @@ struct ExpertBlock {
   std::span<const float> age;             ///< [kHistory] by slot: buckets since, 0 = newest
   double prior_mean = 1;                  ///< typical mean of a series of the pool
   std::span<const float> known = {};      ///< [series, known columns] of the newest bucket; NaN = not known
+  const SortedHistory* sorted = nullptr;  ///< the history in order of value; null: who needs it sorts
 };
 
 /// A bucket to be forecast from an origin.

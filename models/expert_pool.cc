@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "models/count_table_expert.h"
 #include "models/empirical_expert.h"
 #include "models/expert.h"
 #include "models/known_covariate_expert.h"
@@ -26,6 +27,8 @@ std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const s
   if (domain != ValueDomain::kReal) {
     all.push_back(std::make_unique<NegativeBinomialExpert>("negative_binomial_900", .9F));
     all.push_back(std::make_unique<NegativeBinomialExpert>("negative_binomial_970", .97F));
+    all.push_back(std::make_unique<CountTableExpert>("count_table_800", .8F));
+    all.push_back(std::make_unique<CountTableExpert>("count_table_950", .95F));
     if (shape.known_covariates > 0)
       all.push_back(std::make_unique<KnownCovariateExpert>(domain, shape.known_covariates));
   }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "models/mixer.h"
+#include "models/sorted_history.h"
 #include "models/stream_forecaster.h"
 
 namespace tidecast {
@@ -15,6 +16,7 @@ struct StreamForecaster::Work {
       : columns(shape, series),
         actual(series),
         scale(series),
+        heap(series),
         demand_class(series),
         observed(series),
         rows(series),
@@ -33,7 +35,9 @@ struct StreamForecaster::Work {
 
   SeriesColumns columns;
   ExpertBlock block;
+  SortedHistory sorted;  ///< filled where experts summarise
   std::vector<float> actual, scale;
+  std::vector<float> heap;  ///< [series] a quantile up to here stands for 0
   std::vector<uint8_t> demand_class;
   std::vector<uint32_t> observed;
   std::vector<uint8_t> rows;
@@ -44,7 +48,7 @@ struct StreamForecaster::Work {
   std::vector<float> origin_scale;
   std::vector<uint8_t> resolved;
   std::vector<float>
-      expert_words;  ///< [series, horizon, NetSeries::kExpertSlots, kExpertNumbers] for the net; NaN = silent
+      expert_words;          ///< [series, horizon, NetSeries::kExpertSlots, kExpertNumbers] for the net; NaN = silent
   std::vector<float> known;  ///< [series, known covariates] of the bucket in question
 };
 

@@ -13,6 +13,16 @@ constexpr double kForget = .99;  ///< of old regrets: what the net was like when
 
 }  // namespace
 
+bool OuterMixer::Heard(size_t group) const {
+  const auto first = weights_.begin() + static_cast<ptrdiff_t>(group * kLevelCount);
+  return std::any_of(first, first + static_cast<ptrdiff_t>(kLevelCount), [](float weight) { return weight > 0; });
+}
+
+void OuterMixer::Mix(size_t group, std::span<const float> net, std::span<float> quantiles) const {
+  for (size_t l = 0; l < kLevelCount; ++l) quantiles[l] += Weight(group, l) * (net[l] - quantiles[l]);
+  std::sort(quantiles.begin(), quantiles.end());
+}
+
 void OuterMixer::Gather(size_t group, float actual, float scale, std::span<const float> base,
                         std::span<const float> net, std::span<double> sums) const {
   const float unit = 1 / std::sqrt(scale);

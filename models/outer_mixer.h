@@ -19,6 +19,10 @@ class OuterMixer {
   /// Weight of the net before anything has been seen of it; 0 unless set. Refresh applies it.
   void set_start_weight(float weight) { start_weight_ = weight; }
   float Weight(size_t group, size_t level) const { return weights_[group * kLevelCount + level]; }
+  /// Whether the net has a weight at any level.
+  bool Heard(size_t group) const;
+  /// Moves `quantiles` [kLevelCount] from the base to the mixture, sorted.
+  void Mix(size_t group, std::span<const float> net, std::span<float> quantiles) const;
   /// base and net [kLevelCount] of a target whose actual has come.
   void Gather(size_t group, float actual, float scale, std::span<const float> base, std::span<const float> net,
               std::span<double> sums) const;

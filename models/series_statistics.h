@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <span>
 
 #include "models/series_columns.h"
 
@@ -34,6 +35,17 @@ inline float ScaleOf(ValueDomain domain, const SeriesCore& core, double prior_me
   constexpr float kPriorWeight = .04F;
   const float sum = core.scale_sum + kPriorWeight * (1 - core.scale_weight) * static_cast<float>(prior_mean);
   return std::max(.2F, sum / (core.scale_weight + kPriorWeight * (1 - core.scale_weight)));
+}
+
+/// Up to where a quantile stands for 0: half a unit of a count, half the least value that a series of amounts has had
+/// (it may sell in steps of a price); nowhere for reals. `history` [kHistory]; NaN = missing.
+inline float HeapOf(ValueDomain domain, std::span<const float> history) {
+  if (domain == ValueDomain::kReal) return 0;
+  if (domain == ValueDomain::kCount) return .5F;
+  constexpr float kNone = 3e38F;
+  float least = kNone;
+  for (const float value : history) least = std::min(least, value > 0 ? value : kNone);
+  return least < kNone ? least / 2 : 0;
 }
 
 /// 0 smooth, 1 erratic, 2 intermittent, 3 lumpy.  Source: Syntetos & Boylan 2005 (cuts ADI 1.32, CV^2 .49).

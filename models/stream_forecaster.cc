@@ -74,6 +74,7 @@ StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique
     shape_.extra_bytes = net_series_->bytes();
     if (!options.net_weights.empty()) outer_.set_start_weight(kWarmWeight);
     outer_part_ = pool_.Claim(OuterMixer::pooled_size(), OuterMixer::sums_size());
+    outer_calibrator_part_ = pool_.Claim(Calibrator::pooled_size(), Calibrator::sums_size());
     shared_inputs_part_ = pool_.Claim(static_cast<size_t>(shape.window) * net_series_->shared_width(), 0);
     const size_t numbers = net_series_->covariates() * NetSeries::kCovariateNumbers;
     covariate_part_ = pool_.Claim(numbers, numbers);
@@ -169,6 +170,8 @@ void StreamForecaster::Describe(Work& work) const {
     work.scale[i] = ScaleOf(options_.domain, core, prior_mean_);
     work.demand_class[i] = DemandClassOf(options_.domain, core);
     work.observed[i] = core.observed;
+    work.heap[i] =
+        HeapOf(options_.domain, std::span<const float>(work.columns.history).subspan(i * kHistory, kHistory));
   }
 }
 
@@ -250,39 +253,59 @@ void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const S
                   mixed, mean, toward, pool_.Sums(mixer_part_, sums),
                   std::span(work.regrets).subspan(i * bands, bands));
     work.resolved[i] = 1;
+    const double chance = UniformAt(options_.seed, rows[i].key_hash, context_.now.index * 1024 + horizon, kTiePurpose);
     if (trainer_ != nullptr) {
       const auto outer = std::find(net_series_->outer_horizons().begin(), net_series_->outer_horizons().end(), horizon);
       if (outer != net_series_->outer_horizons().end()) {
-        LearnOuter(work, i, target, static_cast<size_t>(outer - net_series_->outer_horizons().begin()), mixed, sums);
+        const size_t at = static_cast<size_t>(outer - net_series_->outer_horizons().begin());
+        LearnOuter(work, i, target, {at, zero, chance}, mixed, sums);
       }
     }
-    const double chance = UniformAt(options_.seed, rows[i].key_hash, context_.now.index * 1024 + horizon, kTiePurpose);
     calibrator_.Learn(
-        work.demand_class[i], target.group, work.actual[i], work.origin_scale[i],
-        PredictiveDistribution::ConsistentZeroProbability(options_.domain, zero, mixed), chance, core.resolved, mixed,
-        pool_.pooled(calibrator_part_),
+        work.demand_class[i], target.group, work.origin_scale[i],
+        {work.actual[i], PredictiveDistribution::ConsistentZeroProbability(options_.domain, zero, mixed), work.heap[i],
+         chance},
+        core.resolved, mixed, pool_.pooled(calibrator_part_),
         std::span(work.columns.calibrator).subspan(i * shape_.calibrator_floats, shape_.calibrator_floats),
         pool_.Sums(calibrator_part_, sums));
   }
 }
 
-void StreamForecaster::LearnOuter(const Work& work, size_t series, const ForecastTarget& target, size_t outer,
-                                  std::span<const float> mixed, std::span<double> sums) const {
+void StreamForecaster::LearnOuter(const Work& work, size_t series, const ForecastTarget& target,
+                                  const OuterLabel& label, std::span<const float> mixed, std::span<double> sums) const {
   std::array<float, kLevelCount> base, net;
-  net_series_->ReadCorrection(NetPart(work, series), outer, target.origin, net);
+  net_series_->ReadCorrection(NetPart(work, series), label.outer, target.origin, net);
   if (!std::isfinite(net[0])) return;
+  const float scale = work.origin_scale[series];
+  const size_t demand_class = work.demand_class[series];
   std::copy(mixed.begin(), mixed.end(), base.begin());
   if (options_.calibrate) {
     calibrator_.Apply(
-        work.demand_class[series], target.group, work.origin_scale[series],
+        demand_class, target.group, scale,
         std::span(work.columns.calibrator).subspan(series * shape_.calibrator_floats, shape_.calibrator_floats),
         pool_.pooled(calibrator_part_), base);
   }
   for (size_t l = 0; l < kLevelCount; ++l) {
-    net[l] = base[l] + work.origin_scale[series] * net[l];
+    net[l] = base[l] + scale * net[l];
     if (options_.domain != ValueDomain::kReal) net[l] = std::max(net[l], 0.0F);
   }
-  outer_.Gather(target.group, work.actual[series], work.origin_scale[series], base, net, pool_.Sums(outer_part_, sums));
+  outer_.Gather(target.group, work.actual[series], scale, base, net, pool_.Sums(outer_part_, sums));
+  if (!outer_.Heard(target.group)) return;
+  outer_.Mix(target.group, net, base);
+  calibrator_.Learn(demand_class, target.group, scale,
+                    {work.actual[series],
+                     PredictiveDistribution::ConsistentZeroProbability(options_.domain, label.zero_probability, base),
+                     work.heap[series], label.chance},
+                    work.columns.core[series].resolved, base, pool_.pooled(outer_calibrator_part_), {},
+                    pool_.Sums(outer_calibrator_part_, sums));
+}
+
+void StreamForecaster::MixOuter(size_t demand_class, size_t group, float scale, std::span<const float> net,
+                                std::span<float> quantiles) const {
+  if (!outer_.Heard(group)) return;
+  outer_.Mix(group, net, quantiles);
+  if (!options_.calibrate) return;
+  calibrator_.Apply(demand_class, group, scale, {}, std::as_const(pool_).pooled(outer_calibrator_part_), quantiles);
 }
 
 void StreamForecaster::Resolve(Work& work, std::span<const SeriesRow> rows, std::span<double> sums) const {
@@ -369,6 +392,7 @@ Status StreamForecaster::LearnShared() {
   if (trainer_ != nullptr) {
     outer_.Fold(std::as_const(pool_).Sums(outer_part_, all), pool_.pooled(outer_part_));
     outer_.Refresh(std::as_const(pool_).pooled(outer_part_));
+    calibrator_.Fold(std::as_const(pool_).Sums(outer_calibrator_part_, all), pool_.pooled(outer_calibrator_part_));
     NetSeries::FoldCovariates(std::as_const(pool_).Sums(covariate_part_, all), pool_.pooled(covariate_part_));
     const size_t width = net_series_->shared_width();
     const int64_t window = trainer_->shape().window;
@@ -404,6 +428,8 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
     head.index = context_.now.index;
     head.scale = work.scale[i];
   }
+  work.sorted.Take(work.block, options_.domain != ValueDomain::kReal);
+  work.block.sorted = &work.sorted;
   for (size_t k = 0; k < experts; ++k) {
     const auto pooled = std::as_const(pool_).pooled(expert_part_[k]);
     experts_[k]->Summarise(work.block, work.columns.states[k], pooled, work.summaries[k]);
@@ -418,7 +444,8 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
   for (size_t h = 0; h < horizon; ++h) {
     const int steps = static_cast<int>(h) + 1;
     TakeKnown(rows, h + 1, work);
-    const ForecastTarget target{context_.now.index, steps, plan_.GroupOf(steps), FactorOf(PhaseOf(context_.ahead[h])), work.known};
+    const ForecastTarget target{context_.now.index, steps, plan_.GroupOf(steps), FactorOf(PhaseOf(context_.ahead[h])),
+                                work.known};
     for (size_t k = 0; k < experts; ++k) {
       experts_[k]->Expand(work.block, target, work.scale, work.rows, work.summaries[k],
                           std::as_const(pool_).pooled(expert_part_[k]), work.Output(k));
@@ -460,6 +487,7 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
     for (size_t h = 0; h < horizon; ++h) {
       const size_t at = i * horizon + h;
       const std::span<float> q(out.quantiles.data() + at * kLevelCount, kLevelCount);
+      for (float& quantile : q) quantile = std::fabs(quantile) <= work.heap[i] ? 0 : quantile;
       out.zero_probability[at] =
           PredictiveDistribution::ConsistentZeroProbability(options_.domain, out.zero_probability[at], q);
     }

@@ -55,8 +55,16 @@ class StreamForecaster final : public Forecaster {
   void Resolve(Work& work, std::span<const SeriesRow> rows, std::span<double> sums) const;
   void ResolveHorizon(Work& work, int horizon, std::span<const SeriesRow> rows, std::span<double> sums) const;
   void TakeActuals(Work& work, std::span<double> sums) const;
-  void LearnOuter(const Work& work, size_t series, const ForecastTarget& target, size_t outer,
+  struct OuterLabel {
+    size_t outer;            ///< which of the outer horizons
+    float zero_probability;  ///< as mixed from the experts
+    double chance;           ///< the series's and bucket's own random number
+  };
+  void LearnOuter(const Work& work, size_t series, const ForecastTarget& target, const OuterLabel& label,
                   std::span<const float> mixed, std::span<double> sums) const;
+  /// base -> outer mixture of base and net, shifted to its levels, where the net has a word.
+  void MixOuter(size_t demand_class, size_t group, float scale, std::span<const float> net,
+                std::span<float> quantiles) const;
   void MatureWindows(const Work& work, std::span<const SeriesRow> rows) const;
   /// What the experts say of `ahead` steps, for the net, before it is mixed.
   void TakeExpertWords(Work& work, size_t horizon) const;
@@ -88,6 +96,7 @@ class StreamForecaster final : public Forecaster {
   size_t calibrator_part_ = 0;
   size_t profile_part_ = 0;
   size_t outer_part_ = 0;
+  size_t outer_calibrator_part_ = 0;
   size_t shared_inputs_part_ = 0;  ///< [window, shared_width] by slot: what all series' inputs have in common
   size_t covariate_part_ = 0;
   size_t series_part_ = 0;  ///< number of series, sum and count of y/s of the newest round

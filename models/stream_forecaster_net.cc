@@ -209,8 +209,7 @@ void StreamForecaster::CorrectByNet(Work& work, std::span<const SeriesRow> rows,
                                      context_.now.index, from_net, q, work.scale[i]);
       }
       const size_t group = plan_.GroupOf(static_cast<int>(h) + 1);
-      for (size_t l = 0; l < kLevelCount; ++l) q[l] += outer_.Weight(group, l) * (from_net[l] - q[l]);
-      std::sort(q.begin(), q.end());
+      MixOuter(work.demand_class[i], group, work.scale[i], from_net, q);
     }
   }
 }

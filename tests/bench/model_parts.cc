@@ -85,7 +85,7 @@ void ExpertUpdateLight(benchmark::State& state) {
 }
 BENCHMARK(ExpertUpdateLight);
 
-constexpr size_t kExperts = 9;
+constexpr size_t kExperts = 13;
 constexpr size_t kRows = kLevelCount + 1;
 
 void MixOne(benchmark::State& state) {

@@ -153,10 +153,10 @@ TEST_P(ExpertContractTest, MissingAndInfiniteValuesLeaveTheStateAlone) {
 std::string NameOf(const ::testing::TestParamInfo<int>& info) {
   return std::string(MakeExperts({ValueDomain::kCount, {6}, 2}, {})[static_cast<size_t>(info.param)]->name());
 }
-INSTANTIATE_TEST_SUITE_P(Pool, ExpertContractTest, ::testing::Range(0, 11), NameOf);
+INSTANTIATE_TEST_SUITE_P(Pool, ExpertContractTest, ::testing::Range(0, 13), NameOf);
 
 TEST(ExpertPoolTest, EveryExpertIsUnderTheContract) {
-  EXPECT_EQ(MakeExperts({ValueDomain::kCount, {6}, 2}, {}).size(), 11U);
+  EXPECT_EQ(MakeExperts({ValueDomain::kCount, {6}, 2}, {}).size(), 13U);
 }
 
 TEST(SeasonalNaiveExpertTest, GoesBackASeasonWhereAValueIsMissing) {

@@ -205,6 +205,30 @@ TEST(StreamForecasterTest, RealSeriesMayBeNegative) {
   EXPECT_NEAR(q[3 * 6 * kLevelCount + kMedian], -30, 3);
 }
 
+/// Runs a shop whose amounts come in steps and returns the quantiles of its last round.
+std::vector<float> QuantilesOfSteps(ValueDomain domain, float step) {
+  ForecasterOptions options = Options();
+  options.domain = domain;
+  Shop shop(options, 8);
+  shop.change_ = [step](size_t, int64_t, float demand) { return std::min(demand, 3.0F) * step; };
+  for (int64_t t = 0; t < 60; ++t) shop.Round(t);
+  return shop.out_[0].quantiles;
+}
+
+TEST(StreamForecasterTest, AQuantileWithinTheHeapOfZerosIsPublishedAsZero) {
+  for (const auto& [domain, step] : {std::pair(ValueDomain::kCount, 1.0F), std::pair(ValueDomain::kNonNegative, 1.5F),
+                                     std::pair(ValueDomain::kNonNegative, .2F)}) {
+    size_t zeros = 0, above = 0;
+    for (const float q : QuantilesOfSteps(domain, step)) {
+      zeros += q == 0 ? 1 : 0;
+      above += q > step / 2 ? 1 : 0;
+      EXPECT_TRUE(q == 0 || q > step / 2) << q << " in steps of " << step;
+    }
+    EXPECT_GT(zeros, 0U);
+    EXPECT_GT(above, 0U);
+  }
+}
+
 TEST(StreamForecasterTest, ASeriesTakesAtMostFourKibibytesAtHorizonFourteen) {
   Shop shop(Options(14), 1);
   shop.Round(0);

@@ -1,0 +1,158 @@
+#include "models/count_table_expert.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "models/negative_binomial.h"
+
+namespace tidecast {
+namespace {
+
+constexpr float kPriorBuckets = 4;  ///< weight of the slow mean in the fast one
+constexpr float kPoolBuckets = 1;   ///< weight of the pool's mean in the slow one
+constexpr float kSlowDecay = .99F;
+constexpr double kTableDecay = .98;  ///< a round
+constexpr double kPriorRows = 20;    ///< values' worth of a negative binomial in every row
+constexpr double kPriorDispersion = 1.5;
+constexpr double kCellGrowth = 1.2;
+constexpr float kLeastMean = .02F;
+constexpr float kRowStep = .4F;   ///< of log mean
+constexpr float kActualMax = 20;  ///< an actual beyond so many times 1 + expected counts as this much in the mean
+
+}  // namespace
+
+CountTableExpert::CountTableExpert(std::string name, float decay) : name_(std::move(name)), decay_(decay) {
+  for (size_t c = 0; c <= kCells; ++c) {
+    first_.push_back(c <= kSingleCounts ? static_cast<float>(c)
+                                        : std::floor(first_.back() * static_cast<float>(kCellGrowth)));
+  }
+  prior_.resize(kRows * kNumbers);
+  for (size_t row = 0; row < kRows; ++row) {
+    const double mean = kLeastMean * std::exp(kRowStep * static_cast<double>(row));
+    const NegativeBinomial law{mean, kPriorDispersion};
+    double below = 0;
+    for (size_t c = 0; c < kCells; ++c) {
+      const double upto = c + 1 < kCells ? law.Cdf(first_[c + 1] - 1) : 1;
+      prior_[row * kNumbers + c] = upto - below;
+      below = upto;
+    }
+    prior_[row * kNumbers + kCells] = prior_[row * kNumbers + kCells + 1] = mean;
+  }
+}
+
+bool CountTableExpert::Find(float mean, Place* place) {
+  const float at = (std::log(std::max(mean, kLeastMean)) - std::log(kLeastMean)) / kRowStep;
+  place->row = std::min(static_cast<size_t>(at), kRows - 2);
+  place->right = std::min(at - static_cast<float>(place->row), 1.0F);
+  return at < static_cast<float>(kRows);
+}
+
+size_t CountTableExpert::CellOf(float actual) const {
+  const float count = std::round(actual);
+  if (count < static_cast<float>(kSingleCounts)) return static_cast<size_t>(std::max(count, 0.0F));
+  const auto after = std::upper_bound(first_.begin(), first_.end(), count);
+  return std::min(static_cast<size_t>(after - first_.begin()) - 1, kCells - 1);
+}
+
+void CountTableExpert::StartPooled(std::span<double> pooled) const {
+  for (size_t group = 0; group < kHorizonGroups; ++group) {
+    for (size_t i = 0; i < prior_.size(); ++i) pooled[group * prior_.size() + i] = kPriorRows * prior_[i];
+  }
+}
+
+void CountTableExpert::Step(const ExpertBlock& block, std::span<float> states, std::span<const double>) const {
+  const float inverse = block.inverse_factor[HistorySlot(block.index)];
+  for (size_t i = 0; i < block.series; ++i) {
+    if (!std::isfinite(block.actual[i])) continue;
+    float* state = states.data() + 4 * i;
+    const float value = block.actual[i] * inverse;
+    state[0] = decay_ * state[0] + value;
+    state[1] = decay_ * state[1] + 1;
+    state[2] = kSlowDecay * state[2] + value;
+    state[3] = kSlowDecay * state[3] + 1;
+  }
+}
+
+void CountTableExpert::Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double>,
+                                 std::span<float> summaries) const {
+  for (size_t i = 0; i < block.series; ++i) {
+    const float* state = states.data() + 4 * i;
+    const float slow = (state[2] + kPoolBuckets * static_cast<float>(block.prior_mean)) / (state[3] + kPoolBuckets);
+    summaries[i] = (state[0] + kPriorBuckets * slow) / (state[1] + kPriorBuckets) / block.scale[i];
+  }
+}
+
+void CountTableExpert::Expand(const ExpertBlock& block, const ForecastTarget& target, std::span<const float> scale,
+                              std::span<const uint8_t> rows, std::span<const float> summaries,
+                              std::span<const double> pooled, const ExpertOutput& out) const {
+  // The group's rows as distributions; rows that no series of the block needs cost little.
+  std::array<std::array<float, kCells>, kRows> below;  // P(Y < first count of the next cell)
+  std::array<float, kRows> ratio;                      // actual over expected mean
+  for (size_t row = 0; row < kRows; ++row) {
+    const double* numbers = pooled.data() + (target.group * kRows + row) * kNumbers;
+    double total = 0;
+    for (size_t c = 0; c < kCells; ++c) total += std::max(numbers[c], 0.0);
+    if (!(total > 0 && total < 1e30)) {  // bytes that nobody wrote
+      numbers = prior_.data() + row * kNumbers;
+      total = 1;
+    }
+    double sum = 0;
+    for (size_t c = 0; c < kCells; ++c) {
+      sum += std::max(numbers[c], 0.0);
+      below[row][c] = static_cast<float>(sum / total);
+    }
+    const double expected = numbers[kCells + 1];
+    ratio[row] = static_cast<float>(expected > 0 ? std::clamp(numbers[kCells] / expected, .05, 20.0) : 1);
+  }
+  std::array<float, kCells> cdf;
+  for (size_t i = 0; i < block.series; ++i) {
+    Place place{};
+    const float mean = summaries[i] * scale[i] * target.factor;
+    out.awake[i] = rows[i] != 0 && Find(mean, &place) ? 1 : 0;
+    if (out.awake[i] == 0) continue;
+    const std::array<float, kCells>& left = below[place.row];
+    const std::array<float, kCells>& right = below[place.row + 1];
+    for (size_t c = 0; c < kCells; ++c) cdf[c] = left[c] + place.right * (right[c] - left[c]);
+    float* q = out.quantiles.data() + i * kLevelCount;
+    size_t c = 0;
+    for (size_t l = 0; l < kLevelCount; ++l) {
+      while (c + 1 < kCells && cdf[c] < kLevels[l] - 1e-6F) ++c;
+      const float least = first_[c];
+      const float width = first_[c + 1] - least;
+      const float before = c > 0 ? cdf[c - 1] : 0;
+      const float inside = cdf[c] > before ? (kLevels[l] - before) / (cdf[c] - before) : 1;
+      q[l] = width > 1 ? least + std::clamp(inside, 0.0F, 1.0F) * (width - 1) : least;
+    }
+    out.mean[i] = mean * (ratio[place.row] + place.right * (ratio[place.row + 1] - ratio[place.row]));
+    out.zero_probability[i] = cdf[0];
+  }
+}
+
+void CountTableExpert::Gather(const ExpertBlock& block, const ForecastTarget& target, std::span<const float> scale,
+                              std::span<const uint8_t> rows, std::span<const float> summaries, std::span<const double>,
+                              std::span<double> sums) const {
+  for (size_t i = 0; i < block.series; ++i) {
+    Place place{};
+    const float mean = summaries[i] * scale[i] * target.factor;
+    if (rows[i] == 0 || !Find(mean, &place)) continue;
+    const float actual = block.actual[i];
+    const size_t cell = CellOf(actual);
+    const double counted = std::min(actual, kActualMax * (1 + mean));
+    double* numbers = sums.data() + (target.group * kRows + place.row) * kNumbers;
+    for (const double share : {1 - static_cast<double>(place.right), static_cast<double>(place.right)}) {
+      numbers[cell] += share;
+      numbers[kCells] += share * counted;
+      numbers[kCells + 1] += share * static_cast<double>(mean);
+      numbers += kNumbers;
+    }
+  }
+}
+
+void CountTableExpert::Fold(std::span<const double> sums, std::span<double> pooled) const {
+  for (size_t i = 0; i < pooled.size(); ++i) {
+    pooled[i] = kTableDecay * pooled[i] + (1 - kTableDecay) * kPriorRows * prior_[i % prior_.size()] + sums[i];
+  }
+}
+
+}  // namespace tidecast

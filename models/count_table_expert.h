@@ -1,0 +1,59 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "models/expert.h"
+
+namespace tidecast {
+
+/// What counts came where so much was expected: a table, pooled over all series, of actual counts by expected mean and
+/// horizon group, discounted; a forecast is the row of the series's own expected mean. No shape is assumed, a sparse
+/// series borrows that of all that sell as little, and what the whole shop does to the expected mean is in the table.
+/// The expected mean is a discounted one, drawn towards the series's slow mean with the weight of kPriorBuckets
+/// buckets, times the pooled seasonal factor. Rows by the logarithm of the mean, a value shared out between the two
+/// nearest; cells are single counts up to kSingleCounts, then grow by a fifth each. State: [sum, weight] fast, [sum,
+/// weight] slow. Summary: the mean. Asleep beyond the greatest row.
+class CountTableExpert final : public Expert {
+ public:
+  CountTableExpert(std::string name, float decay);
+  std::string_view name() const override { return name_; }
+  double cost() const override { return 6; }
+  size_t state_floats() const override { return 4; }
+  size_t summary_floats() const override { return 1; }
+  size_t pooled_size() const override { return kHorizonGroups * kRows * kNumbers; }
+  size_t sums_size() const override { return pooled_size(); }
+  void StartPooled(std::span<double> pooled) const override;
+  void Step(const ExpertBlock& block, std::span<float> states, std::span<const double> pooled) const override;
+  void Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double> pooled,
+                 std::span<float> summaries) const override;
+  void Expand(const ExpertBlock& block, const ForecastTarget& target, std::span<const float> scale,
+              std::span<const uint8_t> rows, std::span<const float> summaries, std::span<const double> pooled,
+              const ExpertOutput& out) const override;
+  void Gather(const ExpertBlock& block, const ForecastTarget& target, std::span<const float> scale,
+              std::span<const uint8_t> rows, std::span<const float> summaries, std::span<const double> pooled,
+              std::span<double> sums) const override;
+  void Fold(std::span<const double> sums, std::span<double> pooled) const override;
+
+  static constexpr size_t kSingleCounts = 16;  ///< 0 .. 15
+  static constexpr size_t kCells = 68;
+  static constexpr size_t kRows = 32;
+
+ private:
+  static constexpr size_t kNumbers = kCells + 2;  ///< a row: cells, sums of actual and of expected mean
+  /// Between which rows an expected mean lies; `right`: share of the upper one.
+  struct Place {
+    size_t row;
+    float right;
+  };
+  static bool Find(float mean, Place* place);
+  size_t CellOf(float actual) const;
+
+  std::string name_;
+  float decay_;
+  std::vector<float> first_;   ///< [kCells + 1] least count of a cell
+  std::vector<double> prior_;  ///< [kRows, kNumbers] what a row holds before anything was seen, for one bucket's weight
+};
+
+}  // namespace tidecast
