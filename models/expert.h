@@ -101,12 +101,13 @@ struct PoolShape {
   ValueDomain domain = ValueDomain::kCount;
   std::vector<int> season_lengths = {};
   size_t known_covariates = 0;
+  int horizon = 14;
 };
 
 /// The pool for a shape. `names` empty: all that fit it; else those, in the pool's order.
 /// Names: persistence, seasonal_naive_<season>, profile_<season>, smoothing_5, smoothing_20, empirical_930,
 /// empirical_960, empirical_985, negative_binomial_900, negative_binomial_970,
-/// known_covariates.
+/// known_covariates; of reals only: rls_<lags>_<forgetting rate>.
 std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const std::vector<std::string>& names);
 
 }  // namespace tidecast

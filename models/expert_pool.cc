@@ -1,4 +1,7 @@
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 
 #include "models/count_table_expert.h"
 #include "models/empirical_expert.h"
@@ -6,8 +9,27 @@
 #include "models/known_covariate_expert.h"
 #include "models/negative_binomial_expert.h"
 #include "models/point_expert.h"
+#include "models/rls_expert.h"
 
 namespace tidecast {
+namespace {
+
+/// Direct regressions on the newest values: of hourly series with the mean day, of coarser ones on the last eight.
+void AddRls(const PoolShape& shape, std::vector<std::unique_ptr<Expert>>* all) {
+  const auto has = [&](int season) {
+    return std::find(shape.season_lengths.begin(), shape.season_lengths.end(), season) != shape.season_lengths.end();
+  };
+  const int day = has(24) ? 24 : 0;
+  const int lags = day > 0 || has(288) ? 48 : 8;
+  for (const double memory : {1.0, .9995, .998}) {
+    const RlsExpert::Shape rls{.memory = memory, .lags = lags, .day = day, .horizon = shape.horizon};
+    if (!RlsExpert::Fits(rls)) continue;
+    all->push_back(
+        std::make_unique<RlsExpert>(fmt::format("rls_{}_{}", lags, std::lround(memory * 10000)), shape.domain, rls));
+  }
+}
+
+}  // namespace
 
 std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const std::vector<std::string>& names) {
   const ValueDomain domain = shape.domain;
@@ -32,6 +54,7 @@ std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const s
     if (shape.known_covariates > 0)
       all.push_back(std::make_unique<KnownCovariateExpert>(domain, shape.known_covariates));
   }
+  if (domain == ValueDomain::kReal) AddRls(shape, &all);
   if (names.empty()) return all;
   std::erase_if(all, [&](const std::unique_ptr<Expert>& expert) {
     return std::find(names.begin(), names.end(), expert->name()) == names.end();

@@ -8,8 +8,8 @@
 
 namespace tidecast {
 
-/// Which horizons stand for which: near, middle and far thirds, and the representatives at which mixer, calibrator and
-/// experts learn (all of a short horizon; at most eight, denser near).
+/// Which horizons stand for which: near, middle and far thirds (of more than 24 steps the first twelfth, to the third, the
+/// rest), and the representatives at which mixer, calibrator and experts learn (all of a short horizon; denser near).
 /// Thread: immutable.
 class HorizonPlan {
  public:
@@ -18,6 +18,7 @@ class HorizonPlan {
     if (learned_.back() != horizon) learned_.push_back(horizon);
   }
   size_t GroupOf(int h) const {
+    if (horizon_ > 24) return h <= horizon_ / 12 ? 0 : h <= horizon_ / 3 ? 1 : 2;
     return std::min(kHorizonGroups - 1,
                     static_cast<size_t>(h - 1) * kHorizonGroups / static_cast<size_t>(std::max(horizon_, 3)));
   }

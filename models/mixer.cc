@@ -14,8 +14,9 @@ constexpr float kShrinkBuckets = 200;  ///< resolved forecasts after which own a
 constexpr float kMeanErrorMax = 10;    ///< a residual beyond so many scales counts as this much
 constexpr size_t kExpertsMax = MixRules::kExpertsMax;
 
-/// Low, middle and high levels; the mean goes with the middle.
-size_t BandOf(size_t row) { return row < 4 ? 0 : row < 9 || row == kLevelCount ? 1 : 2; }
+size_t BandOf(size_t group, size_t row) {
+  return row == kLevelCount ? Mixer::kLevelBands + group : row < 4 ? 0 : row < 9 ? 1 : 2;
+}
 
 }  // namespace
 
@@ -32,7 +33,7 @@ void Mixer::WeightsOf(size_t demand_class, size_t group, std::span<const float> 
     for (size_t k = 0; k < experts_; ++k) row[k] = awake[k] != 0 && sum > 0 ? row[k] / sum : 0;
     return sum > 0;
   };
-  for (size_t band = 0; band < kBands; ++band) {
+  for (size_t band = 0; band < own_bands_; ++band) {
     // MlPoly is a view for both uses; Weights alone does not write.
     const std::span<float> numbers(const_cast<float*>(state.data()) + band * size, size);
     has_own[band] = MlPoly<float>::Over(numbers, experts_).Weights(std::span(own[band]).first(experts_)) &&
@@ -40,11 +41,11 @@ void Mixer::WeightsOf(size_t demand_class, size_t group, std::span<const float> 
   }
   for (size_t row = 0; row < kRows; ++row) {
     const size_t cell = Cell(demand_class, group, row);
-    const size_t band = BandOf(row);
+    const size_t band = BandOf(group, row);
     float* out = weights.data() + row * experts_;
     std::copy_n(weights_.begin() + static_cast<ptrdiff_t>(cell * experts_), experts_, out);
     share_out(out);
-    const float share = row < kLevelCount && has_own[band] ? own_share : 0;
+    const float share = has_own[band] ? own_share : 0;
     for (size_t k = 0; k < experts_; ++k) {
       const float step = share > 0 ? share * (own[band][k] - out[k]) : 0;
       if (!toward.empty()) toward[row * experts_ + k] = step;
@@ -82,7 +83,7 @@ void Mixer::Gather(size_t demand_class, size_t group, float actual, float scale,
     const float slope = (actual <= mixed[l] ? 1.0F : 0.0F) - kLevels[l];
     const size_t at = Cell(demand_class, group, l);
     double* cell = sums.data() + at * CellSums();
-    float* own = regrets.data() + BandOf(l) * experts_;
+    float* own = regrets.data() + BandOf(group, l) * experts_;
     float way = 0;
     for (size_t k = 0; k < experts_; ++k) {
       if (awake[k] != 0) way += toward[l * experts_ + k] * quantiles[k * kLevelCount + l];
@@ -98,16 +99,25 @@ void Mixer::Gather(size_t demand_class, size_t group, float actual, float scale,
     cell[experts_ + 2] += 1;
   }
   double* cell = sums.data() + Cell(demand_class, group, kLevelCount) * CellSums();
-  const float residual = std::clamp((mean - actual) / scale, -kMeanErrorMax, kMeanErrorMax);
+  const float slope = 2 * std::clamp((mean - actual) / scale, -kMeanErrorMax, kMeanErrorMax);
+  const float trust = trust_[Cell(demand_class, group, kLevelCount)];
+  float* own = regrets.data() + BandOf(group, kLevelCount) * experts_;
+  float way = 0;
   for (size_t k = 0; k < experts_; ++k) {
-    if (awake[k] != 0) cell[k] += static_cast<double>(2 * residual * (mean - means[k]) / scale);
+    if (awake[k] == 0) continue;
+    const float regret = slope * (mean - means[k]) / scale;
+    way += toward[kLevelCount * experts_ + k] * means[k];
+    cell[k] += static_cast<double>(regret);
+    own[k] += regret;
   }
+  cell[experts_] += static_cast<double>(slope * trust * way / scale);
+  cell[experts_ + 1] += static_cast<double>(slope * (trust - 1) * way / scale);
   cell[experts_ + 2] += 1;
 }
 
 void Mixer::LearnSeries(std::span<const float> regrets, std::span<float> state) const {
   const size_t size = MlPoly<float>::Size(experts_);
-  for (size_t band = 0; band < kBands; ++band) {
+  for (size_t band = 0; band < own_bands_; ++band) {
     MlPoly<float>::Over(state.subspan(band * size, size), experts_).Learn(regrets.subspan(band * experts_, experts_));
   }
 }

@@ -10,25 +10,29 @@
 
 namespace tidecast {
 
-/// Weighs the experts of a pool. Pooled ML-Poly weights per (demand class, horizon group, level), and one set for the mean
-/// under square loss, with a fixed share for everyone; a series's own weights (three bands of levels) come in as it grows:
-/// weight = (1 - n/(n+200)) pooled + n/(n+200) own. Losses are linearised at the mixture (the gradient trick), so that the
-/// mixture can beat its best member. Sleeping experts hand their weight to those awake.
-/// Learning is about the present weights on a forecast of an old origin whose label has now come: nothing but summaries
-/// has to be kept.
-/// Thread: immutable but for Refresh.
+/// Weighs the experts of a pool. Pooled ML-Poly weights per (demand class, horizon group, level), and one set for the
+/// mean under square loss, with a fixed share for everyone; a series's own weights (three bands of levels; of reals,
+/// which are often few and unlike each other, one a horizon group for the mean too) come in as it grows: weight = (1 -
+/// n/(n+200)) pooled + n/(n+200) own. Losses are linearised at the mixture (the gradient trick), so that the mixture
+/// can beat its best member. Sleeping experts hand their weight to those awake. Learning is about the present weights
+/// on a forecast of an old origin whose label has now come: nothing but summaries has to be kept. Thread: immutable but
+/// for Refresh.
 class Mixer {
  public:
-  static constexpr size_t kBands = 3;
-  explicit Mixer(size_t experts)
-      : experts_(experts), weights_(Cells() * experts, 1.0F / static_cast<float>(experts)), trust_(Cells(), .5F) {}
+  static constexpr size_t kLevelBands = 3;                        ///< low, middle and high levels
+  static constexpr size_t kBands = kLevelBands + kHorizonGroups;  ///< and the mean of each horizon group
+  explicit Mixer(size_t experts, bool own_means = false)
+      : experts_(experts),
+        own_bands_(own_means ? kBands : kLevelBands),
+        weights_(Cells() * experts, 1.0F / static_cast<float>(experts)),
+        trust_(Cells(), .5F) {}
 
   size_t pooled_size() const { return Cells() * CellNumbers(); }
   size_t sums_size() const { return Cells() * CellSums(); }
-  size_t state_floats() const { return kBands * MlPoly<float>::Size(experts_); }
+  size_t state_floats() const { return own_bands_ * MlPoly<float>::Size(experts_); }
 
-  /// Weights of one series for a (class, group): [kLevelCount + 1, experts], the last row for the mean. `toward` (may be
-  /// empty), same shape: from the pool's weights to the series's own, as far as its age lets it go.
+  /// Weights of one series for a (class, group): [kLevelCount + 1, experts], the last row for the mean. `toward` (may
+  /// be empty), same shape: from the pool's weights to the series's own, as far as its age lets it go.
   void WeightsOf(size_t demand_class, size_t group, std::span<const float> state, uint32_t resolved,
                  std::span<const uint8_t> awake, std::span<float> weights, std::span<float> toward) const;
 
@@ -59,6 +63,7 @@ class Mixer {
   size_t CellNumbers() const { return MixRules::Size(experts_) + MlPoly<double>::Size(2); }
   size_t CellSums() const { return experts_ + 3; }  ///< experts, pool alone, own as far as it may, count
   size_t experts_;
+  size_t own_bands_;
   std::vector<float> weights_;  ///< [cells, experts]
   std::vector<float> trust_;    ///< [cells] how far the series's own weights are followed, 0 .. 1
 };

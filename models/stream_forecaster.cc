@@ -41,9 +41,9 @@ bool Usable(float value) { return std::isfinite(value) && std::fabs(value) < 1e3
 
 StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique_ptr<ResidualNet> net)
     : options_(options),
-      experts_(MakeExperts({options.domain, options.season_lengths, options.known_covariates}, options.experts)),
+      experts_(MakeExperts({options.domain, options.season_lengths, options.known_covariates, options.horizon}, options.experts)),
       plan_(options.horizon),
-      mixer_(experts_.size()),
+      mixer_(experts_.size(), options.domain == ValueDomain::kReal),
       calibrator_(options.domain),
       profile_(options.domain, options.season_lengths.empty() ? 1 : options.season_lengths[0]),
       inverse_factor_(kHistory, 1.0F),

@@ -46,7 +46,7 @@ class Shop {
  public:
   Shop(ForecasterOptions options, size_t series, size_t threads = 1, NetKind net = NetKind::kNone)
       : options_(std::move(options)), executor_(MakeExecutor(threads)) {
-    options_.season_lengths = {6};
+    if (options_.season_lengths.empty()) options_.season_lengths = {6};
     options_.net = net;
     auto made = MakeForecaster(options_);
     EXPECT_TRUE(made.ok()) << made.status().message();
@@ -89,7 +89,8 @@ class Shop {
     std::vector<float>& row = known_[series];
     row.clear();
     for (int64_t t = index; t <= index + options_.horizon; ++t) {
-      for (size_t k = 0; k < options_.known_covariates; ++k) row.push_back(covariate_ ? covariate_(series, t) : (t + static_cast<int64_t>(series)) % 7 == 0 ? 1.0F : 0.0F);
+      for (size_t k = 0; k < options_.known_covariates; ++k)
+        row.push_back(covariate_ ? covariate_(series, t) : (t + static_cast<int64_t>(series)) % 7 == 0 ? 1.0F : 0.0F);
     }
     return row;
   }

@@ -14,16 +14,20 @@ namespace {
 constexpr size_t kExperts = 2;
 constexpr size_t kSeries = 40;
 
-/// Two point experts over many series; expert `right_for(i, t)` is off by .1, the other by 1. Returns the mean loss of the median
-/// over the last quarter.
-double LossOf(const auto& right_for, int rounds) {
-  Mixer mixer(kExperts);
+/// Two point experts over many series; expert `right_for(i, t)` is off by .1, the other by 1. Returns the mean absolute
+/// losses over the last quarter.
+struct Losses {
+  double median, mean;
+};
+Losses LossesOf(const auto& right_for, int rounds, bool own_means) {
+  Mixer mixer(kExperts, own_means);
   std::vector<double> pooled(mixer.pooled_size());
   std::vector<std::vector<float>> states(kSeries, std::vector<float>(mixer.state_floats()));
   const std::vector<uint8_t> awake(kExperts, 1);
-  std::vector<float> weights((kLevelCount + 1) * kExperts), toward(weights.size()), quantiles(kExperts * kLevelCount), means(kExperts);
+  std::vector<float> weights((kLevelCount + 1) * kExperts), toward(weights.size()), quantiles(kExperts * kLevelCount),
+      means(kExperts);
   std::array<float, kLevelCount> mixed;
-  double loss = 0;
+  double loss = 0, loss_of_mean = 0;
   for (int t = 0; t < rounds; ++t) {
     std::vector<double> sums(mixer.sums_size(), 0.0);
     for (size_t i = 0; i < kSeries; ++i) {
@@ -36,7 +40,10 @@ double LossOf(const auto& right_for, int rounds) {
       mixer.WeightsOf(0, 0, states[i], static_cast<uint32_t>(t), awake, weights, toward);
       float mean = 0;
       Mixer::Mix(kExperts, weights, quantiles, means, mixed, &mean);
-      if (t >= rounds * 3 / 4) loss += std::fabs(static_cast<double>(mixed[kMedian] - truth));
+      if (t >= rounds * 3 / 4) {
+        loss += std::fabs(static_cast<double>(mixed[kMedian] - truth));
+        loss_of_mean += std::fabs(static_cast<double>(mean - truth));
+      }
       std::vector<float> regrets(Mixer::kBands * kExperts);
       mixer.Gather(0, 0, truth, 10, awake, quantiles, means, mixed, mean, toward, sums, regrets);
       mixer.LearnSeries(regrets, states[i]);
@@ -44,8 +51,10 @@ double LossOf(const auto& right_for, int rounds) {
     mixer.Fold(sums, pooled);
     mixer.Refresh(pooled);
   }
-  return loss / (rounds - rounds * 3 / 4) / kSeries;
+  const double count = static_cast<double>(rounds - rounds * 3 / 4) * kSeries;
+  return {loss / count, loss_of_mean / count};
 }
+double LossOf(const auto& right_for, int rounds) { return LossesOf(right_for, rounds, false).median; }
 
 TEST(MixerTest, PoolFindsTheExpertThatIsRightForAll) {
   EXPECT_LT(LossOf([](size_t, int) { return 1U; }, 200), .15);
@@ -54,6 +63,12 @@ TEST(MixerTest, PoolFindsTheExpertThatIsRightForAll) {
 TEST(MixerTest, SeriesFindTheirOwnExpertWhereTheyDiffer) {
   // The pool alone can do no better than half and half: .55.
   EXPECT_LT(LossOf([](size_t i, int) { return i % 2; }, 800), .3);
+}
+
+TEST(MixerTest, MeansOfRealsFindTheirOwnExpertToo) {
+  const auto right = [](size_t i, int) { return i % 2; };
+  EXPECT_GT(LossesOf(right, 800, false).mean, .45);
+  EXPECT_LT(LossesOf(right, 800, true).mean, .3);
 }
 
 TEST(MixerTest, OwnWeightsAreTrustedLessWhenTheyMislead) {

@@ -71,6 +71,51 @@ TEST(StreamForecasterTest, GarbageAfterTheOriginChangesNoByteOfItsForecasts) {
   }
 }
 
+/// Hourly reals: the regressions on the newest values are awake from some 240 buckets on.
+ForecasterOptions HourlyReals() {
+  ForecasterOptions options;
+  options.horizon = 30;
+  options.domain = ValueDomain::kReal;
+  options.season_lengths = {24};
+  return options;
+}
+constexpr int64_t kGrown = 310;
+float Hourly(size_t series, int64_t index) {
+  return static_cast<float>(3 * std::sin(static_cast<double>(index % 24) / 3.8) - 2 + 2 * UniformAt(5, series, index));
+}
+
+TEST(StreamForecasterTest, GarbageAfterTheOriginChangesNoByteOfHourlyForecasts) {
+  Shop clean(HourlyReals(), 2), garbage(HourlyReals(), 2);
+  clean.change_ = [](size_t s, int64_t index, float) { return Hourly(s, index); };
+  garbage.change_ = [](size_t s, int64_t index, float) { return index > kGrown ? 1e6F : Hourly(s, index); };
+  for (int64_t t = 0; t <= kGrown; ++t) {
+    clean.Round(t);
+    garbage.Round(t);
+    ASSERT_EQ(clean.Published(), garbage.Published());
+  }
+  clean.Round(kGrown + 1);
+  garbage.Round(kGrown + 1);
+  EXPECT_NE(clean.Published(), garbage.Published()) << "the test would not see a difference";
+}
+
+TEST(StreamForecasterTest, HourlySeriesGoOnFromStoredStateAsUninterrupted) {
+  Shop whole(HourlyReals(), 2), cut(HourlyReals(), 2);
+  whole.change_ = cut.change_ = [](size_t s, int64_t index, float) { return Hourly(s, index); };
+  MemoryRows rows;
+  for (int64_t t = 0; t < kGrown + 40; ++t) {
+    whole.Round(t);
+    cut.Round(t);
+    ASSERT_EQ(whole.Published(), cut.Published()) << t;
+    if (t < kGrown || t % 7 != 0) continue;
+    cut.forecaster_->SaveShared(1, rows);
+    auto next = MakeForecaster(cut.options_);
+    ASSERT_TRUE(next.ok());
+    cut.forecaster_ = std::move(next).value();
+    ASSERT_TRUE(cut.forecaster_->ReloadShared(rows).ok());
+  }
+  EXPECT_EQ(whole.states_, cut.states_);
+}
+
 TEST(StreamForecasterTest, ALeakyToyFailsTheGarbageTest) {
   // Feeds each bucket's value one bucket too early: what a label used before its close amounts to.
   const int64_t cut = 17;

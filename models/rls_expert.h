@@ -1,0 +1,64 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "models/point_expert.h"
+
+namespace tidecast {
+
+/// Recursive least squares, direct for each horizon: y(t+h) - y(t) on the newest values less y(t), and for hourly
+/// series the mean day of the last week less y(t). The regressors do not depend on the horizon, so there is one
+/// covariance and one gain an arrival; when y(t+h) comes, the weights of horizon h move by the gain kept from t. The
+/// weights start at 0, which is persistence, held by a ridge of a squared scale. Guards: while the covariance is larger
+/// than kCovarianceMax starts nothing is forgotten; one that is not sound starts anew; residuals count as at most
+/// kErrorMax scales; forecasts stay within the range of the values seen and three scales around; after three wild
+/// forecasts in a row the weights start anew and the expert sleeps until it has learnt again. Missing values are the
+/// ones before them, up to a quarter of what is looked at; then it sleeps. State: head, covariance (packed triangle of
+/// doubles), weights and waiting gains [horizon, regressors]. Source: Haykin, "Adaptive Filter Theory", exponentially
+/// weighted RLS.  Thread: immutable.
+class RlsExpert final : public PointExpert {
+ public:
+  struct Shape {
+    double memory = 1;  ///< forgetting rate a bucket
+    int lags = 8;
+    int day = 0;  ///< buckets of a day when its profile is a regressor, else 0
+    int horizon = 1;
+  };
+  /// REQUIRES: Fits(shape).
+  RlsExpert(std::string name, ValueDomain domain, const Shape& shape);
+  /// Whether the origin `horizon` buckets back can still be looked at whole.
+  static bool Fits(const Shape& shape);
+  double cost() const override { return 2.0 * static_cast<double>(width_); }
+  size_t state_floats() const override { return kHead + 2 * Triangle() + 2 * horizon_ * width_; }
+  size_t summary_floats() const override { return horizon_ + 1; }
+  void Step(const ExpertBlock& block, std::span<float> states, std::span<const double> pooled) const override;
+  void Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double> pooled,
+                 std::span<float> summaries) const override;
+
+ protected:
+  Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
+                const float* summary) const override;
+
+ private:
+  struct Window;                      ///< a series's history in the order of time
+  static constexpr size_t kHead = 4;  ///< least, most, wild forecasts in a row, values learnt from
+  size_t Triangle() const { return width_ * (width_ + 1) / 2; }
+  size_t GainSlot(int64_t index) const;
+  void Read(const float* history, int64_t index, Window* window) const;
+  /// Regressors of the origin `back` buckets before the newest, [width]; false where too much is missing.
+  bool Regressors(const Window& window, size_t back, float* out) const;
+  void Restart(float scale, float* state) const;
+  bool LearnWeights(const Window& window, float actual, float scale, int64_t index, float* state) const;
+  void LearnCovariance(const float* x, float scale, int64_t index, float* state) const;
+
+  double memory_;
+  size_t horizon_;
+  size_t lags_;
+  size_t day_;
+  size_t days_;   ///< in the mean day
+  size_t reach_;  ///< values an origin looks at
+  size_t width_;
+};
+
+}  // namespace tidecast

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "models/expert.h"
+
+namespace tidecast {
+
+/// One expert over a few series, driven as the forecaster drives it.
+struct Driven {
+  explicit Driven(const Expert& e)
+      : expert(e),
+        pooled(e.pooled_size()),
+        states(kSeries * e.state_floats()),
+        summaries(kSeries * e.summary_floats()) {
+    e.StartPooled(pooled);
+    history.assign(kSeries * kHistory, std::numeric_limits<float>::quiet_NaN());
+    actual.resize(kSeries);
+  }
+  static constexpr size_t kSeries = 3;
+  ExpertBlock Block(int64_t index) {
+    for (int64_t age = 0; age < kHistory; ++age) ages[HistorySlot(index - age)] = static_cast<float>(age);
+    TakeKnown(index);
+    return {kSeries, index, actual, history, scale, demand_class, observed, inverse, ages, 3.0, known};
+  }
+  void Step(int64_t index, const std::vector<float>& values) {
+    actual = values;
+    for (size_t i = 0; i < kSeries; ++i) {
+      history[i * kHistory + HistorySlot(index)] = values[i];
+      observed[i] += std::isfinite(values[i]) ? 1 : 0;
+    }
+    expert.Step(Block(index), states, pooled);
+    std::vector<double> sums(expert.sums_size());
+    expert.GatherStates(Block(index), states, sums);
+    if (own_pool) expert.Fold(sums, pooled);
+    last = index;
+  }
+  /// Columns of all series: a price, which falls at times, and a flag of those times.
+  void TakeKnown(int64_t index) {
+    const bool discount = index % 5 == 0;
+    for (size_t i = 0; i < kSeries; ++i) {
+      known[2 * i] = static_cast<float>(i + 1) * (discount ? .7F : index % 3 == 0 ? .9F : 1.0F);
+      known[2 * i + 1] = discount ? 1 : 0;
+    }
+  }
+  struct Answer {
+    std::vector<float> quantiles, mean, zero;
+    std::vector<uint8_t> awake;
+    bool operator==(const Answer&) const = default;
+  };
+  Answer Forecast(int horizon) {
+    const ExpertBlock block = Block(last);
+    expert.Summarise(block, states, pooled, summaries);
+    Answer a{std::vector<float>(kSeries * kLevelCount), std::vector<float>(kSeries), std::vector<float>(kSeries),
+             std::vector<uint8_t>(kSeries)};
+    const std::vector<uint8_t> rows(kSeries, 1);
+    TakeKnown(last + horizon);
+    expert.Expand(block, {last, horizon, 0, 1.3F, known}, scale, rows, summaries, pooled,
+                  {a.quantiles, a.mean, a.zero, a.awake});
+    return a;
+  }
+  const Expert& expert;
+  std::vector<double> pooled;
+  std::vector<float> states, summaries, history, actual;
+  std::vector<float> scale = {1, 4, 50}, inverse = std::vector<float>(kHistory, .9F),
+                     ages = std::vector<float>(kHistory);
+  std::vector<uint8_t> demand_class = {2, 1, 0};
+  std::vector<uint32_t> observed = {0, 0, 0};
+  std::vector<float> known = std::vector<float>(2 * kSeries);
+  int64_t last = 0;
+  bool own_pool = false;  ///< fold what the states give: then series meet in the pool
+};
+
+}  // namespace tidecast

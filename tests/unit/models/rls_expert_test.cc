@@ -1,0 +1,116 @@
+#include "models/rls_expert.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "engine/core/hash.h"
+#include "tests/unit/models/driven_expert.h"
+
+namespace tidecast {
+namespace {
+
+constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
+
+/// y(t) = .6 y(t-1) - .3 y(t-2) + noise of a linear congruential generator.
+class Autoregression {
+ public:
+  float Next() {
+    random_ = (random_ * 1103515245 + 12345) % 2147483648;
+    const double value = .6 * one_ - .3 * two_ + static_cast<double>(random_) / 2147483648 - .5;
+    two_ = one_;
+    one_ = value;
+    return static_cast<float>(value);
+  }
+
+ private:
+  uint64_t random_ = 1;
+  double one_ = 0, two_ = 0;
+};
+
+TEST(RlsExpertTest, ForecastsAsTheDiscountedRidgeOfEachHorizonDoes) {
+  const RlsExpert expert("rls", ValueDomain::kReal, {.memory = .998, .lags = 8, .horizon = 3});
+  Driven driven(expert);
+  Autoregression series;
+  for (int64_t t = 0; t < 150; ++t) {
+    const float y = series.Next();
+    driven.Step(t, {y, 4 * y, 100 + y});
+  }
+  // Pinned: numpy 2.4.6, linalg.solve of each horizon's normal equations over the origins whose labels are known, ridge
+  // = the squared scale.
+  const float pinned[] = {.1853156F, -.0044268F, -.0609866F};
+  for (int h = 1; h <= 3; ++h) {
+    const auto a = driven.Forecast(h);
+    ASSERT_EQ(a.awake[0], 1);
+    EXPECT_NEAR(a.mean[0], pinned[h - 1], 2e-4);
+    EXPECT_NEAR(a.mean[1], 4 * pinned[h - 1], 8e-4) << "units";
+  }
+}
+
+TEST(RlsExpertTest, FindsTheDayOfAnHourlySeries) {
+  const RlsExpert expert("rls", ValueDomain::kReal, {.memory = .9995, .lags = 48, .day = 24, .horizon = 48});
+  Driven driven(expert);
+  const auto value = [](int64_t t) {
+    return static_cast<float>(std::sin(static_cast<double>(t % 24) / 24 * 6.2832) * 5 + UniformAt(3, 1, t));
+  };
+  for (int64_t t = 0; t < 600; ++t) driven.Step(t, {value(t), 4 * value(t), 50 * value(t)});
+  for (const int h : {1, 12, 24, 48}) {
+    const auto a = driven.Forecast(h);
+    EXPECT_NEAR(a.mean[0], value(599 + h), 1.1) << h;
+    EXPECT_NEAR(a.mean[2], 50 * value(599 + h), 55) << h;
+  }
+}
+
+TEST(RlsExpertTest, StaysWithinTheRangeSeenAndThreeScales) {
+  const RlsExpert expert("rls", ValueDomain::kReal, {.memory = .998, .lags = 8, .horizon = 14});
+  Driven driven(expert);
+  for (int64_t t = 0; t < 400; ++t) {
+    // Quiet for long, then bursts and a ramp: an unguarded regression explodes.
+    const float quiet = static_cast<float>(t % 2) * 1e-3F;
+    const float y = t < 200 ? quiet : t % 37 == 0 ? 60.0F : static_cast<float>(t - 200) * .3F;
+    driven.Step(t, {y, y, y});
+    for (const int h : {1, 5, 14}) {
+      const auto a = driven.Forecast(h);
+      if (a.awake[0] != 0) {
+        ASSERT_TRUE(a.mean[0] >= -3.001F && a.mean[0] <= 63.5F) << t << " " << h << " " << a.mean[0];
+      }
+    }
+  }
+}
+
+TEST(RlsExpertTest, SleepsAfterThreeWildForecastsAndWakesWhenItHasLearntAgain) {
+  const RlsExpert expert("rls", ValueDomain::kReal, {.memory = 1, .lags = 8, .horizon = 2});
+  Driven driven(expert);
+  Autoregression series;
+  int64_t t = 0;
+  for (; t < 60; ++t) driven.Step(t, {series.Next(), 0, 0});
+  ASSERT_EQ(driven.Forecast(1).awake[0], 1);
+  for (int n = 0; n < 2; ++n, ++t) driven.Step(t, {t % 2 == 0 ? 900.0F : -900.0F, 0, 0});
+  EXPECT_EQ(driven.Forecast(1).awake[0], 1) << "two are not three";
+  driven.Step(t, {t % 2 == 0 ? 900.0F : -900.0F, 0, 0});
+  EXPECT_EQ(driven.Forecast(1).awake[0], 0);
+  for (++t; t < 90; ++t) driven.Step(t, {series.Next(), 0, 0});
+  EXPECT_EQ(driven.Forecast(1).awake[0], 1);
+}
+
+TEST(RlsExpertTest, GoesOnOverAGapAndSleepsWhenTooMuchIsMissing) {
+  const RlsExpert expert("rls", ValueDomain::kReal, {.memory = 1, .lags = 8, .horizon = 2});
+  Driven driven(expert);
+  Autoregression series;
+  int64_t t = 0;
+  float newest = 0;
+  for (; t < 60; ++t) driven.Step(t, {newest = series.Next(), 0, 0});
+  const std::vector<float> states = driven.states;
+  driven.Step(t, {kMissing, 0, 0});
+  auto a = driven.Forecast(1);
+  ASSERT_EQ(a.awake[0], 1);
+  EXPECT_NEAR(a.mean[0], newest, 1) << "the missing value is the one before it";
+  for (int n = 0; n < 2; ++n) driven.Step(++t, {kMissing, 0, 0});
+  EXPECT_EQ(driven.Forecast(1).awake[0], 0);
+  EXPECT_TRUE(std::equal(states.begin(), states.begin() + static_cast<ptrdiff_t>(expert.state_floats()),
+                         driven.states.begin()));
+}
+
+}  // namespace
+}  // namespace tidecast
