@@ -105,6 +105,15 @@ void EmbeddedTransport::Leave() {
   is_member_ = false;
 }
 
+Result<std::vector<Position>> EmbeddedTransport::CommittedPositions(std::span<const TopicPartition> sources) {
+  std::vector<Position> positions;
+  for (const TopicPartition& source : sources) {
+    TC_ASSIGN_OR_RETURN(const std::optional<int64_t> committed, log_.CommittedPosition(source));
+    positions.push_back({source, committed.value_or(-1), {}});
+  }
+  return positions;
+}
+
 Result<int64_t> EmbeddedTransport::EndOffset(const TopicPartition& source) {
   TC_ASSIGN_OR_RETURN(const auto topic, log_.Find(source.topic));
   if (source.partition < 0 || static_cast<size_t>(source.partition) >= topic->partitions.size()) {

@@ -35,6 +35,7 @@ class EmbeddedTransport final : public LogTransport {
   void ReleaseRevoked() override {}
   void Leave() override;
   Result<int64_t> EndOffset(const TopicPartition& source) override;
+  Result<std::vector<Position>> CommittedPositions(std::span<const TopicPartition> sources) override;
   std::unique_ptr<RecordBatch> MakeBatch() override;
   Result<PollResult> Poll(uint32_t handle, size_t records_max, size_t bytes_max, RecordBatch& out) override;
   void Step(int wait_ms, std::vector<TransportEvent>* events) override;

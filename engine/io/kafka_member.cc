@@ -10,6 +10,7 @@ namespace {
 
 constexpr int64_t kBeginning = RD_KAFKA_OFFSET_BEGINNING;  // -2, as in the contract
 constexpr size_t kTakeAtOnce = 1024;
+constexpr int kCommittedMs = 1000;
 
 std::vector<TopicPartition> ListOf(const rd_kafka_topic_partition_list_t& partitions) {
   std::vector<TopicPartition> list;
@@ -120,6 +121,30 @@ Status KafkaMember::CheckStart(const Position& position, int64_t* first_offset) 
                 Domain::kExternal)
       .WithRemedy(below ? "its retention was shorter than our absence; `tidecast state reset` starts from what is there"
                         : "the topic was made anew or cut; `tidecast state reset` starts from what it holds now");
+}
+
+Result<std::vector<Position>> KafkaMember::CommittedPositions(std::span<const TopicPartition> sources) const {
+  std::vector<Position> positions;
+  if (sources.empty()) return positions;
+  TC_CHECK(client_ != nullptr, "committed positions are asked for before the group was joined");
+  const KafkaPartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(sources.size())));
+  for (const TopicPartition& source : sources)
+    rd_kafka_topic_partition_list_add(list.get(), source.topic.c_str(), source.partition);
+  // A read_committed consumer asks for stable positions: while a transaction that moves them is open, librdkafka asks
+  // again until the time is over.
+  auto error = rd_kafka_committed(client_.get(), list.get(), kCommittedMs);
+  for (int i = 0; i < list->cnt && error == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) error = list->elems[i].err;
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const Status status = KafkaStatus(error, "the group's committed positions cannot be read yet");
+    if (status.code() == Code::kPermission) return status;
+    return Status(Code::kNotReady, status.message(), Domain::kExternal, Retry::kBackoff);
+  }
+  for (int i = 0; i < list->cnt; ++i) {
+    const rd_kafka_topic_partition_t& found = list->elems[i];
+    std::string note(static_cast<const char*>(found.metadata), found.metadata == nullptr ? 0 : found.metadata_size);
+    positions.push_back({{found.topic, found.partition}, found.offset < 0 ? -1 : found.offset, std::move(note)});
+  }
+  return positions;
 }
 
 Status KafkaMember::StartAt(std::span<const Position> positions) {

@@ -32,6 +32,7 @@ class KafkaMember {
   /// Errors: kNoInput (a topic is not there), kConfig (the topics' partition counts differ: both are named).
   Status Join(const std::vector<std::string>& topics);
   Status StartAt(std::span<const Position> positions);
+  Result<std::vector<Position>> CommittedPositions(std::span<const TopicPartition> sources) const;
   void ReleaseRevoked();
   void Leave();
 

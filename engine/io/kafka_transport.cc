@@ -1,6 +1,8 @@
 #include "engine/io/kafka_transport.h"
 
 #include <atomic>
+#include <cstdlib>
+#include <cstring>
 
 #include "engine/io/kafka_admin.h"
 #include "engine/io/kafka_errors.h"
@@ -34,6 +36,9 @@ class KafkaTransport final : public LogTransport {
   void ReleaseRevoked() override { member_->ReleaseRevoked(); }
   void Leave() override;
   Result<int64_t> EndOffset(const TopicPartition& source) override;
+  Result<std::vector<Position>> CommittedPositions(std::span<const TopicPartition> sources) override {
+    return member_->CommittedPositions(sources);
+  }
 
   std::unique_ptr<RecordBatch> MakeBatch() override { return member_->MakeBatch(); }
   Result<PollResult> Poll(uint32_t handle, size_t records_max, size_t bytes_max, RecordBatch& out) override {
@@ -116,8 +121,15 @@ Status KafkaTransport::SendOffsets(std::span<const Position> positions) {
   TC_CHECK(member_->membership() != nullptr, "positions are sent before anything was started");
   KafkaPartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(positions.size())));
   for (const Position& position : positions) {
-    rd_kafka_topic_partition_list_add(list.get(), position.source.topic.c_str(), position.source.partition)->offset =
-        position.next_offset;
+    rd_kafka_topic_partition_t* const sent =
+        rd_kafka_topic_partition_list_add(list.get(), position.source.topic.c_str(), position.source.partition);
+    sent->offset = position.next_offset;
+    if (position.note.empty()) continue;
+    // Freed with the list.
+    sent->metadata = std::malloc(position.note.size());
+    TC_CHECK(sent->metadata != nullptr);
+    std::memcpy(sent->metadata, position.note.data(), position.note.size());
+    sent->metadata_size = position.note.size();
   }
   producer_->SendOffsets(std::move(list), member_->membership());
   return Status::Ok();

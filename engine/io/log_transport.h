@@ -31,6 +31,7 @@ struct PollResult {
 struct Position {
   TopicPartition source;
   int64_t next_offset = 0;
+  std::string note;  ///< travels with a committed position; one that was set by hand has none
 };
 
 enum class Outcome : uint8_t {
@@ -113,6 +114,11 @@ class LogTransport {
   virtual void Leave() = 0;
   /// One past the newest readable offset now (last stable offset). For bounded runs.
   virtual Result<int64_t> EndOffset(const TopicPartition& source) = 0;
+
+  /// The group's committed positions of these partitions, once no transaction is open that could still move them (so
+  /// that what is read afterwards holds all that they stand for). -1 where there is none. REQUIRES: joined.
+  /// Errors: kNotReady (such a transaction is open; ask again), kUnavailable.
+  virtual Result<std::vector<Position>> CommittedPositions(std::span<const TopicPartition> sources) = 0;
 
   virtual std::unique_ptr<RecordBatch> MakeBatch() = 0;
   /// Takes up to so many records of one started partition. Not polling a partition is how backpressure is applied.

@@ -1,105 +1,158 @@
 #include "engine/runtime/changelog_restorer.h"
 
-#include "state/key_codec.h"
-#include "state/task_keyspace.h"
+#include <algorithm>
+
+#include "engine/runtime/changelog_notes.h"
 
 namespace tidecast {
 namespace {
 
 constexpr int64_t kBeginning = -2;
 constexpr size_t kRecordsPerStep = 16384;
-
-// Local only, never in a changelog: how far a changelog partition was known to be read.
-std::string HintKey(const TopicPartition& source) {
-  return TaskPrefix({Stage::kInstance, 0}) + KeyWriter().U8(0xF7).U32(static_cast<uint32_t>(source.partition)).Raw(source.topic).Take();
-}
+// Clocks differ: what is older than half of the lag is taken for something that compaction may have touched.
+constexpr int kLagShare = 2;
 
 }  // namespace
 
-std::vector<ChangelogRestorer::Stream> ChangelogRestorer::MakeStreams(const std::vector<uint16_t>& partitions) const {
-  std::vector<Stream> streams;
+std::vector<TaskId> StreamsOf(const ChangelogLayout& layout, const std::vector<uint16_t>& partitions) {
+  std::vector<TaskId> streams;
   for (const Stage stage : {Stage::kSeries, Stage::kRollup, Stage::kActor}) {
-    if (layout_.TopicOf(stage)->empty()) continue;
-    for (const uint16_t partition : partitions) {
-      Stream& stream = streams.emplace_back();
-      stream.source = {*layout_.TopicOf(stage), partition};
-      stream.task = {stage, partition};
-    }
+    if (layout.TopicOf(stage)->empty()) continue;
+    for (const uint16_t partition : partitions) streams.push_back({stage, partition});
   }
-  Stream& model = streams.emplace_back();
-  model.source = {layout_.model_topic, layout_.model_partition};
-  model.task = {Stage::kInstance, 0};
+  streams.push_back({Stage::kInstance, 0});
   return streams;
 }
 
 void ChangelogRestorer::Start(const std::vector<uint16_t>& partitions) {
-  streams_ = MakeStreams(partitions);
-  next_stream_ = 0;
-}
-
-Result<uint64_t> ChangelogRestorer::LocalSeq(const Stream& stream) const {
-  const TaskStateReader reader(store_, stream.task);
-  std::string value;
-  TC_ASSIGN_OR_RETURN(const bool found, reader.Get(Family::kMeta, "commit", &value));
-  if (!found) return uint64_t{0};
-  ByteReader bytes(value);
-  bytes.U8();
-  return bytes.U64();
-}
-
-Status ChangelogRestorer::Open(Stream& stream) {
-  TC_ASSIGN_OR_RETURN(stream.local_seq, LocalSeq(stream));
-  int64_t from = kBeginning;
-  std::string value;
-  TC_ASSIGN_OR_RETURN(const bool has_hint, store_.Get(Family::kMeta, HintKey(stream.source), &value));
-  if (has_hint && stream.local_seq > 0) from = ByteReader(value).I64();
-  TC_ASSIGN_OR_RETURN(stream.reader, transport_.OpenReader(stream.source, from, true));
-  if (from != kBeginning && from < stream.reader->begin_offset()) {
-    from = kBeginning;
-    TC_ASSIGN_OR_RETURN(stream.reader, transport_.OpenReader(stream.source, from, true));
+  streams_.clear();
+  for (const TaskId id : StreamsOf(layout_, partitions)) {
+    Stream& stream = streams_.emplace_back();
+    stream.id = stream.finding.stream = id;
+    stream.source = layout_.SourceOf(id);
   }
-  stream.whole = from == kBeginning;
-  stream.batch = stream.reader->MakeBatch();
+  next_stream_ = 0;
+  findings_.clear();
+  highest_seq_ = 0;
+}
+
+Status ChangelogRestorer::BeginAgain(Stream& stream, uint64_t base, std::string why) {
+  StateBatch batch;
+  DropStream(stream.id, batch);
+  DeleteHint(stream.source, batch);
+  PutDebt(stream.id, {}, batch);
+  TC_RETURN_IF_ERROR(store_.Write(batch));
+  stream.finding.dropped |= stream.local_seq > 0;
+  if (stream.local_seq > 0) stream.finding.why = std::move(why);
+  stream.reader.reset();
+  stream.fold.reset();
+  stream.base = base;
+  stream.gap_is_open = false;
+  stream.probing.clear();
+  stream.finding.ahead = stream.finding.unproven = false;
   return Status::Ok();
 }
 
-Status ChangelogRestorer::Apply(Stream& stream, const InputRecord& record) {
-  ChangelogRow row;
-  if (!ParseChangelogRow(record, &row)) return Status::Ok();
-  if (!IsKeyed(stream.task.stage)) {
-    for (const HeaderView& header : record.headers) {
-      if (header.name == "instance" && header.value != instance_) return Status::Ok();
+Status ChangelogRestorer::Open(Stream& stream) {
+  TC_ASSIGN_OR_RETURN(stream.local_seq, StoredSeq(store_, stream.id));
+  TC_ASSIGN_OR_RETURN(const std::optional<ChangelogHint> hint, ReadHint(store_, stream.source));
+  const ProcessingTime now = clock_.Now();
+  const Duration patience = layout_.compaction_lag / kLagShare;
+  int64_t from = kBeginning;
+  if (!hint) {
+    // A restore that did not come to its end, or a store of an older build.
+    if (stream.local_seq > 0) TC_RETURN_IF_ERROR(BeginAgain(stream, stream.base, "how far it was read is not known"));
+  } else {
+    from = hint->offset;
+    TC_ASSIGN_OR_RETURN(stream.reader, transport_.OpenReader(stream.source, from, true));
+    if (now - hint->noted > patience || hint->noted - now > patience) {
+      stream.probing = "it is older than what the changelog keeps unthinned";
+    } else if (from < stream.reader->begin_offset()) {
+      stream.probing = "its changelog begins after the place where it stood";
     }
   }
-  if (row.seq <= stream.local_seq) return Status::Ok();
-  if (!row.is_commit) {
-    SeqRows& rows = stream.waiting[row.seq];
-    ++rows.count;
-    rows.hash = FoldRowHash(rows.hash, row.family, row.key, record.value, record.is_null);
-    if (record.is_null) {
-      rows.batch.Delete(row.family, row.key);
-    } else {
-      rows.batch.Put(row.family, row.key, record.value);
+  const bool whole = from == kBeginning;
+  if (whole) {
+    TC_ASSIGN_OR_RETURN(stream.reader, transport_.OpenReader(stream.source, from, true));
+    TC_ASSIGN_OR_RETURN(stream.local_seq, StoredSeq(store_, stream.id));
+  } else {
+    TC_ASSIGN_OR_RETURN(stream.base, StoredBase(store_, stream.id));
+  }
+  stream.batch = stream.reader->MakeBatch();
+  stream.fold.emplace(layout_, ChangelogFold::Options{.stream = stream.id,
+                                                      .tip = whole ? 0 : hint->tip,
+                                                      .base = stream.base,
+                                                      .whole = whole,
+                                                      .thinned_before = EventTime{now.us - patience.count()},
+                                                      .keep_values = stream.probing.empty()});
+  return Status::Ok();
+}
+
+Status ChangelogRestorer::Apply(Stream& stream, ChangelogFold::Found found) {
+  using Found = ChangelogFold::Found;
+  if (found == Found::kNothing) return Status::Ok();
+  ChangelogFold& fold = *stream.fold;
+  if (found == Found::kNewBase) return BeginAgain(stream, fold.base(), "the task was written anew by its owner");
+  const uint64_t seq = fold.committed_seq();
+  const bool is_ours = InstanceOf(fold.committed_by()) == layout_.instance;
+  if (seq <= stream.local_seq) {
+    // Behind the noted place there can be nothing of others that we have.
+    if (!is_ours) {
+      return BeginAgain(stream, stream.base,
+                        fmt::format("{} has committed seq {} without knowing ours up to {}", fold.committed_by(), seq,
+                                    stream.local_seq));
     }
+    if (found == Found::kCommitted) return Status::Ok();
+    // What compaction may have thinned cannot be told from a gap: local state is whole either way.
+    (stream.probing.empty() ? stream.finding.ahead : stream.finding.unproven) = true;
+    stream.finding.why = fold.gap();
     return Status::Ok();
   }
-  const SeqRows& own = stream.waiting[row.seq];
-  const bool matches = own.count == row.rows && own.hash == row.hash;
-  if (!matches && !(stream.whole && own.count < row.rows)) {
-    return Status(Code::kCorruption,
-                  fmt::format("a changelog does not match its commit record: {}[{}] seq {}: {} rows of {}", stream.source.topic,
-                              stream.source.partition, row.seq, own.count, row.rows),
-                  Domain::kExternal)
-        .WithRemedy("the task stops and its state is kept; restore a savepoint or reset its state");
+  if (!stream.probing.empty()) return BeginAgain(stream, stream.base, stream.probing);
+  if (found == Found::kFork || (found == Found::kGap && fold.missing() > stream.local_seq)) {
+    stream.gap_is_open = true;
+    stream.finding.why = fold.gap();
+  } else if (found == Found::kGap) {
+    stream.finding.ahead = true;
+    stream.finding.why = fold.gap();
   }
-  StateBatch batch;
-  for (auto at = stream.waiting.begin(); at != stream.waiting.end() && at->first <= row.seq; at = stream.waiting.erase(at)) {
-    rows_applied_ += static_cast<int64_t>(at->second.count);
-    batch.Append(std::move(at->second.batch));
+  if (stream.gap_is_open) return Status::Ok();
+  rows_applied_ += static_cast<int64_t>(fold.committed_rows());
+  stream.local_seq = seq;
+  return store_.Write(fold.TakeCommitted());
+}
+
+Status ChangelogRestorer::Finish(Stream& stream) {
+  ChangelogFold& fold = *stream.fold;
+  fold.End();
+  highest_seq_ = std::max({highest_seq_, fold.highest_seq(), stream.local_seq});
+  Finding& finding = stream.finding;
+  if (stream.gap_is_open) {
+    finding.stopped = Status(Code::kCorruption,
+                             fmt::format("a changelog has a gap: {}[{}]: {}", stream.source.topic,
+                                         stream.source.partition, finding.why),
+                             Domain::kExternal)
+                          .WithRemedy("the task stops and its state is kept; restore a savepoint or reset its state");
+  } else {
+    finding.orphan_rows = fold.orphan_rows();
+    orphan_rows_ += finding.orphan_rows;
+    if (stream.local_seq > fold.tip()) {
+      finding.ahead = true;
+      finding.why = fmt::format("local state is at seq {}, the changelog ends with {}", stream.local_seq, fold.tip());
+    }
+    StateBatch notes;
+    TC_ASSIGN_OR_RETURN(ChangelogDebt debt, ReadDebt(store_, stream.id));
+    debt.snapshot |= finding.ahead || finding.unproven;
+    for (ChangelogFold::Orphan& orphan : fold.TakeOrphans()) debt.orphans.insert(std::move(orphan));
+    PutDebt(stream.id, debt, notes);
+    PutHint(stream.source, {stream.reader->end_offset(), clock_.Now(), std::max(fold.tip(), stream.local_seq)}, notes);
+    TC_RETURN_IF_ERROR(store_.Write(notes));
   }
-  batch.Put(row.family, row.key, record.value);
-  stream.local_seq = row.seq;
-  return store_.Write(batch);
+  findings_.push_back(std::move(finding));
+  stream.batch.reset();
+  stream.reader.reset();
+  stream.fold.reset();
+  return Status::Ok();
 }
 
 Result<bool> ChangelogRestorer::Step(int wait_ms) {
@@ -108,25 +161,13 @@ Result<bool> ChangelogRestorer::Step(int wait_ms) {
   if (!stream.reader) TC_RETURN_IF_ERROR(Open(stream));
   stream.batch->Clear();
   TC_ASSIGN_OR_RETURN(const PollResult polled, stream.reader->Read(*stream.batch, kRecordsPerStep, wait_ms));
-  for (const InputRecord& record : stream.batch->records()) TC_RETURN_IF_ERROR(Apply(stream, record));
-  if (!polled.at_end) return false;
-  for (const auto& [seq, rows] : stream.waiting) orphan_rows_ += static_cast<int64_t>(rows.count);
-  StateBatch hint;
-  hint.Put(Family::kMeta, HintKey(stream.source), ByteWriter().I64(stream.reader->end_offset()).view());
-  TC_RETURN_IF_ERROR(store_.Write(hint));
-  stream.batch.reset();
-  stream.reader.reset();
-  stream.waiting.clear();
-  return ++next_stream_ == streams_.size();
-}
-
-Status ChangelogRestorer::RememberEnds(const std::vector<uint16_t>& partitions) {
-  StateBatch hints;
-  for (const Stream& stream : MakeStreams(partitions)) {
-    TC_ASSIGN_OR_RETURN(const int64_t end, transport_.EndOffset(stream.source));
-    hints.Put(Family::kMeta, HintKey(stream.source), ByteWriter().I64(end).view());
+  for (const InputRecord& record : stream.batch->records()) {
+    TC_RETURN_IF_ERROR(Apply(stream, stream.fold->Add(record)));
+    if (!stream.fold) return false;  // begins again
   }
-  return store_.Write(hints);
+  if (!polled.at_end) return false;
+  TC_RETURN_IF_ERROR(Finish(stream));
+  return ++next_stream_ == streams_.size();
 }
 
 }  // namespace tidecast

@@ -20,14 +20,17 @@ constexpr size_t kPollShare = 16;
 // A round touches each series once a phase: what was written longest ago is needed first, and a large cache gains little.
 constexpr size_t kCacheShare = 16;
 constexpr size_t kBytesPerTurn = 8 << 20;
-constexpr Epoch kEpochsBetweenHints = 64;
+constexpr size_t kAlarmsKept = 8;
 constexpr uint8_t kInstanceRecordVersion = 1;
+constexpr std::string_view kPositionNote = "tidecast ";
 
 }  // namespace
 
 Instance::Instance(std::unique_ptr<TaskPlan> plan, Parts parts) : plan_(std::move(plan)), parts_(parts) {
   layout_.series_topic = plan_->options.name_space + ".changelog.series";
   layout_.model_topic = plan_->options.name_space + ".changelog.model";
+  layout_.instance = plan_->options.instance;
+  layout_.compaction_lag = parts_.changelog_lag;
   committer_ = nullptr;
 }
 
@@ -37,11 +40,16 @@ Status Instance::Start() {
   const size_t memory = plan_->options.memory_limit_bytes;
   TC_ASSIGN_OR_RETURN(model_, ModelTask::Make(*plan_, parts_.store, memory == 0 ? 256ULL << 20 : memory / kCacheShare));
   activity_ = std::make_unique<ActivityTable>(plan_->views.size());
-  committer_ = std::make_unique<EpochCommitter>(parts_.transport, parts_.store, layout_, plan_->options.instance, parts_.faults);
-  restorer_ = std::make_unique<ChangelogRestorer>(parts_.transport, parts_.store, layout_, plan_->options.instance);
+  // Two processes of one instance, or two lives of one, are told apart by when they began.
+  writer_ = fmt::format("{}/{}", plan_->options.instance, parts_.clock.Now().us);
+  committer_ = std::make_unique<EpochCommitter>(parts_.transport, parts_.store, layout_, writer_, parts_.faults);
+  restorer_ = std::make_unique<ChangelogRestorer>(parts_.transport, parts_.store, layout_, parts_.clock);
+  repair_ = std::make_unique<ChangelogRepair>(parts_.store);
+  watch_ = std::make_unique<ChangelogWatch>(parts_.transport, parts_.store, layout_, parts_.clock);
   std::vector<std::string> topics;
   for (const InputOptions& input : plan_->options.inputs) topics.push_back(input.topic);
   for (const Stage stage : plan_->further_stages) topics.push_back(plan_->RekeyTopic(stage));
+  joined_ = topics;
   return parts_.transport.Join(topics);
 }
 
@@ -60,6 +68,7 @@ Status Instance::PrepareTopics() {
     }
     TC_RETURN_IF_ERROR(std::move(info).status());
     input_partitions_.push_back(info->partitions);
+    input_ids_[input.topic] = info->id;
     if (info->partitions != input_partitions_.front()) {
       return Status(Code::kConfig,
                     fmt::format("inputs of one stage must have equal partition counts: {} has {}, {} has {}", options.inputs.front().topic,
@@ -95,7 +104,9 @@ Status Instance::PrepareTopics() {
   if (parts_.transport.needs_changelog()) {
     constexpr int32_t kModelPartitions = 16;
     layout_.model_partition = PartitionOf(options.instance, kModelPartitions);
-    const std::vector<std::pair<std::string, std::string>> changelog = {{"cleanup.policy", "compact"}, {"min.compaction.lag.ms", "86400000"}};
+    const std::string lag_ms = fmt::format("{}", layout_.compaction_lag.count() / 1000);
+    const std::vector<std::pair<std::string, std::string>> changelog = {
+        {"cleanup.policy", "compact"}, {"min.compaction.lag.ms", lag_ms}, {"delete.retention.ms", lag_ms}};
     specs.push_back({layout_.series_topic, partitions, changelog});
     specs.push_back({layout_.model_topic, kModelPartitions, changelog});
     for (const Stage stage : plan_->further_stages) {
@@ -115,6 +126,10 @@ Status Instance::PrepareTopics() {
     rekey_watermarks_ = std::make_unique<RekeyWatermarks>(std::move(topics), partitions);
   }
   for (const TopicSpec& spec : specs) TC_RETURN_IF_ERROR(parts_.transport.CreateTopic(spec));
+  for (const Stage stage : plan_->further_stages) {
+    TC_ASSIGN_OR_RETURN(const TopicInfo info, parts_.transport.DescribeTopic(plan_->RekeyTopic(stage)));
+    input_ids_[info.name] = info.id;
+  }
   return Status::Ok();
 }
 
@@ -154,19 +169,22 @@ Status Instance::OnEvent(const TransportEvent& event) {
 
 Status Instance::BeginRestore(std::vector<uint16_t> partitions) {
   TC_CHECK(!committer_->busy());
-  partitions_ = std::move(partitions);
+  assignment_ = std::move(partitions);
+  partitions_.clear();
   tasks_.clear();
   open_outputs_.clear();
   open_bytes_ = open_rekeyed_ = 0;
   revoked_ = lost_ = false;
   if (rekey_watermarks_) rekey_watermarks_->Reset();
   state_ = State::kRestoring;
-  if (parts_.transport.needs_changelog()) restorer_->Start(partitions_);
+  group_positions_.reset();
+  watch_->Stop();
   return Status::Ok();
 }
 
 void Instance::LetGo() {
   tasks_.clear();
+  watch_->Stop();
   state_ = State::kJoining;
   lost_ = false;
   if (!revoked_) return;
@@ -174,13 +192,105 @@ void Instance::LetGo() {
   parts_.transport.ReleaseRevoked();
 }
 
+// In this order (EXACTLY_ONCE.md 2): once the group's positions are stable, no earlier owner has a commit on its way, so
+// that the ends which the restorer takes afterwards hold all that was committed.
+Result<bool> Instance::RestoreStreams(int wait_ms) {
+  if (!group_positions_) {
+    std::vector<TopicPartition> sources;
+    for (const uint16_t partition : assignment_) {
+      for (const std::string& topic : joined_) sources.push_back({topic, partition});
+    }
+    Result<std::vector<Position>> positions = parts_.transport.CommittedPositions(sources);
+    if (!positions.ok() && positions.status().retry() == Retry::kBackoff) return false;
+    TC_RETURN_IF_ERROR(std::move(positions).status());
+    group_positions_ = std::move(positions).value();
+    restorer_->Start(assignment_);
+  }
+  const Result<bool> restored = restorer_->Step(wait_ms);
+  if (restored.status().code() == Code::kUnavailable) return false;
+  TC_RETURN_IF_ERROR(restored.status());
+  if (!*restored) return false;
+  next_seq_ = std::max(next_seq_, restorer_->highest_seq() + 1);
+  partitions_ = assignment_;
+  for (const ChangelogRestorer::Finding& finding : restorer_->findings()) {
+    const TopicPartition source = layout_.SourceOf(finding.stream);
+    if (!finding.stopped.ok()) {
+      // Nobody else's rows can stand in for the model's.
+      if (!IsKeyed(finding.stream.stage)) return finding.stopped;
+      std::erase(partitions_, finding.stream.partition);
+      Alarm("gap", finding.stopped.message());
+    }
+    if (finding.ahead) Alarm("torn", fmt::format("{}[{}] is written anew: {}", source.topic, source.partition, finding.why));
+    if (finding.unproven) {
+      Alarm("unproven", fmt::format("{}[{}] is written anew, since compaction may have hidden a gap: {}", source.topic, source.partition, finding.why));
+    }
+    if (finding.dropped) Alarm("dropped", fmt::format("local state of {}[{}] was restored from the beginning: {}", source.topic, source.partition, finding.why));
+    if (finding.orphan_rows > 0) Alarm("orphans", fmt::format("{}[{}] has {} rows of torn transactions", source.topic, source.partition, finding.orphan_rows));
+  }
+  parts_.metrics.Gauge("tidecast_tasks_stopped", "Partitions whose tasks do not run since their changelog has a gap")
+      .Set(static_cast<double>(assignment_.size() - partitions_.size()));
+  parts_.metrics.Counter("tidecast_restore_rows_total", "Changelog rows applied by restores").Set(static_cast<double>(restorer_->rows_applied()));
+  parts_.metrics.Counter("tidecast_restore_orphan_rows_total", "Rows of torn transactions that restores left out")
+      .Set(static_cast<double>(restorer_->orphan_rows()));
+  return true;
+}
+
+// The newest commit record wins over the group's position: a torn transaction may have moved one of them only. A
+// position without our note was set by hand: somebody wants to read again or to skip, which state does not allow.
+Status Instance::CheckInputs() {
+  std::map<TopicPartition, Position> committed;
+  for (const Position& position : *group_positions_) committed[position.source] = position;
+  for (const auto& task : tasks_) {
+    for (size_t s = 0; s < task->source_count(); ++s) {
+      const Position own = task->position(s);
+      const Position& group = committed[own.source];
+      if (group.next_offset < 0 || group.next_offset == std::max<int64_t>(own.next_offset, 0)) continue;
+      if (!group.note.starts_with(kPositionNote)) {
+        return Status(Code::kConfig,
+                      fmt::format("the group's position was changed by hand: {}[{}] stands at {}, the state at {}", own.source.topic,
+                                  own.source.partition, group.next_offset, own.next_offset),
+                      Domain::kExternal)
+            .WithRemedy("`tidecast state reset` starts anew from what the topic holds; or set the position back");
+      }
+      Alarm("torn", fmt::format("the group's position and the commit record differ: {}[{}] stands at {} ({}), the state at {}", own.source.topic,
+                                own.source.partition, group.next_offset, group.note, own.next_offset));
+    }
+  }
+  return Status::Ok();
+}
+
+Status Instance::StepWatch() {
+  Result<std::optional<ChangelogWatch::Finding>> look = watch_->Step();
+  if (look.status().code() == Code::kUnavailable) return Status::Ok();
+  TC_RETURN_IF_ERROR(look.status());
+  std::optional<ChangelogWatch::Finding> finding = std::move(look).value();
+  if (!finding) return Status::Ok();
+  const TopicPartition source = layout_.SourceOf(finding->stream);
+  if (finding->torn) {
+    Alarm("torn", fmt::format("a committed epoch is missing in {}[{}], which is written anew: {}", source.topic, source.partition, finding->why));
+    TC_RETURN_IF_ERROR(repair_->OweSnapshot(finding->stream));
+  }
+  if (!finding->orphans.empty()) {
+    Alarm("orphans", fmt::format("{}[{}] has {} rows of torn transactions", source.topic, source.partition, finding->orphans.size()));
+    TC_RETURN_IF_ERROR(repair_->Owe(finding->stream, std::move(finding->orphans)));
+  }
+  next_seq_ = std::max(next_seq_, watch_->highest_seq() + 1);
+  return Status::Ok();
+}
+
+void Instance::Alarm(const char* kind, std::string text) {
+  parts_.metrics.Counter("tidecast_alarms_total", "What exactly-once came upon and an operator should know of, by kind", {{"kind", kind}}).Add(1);
+  alarms_.push_back(fmt::format("{}: {}", kind, text));
+  if (alarms_.size() > kAlarmsKept) alarms_.erase(alarms_.begin());
+}
+
 Result<bool> Instance::StepRestore(int wait_ms) {
-  if (parts_.transport.needs_changelog()) {
-    TC_ASSIGN_OR_RETURN(const bool restored, restorer_->Step(wait_ms));
+  const bool has_changelog = parts_.transport.needs_changelog();
+  if (has_changelog) {
+    TC_ASSIGN_OR_RETURN(const bool restored, RestoreStreams(wait_ms));
     if (!restored) return true;
-    parts_.metrics.Counter("tidecast_restore_rows_total", "Changelog rows applied by restores").Set(static_cast<double>(restorer_->rows_applied()));
-    parts_.metrics.Counter("tidecast_restore_orphan_rows_total", "Rows of torn transactions that restores left out")
-        .Set(static_cast<double>(restorer_->orphan_rows()));
+  } else {
+    partitions_ = assignment_;
   }
   std::vector<SeriesTask::Input> inputs;
   for (uint16_t i = 0; i < plan_->options.inputs.size(); ++i) inputs.push_back({i, input_partitions_[i]});
@@ -188,6 +298,12 @@ Result<bool> Instance::StepRestore(int wait_ms) {
   for (const uint16_t partition : partitions_) {
     TC_ASSIGN_OR_RETURN(auto task, SeriesTask::Make(partition, *plan_, inputs));
     tasks_.push_back(std::move(task));
+    TC_RETURN_IF_ERROR(CheckInputIds(parts_.store, tasks_.back()->id(), input_ids_));
+  }
+  if (has_changelog) {
+    const std::vector<TaskId> streams = StreamsOf(layout_, partitions_);
+    TC_RETURN_IF_ERROR(repair_->Load(streams));
+    TC_RETURN_IF_ERROR(watch_->Start(streams));
   }
   for (const Stage stage : plan_->further_stages) {
     for (const uint16_t partition : partitions_) {
@@ -196,6 +312,7 @@ Result<bool> Instance::StepRestore(int wait_ms) {
     }
   }
   TC_RETURN_IF_ERROR(RollBack());
+  if (has_changelog) TC_RETURN_IF_ERROR(CheckInputs());
   state_ = State::kRunning;
   last_cut_ = parts_.clock.Now();
   PublishStatus(true);
@@ -203,6 +320,7 @@ Result<bool> Instance::StepRestore(int wait_ms) {
 }
 
 Status Instance::RollBack() {
+  repair_->OnRolledBack();
   if (exchange_) exchange_->Reset();
   if (rekey_watermarks_) rekey_watermarks_->RollBack();
   open_outputs_.clear();
@@ -274,8 +392,7 @@ Status Instance::OnCommitted(EpochCut cut) {
     if (!cut.outputs.empty()) parts_.observer->OnCommitted(cut.outputs);
   }
   for (size_t i = 0; i < std::min(cut.rows.size(), tasks_.size()); ++i) tasks_[i]->ReuseRows(std::move(cut.rows[i]));
-  if (parts_.transport.needs_changelog() && committed_epochs_ % kEpochsBetweenHints == 0) TC_RETURN_IF_ERROR(restorer_->RememberEnds(partitions_));
-  return Status::Ok();
+  return repair_->OnCommitted();
 }
 
 Status Instance::OnCommitFailed() {
@@ -287,26 +404,43 @@ Status Instance::OnCommitFailed() {
       .Add(1);
   if (outcome == Outcome::kFenced) return why;
   if (why.code() == Code::kNoSpace || why.code() == Code::kIo || why.code() == Code::kPermission || why.code() == Code::kCorruption) return why;
-  // Nobody knows what became of the epoch: a new producer fences the old one, then the changelog's tail decides.
-  if (outcome != Outcome::kAbortable) TC_RETURN_IF_ERROR(parts_.transport.RenewProducer());
-  // Without its partitions nothing can be started again here.
-  if (lost_ || revoked_) {
-    LetGo();
+  if (outcome == Outcome::kAbortable) {
+    if (!lost_ && !revoked_) return RollBack();
+    LetGo();  // without its partitions nothing can be started again here
     return Status::Ok();
   }
-  return outcome == Outcome::kAbortable ? RollBack() : BeginRestore(partitions_);
+  renewing_ = true;
+  return Renew();
 }
 
+// Nobody knows what became of the epoch: a new producer fences the old one, then the changelog's tail decides.
+Status Instance::Renew() {
+  Status renewed = parts_.transport.RenewProducer();
+  if (renewed.code() == Code::kUnavailable || renewed.code() == Code::kTimeout) return Status::Ok();  // asked again
+  TC_RETURN_IF_ERROR(std::move(renewed));
+  renewing_ = false;
+  if (!lost_ && !revoked_) return BeginRestore(assignment_);
+  LetGo();
+  return Status::Ok();
+}
+
+// Idle tasks hold nobody of their stage back; where all are idle, what they have closed is due all the same.
 StageTimes Instance::ClosedUpTo() const {
-  StageTimes times(EventTime::Min());
+  StageTimes awake(EventTime::Min());
+  StageTimes all(EventTime::Min());
+  std::set<Stage> seen_awake;
   std::set<Stage> seen;
+  const auto take = [](StageTimes& times, std::set<Stage>& known, const StageTask& task) {
+    const Stage stage = task.id().stage;
+    const bool is_first = known.insert(stage).second;
+    times.set(stage, is_first ? task.closed_up_to() : std::min(times.of(stage), task.closed_up_to()));
+  };
   for (const auto& task : tasks_) {
-    if (task->idle()) continue;
-    const Stage stage = task->id().stage;
-    const bool is_first = seen.insert(stage).second;
-    times.set(stage, is_first ? task->closed_up_to() : std::min(times.of(stage), task->closed_up_to()));
+    take(all, seen, *task);
+    if (!task->idle()) take(awake, seen_awake, *task);
   }
-  return times;
+  for (const Stage stage : seen_awake) all.set(stage, awake.of(stage));
+  return all;
 }
 
 bool Instance::AllEnded() const {
@@ -347,7 +481,9 @@ Result<bool> Instance::RefreshActivity() {
   }
   bool heard = false;
   if (exchange_ && partitions_.size() < static_cast<size_t>(input_partitions_.front())) {
-    TC_ASSIGN_OR_RETURN(heard, exchange_->Read(*activity_));
+    const Result<bool> read = exchange_->Read(*activity_);
+    if (!read.ok() && read.status().code() != Code::kUnavailable) return read.status();
+    heard = read.ok() && *read;
     passed = std::min(passed, exchange_->LeastForeign(input_partitions_.front(), partitions_));
   }
   activity_->SetPassed(passed);
@@ -425,7 +561,7 @@ size_t Instance::OpenBytes() const {
 }
 
 bool Instance::Dirty() const {
-  return !open_outputs_.empty() || (rekey_watermarks_ && rekey_watermarks_->HasNews(tasks_)) || model_->dirty() || activity_->dirty() ||
+  return repair_->due() || !open_outputs_.empty() || (rekey_watermarks_ && rekey_watermarks_->HasNews(tasks_)) || model_->dirty() || activity_->dirty() ||
          std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task->dirty(); });
 }
 
@@ -434,7 +570,7 @@ bool Instance::CutIsDue() const {
   return OpenBytes() >= plan_->options.epoch_bytes_max || parts_.clock.Now() - last_cut_ >= plan_->options.commit_interval;
 }
 
-void Instance::Cut(bool tell) {
+Status Instance::Cut(bool tell) {
   EpochCut cut;
   cut.epoch = epoch_++;
   cut.seq = next_seq_++;
@@ -445,6 +581,7 @@ void Instance::Cut(bool tell) {
   for (const auto& task : tasks_) {
     if (task->rows_bytes() > 0) cut.rows.push_back(task->TakeRows());
   }
+  TC_RETURN_IF_ERROR(repair_->Save(cut.seq, plan_->options.epoch_bytes_max, cut.state, cut.bases));
   model_->Save(cut.epoch, cut.state);
   // The model writes into the key ranges of keyed tasks: those must have a commit record of this seq, too.
   std::set<TaskId> touched;
@@ -456,8 +593,11 @@ void Instance::Cut(bool tell) {
   for (const auto& task : tasks_) {
     if (!task->dirty() && !touched.contains(task->id())) continue;
     task->Save(cut.epoch, cut.seq, cut.state);
+    TC_RETURN_IF_ERROR(PutInputIds(parts_.store, task->id(), input_ids_, cut.state));
     for (size_t s = 0; s < task->source_count(); ++s) {
-      if (task->position(s).next_offset >= 0) cut.positions.push_back(task->position(s));
+      if (task->position(s).next_offset < 0) continue;
+      cut.positions.push_back(task->position(s));
+      cut.positions.back().note = fmt::format("{}{} seq {}", kPositionNote, writer_, cut.seq);
     }
   }
   if (rekey_watermarks_ && tell) rekey_watermarks_->Tell(tasks_, cut.outputs);
@@ -474,6 +614,7 @@ void Instance::Cut(bool tell) {
   instance.Put(Family::kMeta, "commit", ByteWriter().U8(kInstanceRecordVersion).U64(cut.seq).I64(forecasts_).I64(alerts_).I64(model_->alerts_firing()).view());
   last_cut_ = parts_.clock.Now();
   committer_->Start(std::move(cut));
+  return Status::Ok();
 }
 
 Result<Instance::Progress> Instance::Step(int wait_ms) {
@@ -482,6 +623,11 @@ Result<Instance::Progress> Instance::Step(int wait_ms) {
   for (const TransportEvent& event : events) TC_RETURN_IF_ERROR(OnEvent(event));
   TC_ASSIGN_OR_RETURN(bool worked, StepCommit());
   worked |= !events.empty();
+  if (renewing_) {
+    TC_RETURN_IF_ERROR(Renew());
+    PublishStatus(false);
+    if (renewing_) return Progress::kIdle;
+  }
   if (assigned_ && !committer_->busy()) {
     std::vector<uint16_t> partitions = std::move(*assigned_);
     assigned_.reset();
@@ -505,6 +651,7 @@ Result<Instance::Progress> Instance::Step(int wait_ms) {
         if (!committer_->busy()) LetGo();
         break;
       }
+      TC_RETURN_IF_ERROR(StepWatch());
       // A revocation or a stop lets the round under way end, so that no round is left to somebody who has not all its rows.
       const bool winding_down = revoked_ || stopping_;
       if (!winding_down || !model_->between_rounds()) {
@@ -516,7 +663,7 @@ Result<Instance::Progress> Instance::Step(int wait_ms) {
       const bool hurry = in_lockstep() && !worked && RekeyingOpen() && committer_->state() == EpochCommitter::State::kIdle;
       const bool settle = ended || (winding_down && model_->between_rounds());
       if (CutIsDue() || hurry || (settle && Dirty() && committer_->state() == EpochCommitter::State::kIdle)) {
-        Cut(!in_lockstep() || hurry || settle);
+        TC_RETURN_IF_ERROR(Cut(!in_lockstep() || hurry || settle));
         TC_RETURN_IF_ERROR(StepCommit().status());
         worked = true;
       }

@@ -12,9 +12,12 @@
 #include "engine/io/log_transport.h"
 #include "engine/runtime/activity_exchange.h"
 #include "engine/runtime/activity_table.h"
+#include "engine/runtime/changelog_repair.h"
 #include "engine/runtime/changelog_restorer.h"
+#include "engine/runtime/changelog_watch.h"
 #include "engine/runtime/epoch_committer.h"
 #include "engine/runtime/fault_points.h"
+#include "engine/runtime/input_ids.h"
 #include "engine/runtime/live_status.h"
 #include "engine/runtime/model_task.h"
 #include "engine/runtime/rekey_watermarks.h"
@@ -45,6 +48,7 @@ class Instance {
     FaultPoints& faults;
     CommitObserver* observer = nullptr;   ///< may be null
     ResultSink* sink = nullptr;           ///< may be null
+    Duration changelog_lag = std::chrono::hours(24);  ///< min.compaction.lag.ms and delete.retention.ms of changelogs
   };
   enum class Progress : uint8_t { kWorked, kIdle, kFinished };
 
@@ -72,6 +76,8 @@ class Instance {
   int64_t forecasts() const { return forecasts_; }
   int64_t alerts() const { return alerts_; }
   Epoch committed_epochs() const { return committed_epochs_; }
+  /// The newest things that exactly-once came upon and an operator should know of: torn transactions, gaps ...
+  const std::vector<std::string>& alarms() const { return alarms_; }
 
  private:
   enum class State : uint8_t { kJoining, kRestoring, kRunning, kFinished };
@@ -81,7 +87,16 @@ class Instance {
   Result<bool> StepCommit();
   Status OnCommitted(EpochCut cut);
   Status OnCommitFailed();
+  /// A new producer; asked for again while no broker answers.
+  Status Renew();
   Status BeginRestore(std::vector<uint16_t> partitions);
+  /// True once the group's positions are known and all streams are restored or stopped.
+  Result<bool> RestoreStreams(int wait_ms);
+  /// Compares the inputs with what the group and the topics say. Errors: kConfig (refused, the input named).
+  Status CheckInputs();
+  Status StepWatch();
+  /// Something that an operator must see: counted, and shown with the status.
+  void Alarm(const char* kind, std::string text);
   /// Has no partitions any more: what is uncommitted is the next owner's to do again.
   void LetGo();
   /// Drops everything uncommitted: all tasks, the model and the positions stand where the store stands.
@@ -103,7 +118,7 @@ class Instance {
   size_t OpenBytes() const;              ///< of the epoch being filled: outputs and changed state, about
   bool Dirty() const;
   /// `tell`: the further stages are told how far the series tasks have come.
-  void Cut(bool tell);
+  Status Cut(bool tell);
   StageTimes ClosedUpTo() const;
   bool AllEnded() const;
   void PublishStatus(bool force);
@@ -112,6 +127,9 @@ class Instance {
   std::unique_ptr<TaskPlan> plan_;
   Parts parts_;
   std::vector<int32_t> input_partitions_;        ///< by input
+  InputIds input_ids_;
+  std::string writer_;
+  std::vector<std::string> joined_;              ///< topics that tasks read: the inputs, and those of further stages
   ChangelogLayout layout_;
   std::unique_ptr<ModelTask> model_;
   std::unique_ptr<ActivityTable> activity_;
@@ -119,14 +137,19 @@ class Instance {
   std::unique_ptr<RekeyWatermarks> rekey_watermarks_;  ///< null where no view belongs to a further stage
   std::unique_ptr<EpochCommitter> committer_;
   std::unique_ptr<ChangelogRestorer> restorer_;
+  std::unique_ptr<ChangelogRepair> repair_;
+  std::unique_ptr<ChangelogWatch> watch_;
 
   State state_ = State::kJoining;
   bool revoked_ = false;                         ///< partitions must be released once all is committed
   bool lost_ = false;
   std::optional<std::vector<uint16_t>> assigned_;  ///< partitions to take over once the epoch in flight has ended
+  bool renewing_ = false;
   bool stopping_ = false;
   bool bounded_ = false;
-  std::vector<uint16_t> partitions_;             ///< of the current assignment
+  std::vector<uint16_t> assignment_;             ///< partitions of the current assignment
+  std::vector<uint16_t> partitions_;             ///< those of them whose tasks run
+  std::optional<std::vector<Position>> group_positions_;  ///< as they were before the restore
   std::vector<std::unique_ptr<StageTask>> tasks_;
   std::vector<uint32_t> first_handle_;           ///< of each task's sources in the last StartAt
 
@@ -144,6 +167,7 @@ class Instance {
   int64_t forecasts_ = 0;
   int64_t alerts_ = 0;
   std::string failure_;
+  std::vector<std::string> alarms_;              ///< the newest few
 };
 
 }  // namespace tidecast

@@ -544,6 +544,46 @@ TEST_P(LogTransportContract, MovesOutputsAndPositionsTogether) {
   EXPECT_THAT(AwaitValues({out, 0}, 1), ElementsAre("first"));
 }
 
+TEST_P(LogTransportContract, TellsTheCommittedPositionsAndTheirNotes) {
+  OpenClient();
+  const std::string in = MakeTopic("in", 2);
+  world_->Feed(*client_, MakeRecords(in, 0, "v", 3));
+  JoinAndStart({in});
+  const auto input = ReadCount({in, 0}, 3);
+  ASSERT_EQ(input.size(), 3U);
+  const std::vector<TopicPartition> sources = {{in, 0}, {in, 1}};
+  const auto committed = [&] {
+    std::vector<Position> positions;
+    EXPECT_TRUE(Await([&] {
+      auto found = client_->CommittedPositions(sources);
+      if (!found.ok()) {
+        EXPECT_EQ(found.status().retry(), Retry::kBackoff) << found.status().message();
+        StepOnce();
+        return false;
+      }
+      positions = std::move(found).value();
+      return true;
+    }));
+    return positions;
+  };
+  const auto before = committed();
+  ASSERT_EQ(before.size(), 2U);
+  EXPECT_EQ(before[0].next_offset, -1);
+
+  Begin();
+  SendOffsets({{{in, 0}, input[1].offset, "by m1"}});
+  ASSERT_EQ(CommitNow().outcome, Outcome::kOk);
+  const auto after = committed();
+  ASSERT_EQ(after.size(), 2U);
+  EXPECT_EQ(after[0].source, sources[0]);
+  EXPECT_EQ(after[0].next_offset, input[1].offset);
+  EXPECT_EQ(after[1].next_offset, -1);
+  // A log without other hands on it (embedded) keeps no notes.
+  if (client_->needs_changelog()) {
+    EXPECT_EQ(after[0].note, "by m1");
+  }
+}
+
 TEST_P(LogTransportContract, GoesOnAtTheCommittedPositionAfterAReopen) {
   OpenClient();
   const std::string in = MakeTopic("in", 1);

@@ -38,6 +38,7 @@ std::unique_ptr<TaskPlan> MakePlan() {
 // A row as the committer writes it, of which the input may change each part; the commit record's hash is often right.
 void AddRows(FuzzInput& input, std::vector<OutputRecord>* log) {
   std::map<uint64_t, std::pair<uint64_t, uint64_t>> so_far;  // by seq: rows and hash
+  uint64_t tip = 0;
   while (!input.empty() && log->size() < 128) {
     const uint8_t bits = input.U8();
     OutputRecord record;
@@ -49,9 +50,12 @@ void AddRows(FuzzInput& input, std::vector<OutputRecord>* log) {
     const std::string key = TaskPrefix(kTask) + own;
     record.key = std::string(1, static_cast<char>(commit ? Family::kMeta : family)) + key;
     if ((bits & 4) == 0) record.value = value;
-    record.headers = {{"seq", std::to_string(seq)}, {"ordinal", "0"}};
+    record.headers = {{"seq", std::to_string(seq)}, {"ordinal", "0"}, {"by", "i1/1"}};
     auto& [rows, hash] = so_far[seq];
     if (commit) {
+      record.headers.push_back({"prev", std::to_string(tip)});
+      record.headers.push_back({"base", "0"});
+      tip = seq;
       record.headers.push_back({"rows", std::to_string(rows + ((bits & 8) != 0 ? 1 : 0))});
       record.headers.push_back({"hash", std::to_string(hash + ((bits & 16) != 0 ? 1 : 0))});
     } else {
@@ -65,11 +69,12 @@ void AddRows(FuzzInput& input, std::vector<OutputRecord>* log) {
 }
 
 Status Restore(testing::ScriptedTransport& transport, StateStore& store) {
-  ChangelogRestorer restorer(transport, store, {"shop.changelog.series", "shop.changelog.model", 0}, "i1");
+  const ManualClock clock(ProcessingTime{1});
+  ChangelogRestorer restorer(transport, store, {"shop.changelog.series", "shop.changelog.model", 0, "i1"}, clock);
   restorer.Start({0});
   for (;;) {
     TC_ASSIGN_OR_RETURN(const bool done, restorer.Step(0));
-    if (done) return Status::Ok();
+    if (done) return restorer.findings().at(0).stopped;
   }
 }
 

@@ -1,6 +1,6 @@
 #include "tests/simulation/aborting_run.h"
 
-#include "engine/runtime/epoch_committer.h"
+#include "engine/runtime/changelog_notes.h"
 #include "tests/simulation/engine_process.h"
 #include "tests/simulation/oracle.h"
 
@@ -54,7 +54,7 @@ ShopRun RunShop(const Shop& shop, bool aborts) {
   run.state = DumpRows(disk->rows(), [](Family family, std::string_view key) {
     const auto stage = static_cast<Stage>(key[0]);
     return IsCommitRecordKey(family, key) || stage == Stage::kRollup || stage == Stage::kActor ||
-           (family == Family::kMeta && key.size() > 3 && static_cast<unsigned char>(key[3]) == 0xF7);
+           IsLocalNote(family, key);
   });
   run.commits = wire.commits;
   run.aborted = wire.aborted;

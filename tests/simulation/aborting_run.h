@@ -30,8 +30,8 @@ class AbortingWire final : public Wire {
 
 /// What a run of the whole engine over all of a shop's records has left.
 struct ShopRun {
-  std::vector<OutputRecord> outputs;            ///< of all output topics, read_committed
-  std::vector<std::string> records;             ///< the same as text, by key: records of two stages may meet in any order
+  std::vector<OutputRecord> outputs;  ///< of all output topics, read_committed
+  std::vector<std::string> records;   ///< the same as text, by key: records of two stages may meet in any order
   std::map<std::string, std::string> activity;  ///< what instances tell each other, folded
   std::string state;
   int commits = 0;

@@ -10,6 +10,38 @@ std::string_view FaultName(Fault fault) {
       return "crash, disk lost";
     case Fault::kCrashTailLost:
       return "crash, tail lost";
+    case Fault::kPaused:
+      return "paused";
+    case Fault::kIsolated:
+      return "isolated";
+    case Fault::kBrokerKilled:
+      return "broker killed";
+    case Fault::kCoordinatorMoves:
+      return "coordinator moves";
+    case Fault::kExpired:
+      return "expired";
+    case Fault::kFenced:
+      return "fenced";
+    case Fault::kZombie:
+      return "zombie";
+    case Fault::kRebalance:
+      return "rebalance";
+    case Fault::kTornCommit:
+      return "torn, committed";
+    case Fault::kTornAbort:
+      return "torn, aborted";
+    case Fault::kOrphans:
+      return "orphans";
+    case Fault::kOrphansAlive:
+      return "orphans, alive";
+    case Fault::kCompaction:
+      return "compaction";
+    case Fault::kClockJump:
+      return "clock jump";
+    case Fault::kDiskFull:
+      return "disk full";
+    case Fault::kCorruptedBlock:
+      return "corrupted block";
     case Fault::kAbortable:
       return "abort";
     case Fault::kFatal:
@@ -24,19 +56,56 @@ std::string_view FaultName(Fault fault) {
       return "slow";
     case Fault::kSlowThere:
       return "slow on its way";
-    case Fault::kFenced:
-      return "fenced";
-    case Fault::kZombie:
-      return "zombie";
-    case Fault::kRebalance:
-      return "rebalance";
-    case Fault::kPaused:
-      return "paused";
+    case Fault::kDoubled:
+      return "doubled";
     case Fault::kCount_:
       break;
   }
   return "unknown";
 }
+
+std::vector<std::pair<Site, Fault>> AllCells() {
+  std::vector<std::pair<Site, Fault>> cells;
+  for (int s = 0; s < static_cast<int>(Site::kCount_); ++s) {
+    const auto site = static_cast<Site>(s);
+    const bool is_sending =
+        site == Site::kOutput || site == Site::kChangelogRow || site == Site::kPositions || site == Site::kCommit;
+    for (int f = 0; f < static_cast<int>(Fault::kCount_); ++f) {
+      const auto fault = static_cast<Fault>(f);
+      switch (fault) {
+        case Fault::kExpired:
+        case Fault::kTornCommit:
+          if (is_sending) break;  // nothing to expire or to tear elsewhere
+          continue;
+        case Fault::kTornAbort:
+          if (is_sending && site != Site::kOutput) break;
+          continue;
+        case Fault::kOrphans:
+        case Fault::kOrphansAlive:
+          if (site == Site::kChangelogRow) break;
+          continue;
+        case Fault::kAbortable:
+        case Fault::kFatal:
+          if (site == Site::kPositions || site == Site::kCommit) break;
+          continue;
+        case Fault::kUnknownHappened:
+        case Fault::kUnknownLost:
+        case Fault::kUnknownLate:
+        case Fault::kSlow:
+        case Fault::kSlowThere:
+        case Fault::kDoubled:
+          if (site == Site::kCommit) break;
+          continue;
+        default:
+          break;
+      }
+      cells.emplace_back(site, fault);
+    }
+  }
+  return cells;
+}
+
+std::string CellName(Site site, Fault fault) { return fmt::format("{} x {}", SiteName(site), FaultName(fault)); }
 
 bool ChaosWire::Due(Site site) {
   if (!armed_ || armed_->first != site || --left_ > 0) return false;
@@ -44,8 +113,8 @@ bool ChaosWire::Due(Site site) {
 }
 
 void ChaosWire::Count(Site site, Fault fault) {
-  ++cells_[fmt::format("{} x {}{}", SiteName(site), FaultName(fault),
-                       broker_.group().stable() ? "" : " (in a rebalance)")];
+  ++cells_[CellName(site, fault)];
+  if (!broker_.group().stable()) ++cells_[CellName(site, fault) + " (in a rebalance)"];
 }
 
 void ChaosWire::Reach(Site site) {
@@ -53,6 +122,7 @@ void ChaosWire::Reach(Site site) {
   const Fault fault = armed_->second;
   armed_.reset();
   Count(site, fault);
+  using std::chrono::milliseconds;
   switch (fault) {
     case Fault::kCrash:
     case Fault::kCrashDiskLost:
@@ -60,10 +130,21 @@ void ChaosWire::Reach(Site site) {
       fired_ = fault;
       throw ProcessDeath();
     case Fault::kZombie:
+    case Fault::kBrokerKilled:
       fired_ = fault;
+      if (fault == Fault::kBrokerKilled) broker_.down = true;
       return;
     case Fault::kPaused:
       if (freeze) freeze();
+      return;
+    case Fault::kIsolated:
+      isolated_until_ = clock_.Now() + milliseconds(100 + random_() % 14'000);
+      return;
+    case Fault::kCoordinatorMoves:
+      coordinator_back_ = clock_.Now() + milliseconds(50 + random_() % 4'000);
+      return;
+    case Fault::kExpired:
+      broker_.ExpireNow(transactional_id_);
       return;
     case Fault::kFenced:
       broker_.InitProducer(transactional_id_);
@@ -71,9 +152,52 @@ void ChaosWire::Reach(Site site) {
     case Fault::kRebalance:
       broker_.group().Rebalance();
       return;
+    case Fault::kTornCommit:
+      torn_ = true;
+      broker_.TearTransaction(
+          transactional_id_, true, [](const std::string&) { return true; }, true);
+      return;
+    case Fault::kTornAbort:
+      torn_ = true;
+      broker_.TearTransaction(
+          transactional_id_, false, [](const std::string& topic) { return topic == "shop.changelog.series"; }, false);
+      return;
+    case Fault::kOrphans:
+      broker_.MakeOrphans(transactional_id_);
+      fired_ = Fault::kCrash;
+      throw ProcessDeath();
+    case Fault::kOrphansAlive:
+      broker_.MakeOrphans(transactional_id_);
+      pending_outcome_ = Fault::kAbortable;
+      return;
+    case Fault::kCompaction:
+      broker_.Compact("shop.changelog.series");
+      broker_.Compact("shop.changelog.model");
+      broker_.Compact("shop.activity");
+      return;
+    case Fault::kClockJump:
+      clock_offset_ += milliseconds(static_cast<int64_t>(random_() % 7'200'000) - 3'600'000);
+      return;
+    case Fault::kDiskFull:
+      disk_is_full_ = true;
+      return;
+    case Fault::kCorruptedBlock:
+      disk_is_bad_ = true;
+      return;
     default:
       pending_outcome_ = fault;
   }
+}
+
+Status ChaosWire::OnDiskWrite() {
+  if (!std::exchange(disk_is_full_, false)) return Status::Ok();
+  return Status(Code::kNoSpace, "simulated: the disk is full", Domain::kExternal);
+}
+
+Status ChaosWire::OnDiskRead() {
+  if (!disk_is_bad_) return Status::Ok();
+  disk_was_bad_ = true;
+  return Status(Code::kCorruption, "simulated: a block is corrupted", Domain::kExternal);
 }
 
 CommitFate ChaosWire::OnCommit() {
@@ -100,6 +224,9 @@ CommitFate ChaosWire::OnCommit() {
       return {.delay = milliseconds(1000 + random_() % 9000)};
     case Fault::kSlowThere:
       return {.delay = fate.delay, .end_delay = milliseconds(200 + random_() % 9000)};
+    case Fault::kDoubled:
+      torn_ = true;  // where it meets the next transaction
+      return {.delay = fate.delay, .again_after = milliseconds(random_() % 40)};
     default:
       return fate;
   }

@@ -60,15 +60,18 @@ class EngineProcess::Store final : public StateStore {
   Store(std::shared_ptr<Disk> disk, Wire& wire) : disk_(std::move(disk)), wire_(wire) {}
   Status Write(const StateBatch& batch) override {
     wire_.Reach(Site::kStateWrite);
+    TC_RETURN_IF_ERROR(wire_.OnDiskWrite());
     TC_RETURN_IF_ERROR(disk_->Write(batch));
     wire_.Reach(Site::kStateWritten);
     return Status::Ok();
   }
   Result<bool> Get(Family family, std::string_view key, std::string* value) const override {
+    TC_RETURN_IF_ERROR(wire_.OnDiskRead());
     return disk_->rows().Get(family, key, value);
   }
   Status Scan(Family family, std::string_view from, std::string_view to,
               const std::function<bool(std::string_view, std::string_view)>& visit) const override {
+    TC_RETURN_IF_ERROR(wire_.OnDiskRead());
     return disk_->rows().Scan(family, from, to, visit);
   }
   Status Sync() override { return Status::Ok(); }
@@ -79,8 +82,21 @@ class EngineProcess::Store final : public StateStore {
   Wire& wire_;
 };
 
+/// The world's clock, as wrong as this machine's is.
+class EngineProcess::MachineClock final : public Clock {
+ public:
+  MachineClock(const Clock& world, std::function<Duration()> offset) : world_(world), offset_(std::move(offset)) {}
+  ProcessingTime Now() const override { return world_.Now() + (offset_ ? offset_() : Duration{}); }
+
+ private:
+  const Clock& world_;
+  std::function<Duration()> offset_;
+};
+
 EngineProcess::EngineProcess(EngineOptions options, const Parts& parts)
-    : executor_(MakeExecutor(1)), store_(std::make_unique<Store>(parts.disk, parts.wire)) {
+    : clock_(std::make_unique<MachineClock>(parts.clock, parts.clock_offset)),
+      executor_(MakeExecutor(1)),
+      store_(std::make_unique<Store>(parts.disk, parts.wire)) {
   auto transport = std::make_unique<SimulatedTransport>(parts.broker, parts.clock, parts.wire,
                                                         options.name_space + "." + options.instance, options.instance);
   simulated_ = transport.get();
@@ -90,8 +106,8 @@ EngineProcess::EngineProcess(EngineOptions options, const Parts& parts)
   TC_CHECK(plan.ok(), "{}", plan.status().message());
   if (parts.make_forecaster) (*plan)->make_forecaster = parts.make_forecaster;
   instance_ = std::make_unique<Instance>(
-      std::move(plan).value(),
-      Instance::Parts{*transport_, *store_, *executor_, parts.clock, metrics_, faults_, nullptr, parts.sink});
+      std::move(plan).value(), Instance::Parts{*transport_, *store_, *executor_, *clock_, metrics_, faults_, nullptr,
+                                               parts.sink, parts.changelog_lag});
 }
 
 std::map<TopicPartition, std::vector<OutputRecord>> ReadCommitted(const SimulatedBroker& broker,

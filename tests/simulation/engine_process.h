@@ -51,10 +51,12 @@ class EngineProcess {
     ManualClock& clock;
     Wire& wire;
     std::shared_ptr<Disk> disk;
-    std::function<std::unique_ptr<LogTransport>(std::unique_ptr<LogTransport>)> decorate_transport;
+    std::function<std::unique_ptr<LogTransport>(std::unique_ptr<LogTransport>)> decorate_transport = {};
     ResultSink* sink = nullptr;
     /// In place of MakeForecaster, when it is set.
     std::function<Result<std::unique_ptr<Forecaster>>(const ForecasterOptions&)> make_forecaster = {};
+    Duration changelog_lag = std::chrono::hours(24);
+    std::function<Duration()> clock_offset = {};  ///< of the machine's clock
   };
   EngineProcess(EngineOptions options, const Parts& parts);
 
@@ -62,10 +64,13 @@ class EngineProcess {
   Result<Instance::Progress> Step(int wait_ms = 0) { return instance_->Step(wait_ms); }
   Instance& instance() { return *instance_; }
   const SimulatedTransport& transport() const { return *simulated_; }
+  const MetricRegistry& metrics() const { return metrics_; }
 
  private:
   class Store;
+  class MachineClock;
   MetricRegistry metrics_;
+  std::unique_ptr<Clock> clock_;
   FaultPoints faults_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<StateStore> store_;

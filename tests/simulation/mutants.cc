@@ -1,8 +1,10 @@
 #include "tests/simulation/mutants.h"
 
+#include <set>
 #include <utility>
 
-#include "engine/runtime/epoch_committer.h"
+#include "engine/runtime/changelog_format.h"
+#include "tests/simulation/simulated_transport.h"
 
 namespace tidecast::simulation {
 namespace {
@@ -23,10 +25,22 @@ class EarlyEndReader final : public LogReader {
   std::unique_ptr<LogReader> reader_;
 };
 
+Mutant turned_on = Mutant::kNone;
+bool sources_have_switches = false;
+std::set<Mutant>& MissingMutants() {
+  static std::set<Mutant> missing;
+  return missing;
+}
+
 class MutantTransport final : public LogTransport {
  public:
-  MutantTransport(Mutant mutant, std::unique_ptr<LogTransport> inner, std::shared_ptr<Disk> disk)
-      : mutant_(mutant), inner_(std::move(inner)), disk_(std::move(disk)) {}
+  MutantTransport(Mutant mutant, std::unique_ptr<LogTransport> inner, std::shared_ptr<Disk> disk,
+                  SimulatedBroker& broker)
+      : mutant_(mutant), inner_(std::move(inner)), disk_(std::move(disk)), broker_(broker) {
+    auto& simulated = static_cast<SimulatedTransport&>(*inner_);
+    simulated.fetches_membership_late = mutant == Mutant::kMembershipFetchedLate;
+    simulated.enters_again_when_fenced = mutant == Mutant::kNewClientOnFence;
+  }
 
   Status Open() override { return inner_->Open(); }
   Result<TopicInfo> DescribeTopic(const std::string& topic) override { return inner_->DescribeTopic(topic); }
@@ -37,14 +51,23 @@ class MutantTransport final : public LogTransport {
   void ReleaseRevoked() override { inner_->ReleaseRevoked(); }
   void Leave() override { inner_->Leave(); }
   Result<int64_t> EndOffset(const TopicPartition& source) override { return inner_->EndOffset(source); }
+  Result<std::vector<Position>> CommittedPositions(std::span<const TopicPartition> sources) override {
+    return inner_->CommittedPositions(sources);
+  }
   std::unique_ptr<RecordBatch> MakeBatch() override { return inner_->MakeBatch(); }
   Result<PollResult> Poll(uint32_t handle, size_t records_max, size_t bytes_max, RecordBatch& out) override {
-    return inner_->Poll(handle, records_max, bytes_max, out);
+    Result<PollResult> result = inner_->Poll(handle, records_max, bytes_max, out);
+    if (mutant_ == Mutant::kIdleByPosition && result.ok()) result->blocked = false;
+    return result;
   }
   void Step(int wait_ms, std::vector<TransportEvent>* events) override {
     inner_->Step(wait_ms, events);
-    if (mutant_ != Mutant::kUnknownIsCommitted) return;
     for (TransportEvent& event : *events) {
+      if (event.kind == TransportEvent::Kind::kTransaction && event.outcome == Outcome::kOk) {
+        for (const Position& position : positions_) broker_.RestorePosition(position);
+      }
+      if (event.kind == TransportEvent::Kind::kTransaction) positions_.clear();
+      if (mutant_ != Mutant::kUnknownIsCommitted) continue;
       if (event.kind != TransportEvent::Kind::kTransaction || event.outcome != Outcome::kUnknown) continue;
       event.outcome = Outcome::kOk;
       TC_CHECK(inner_->RenewProducer().ok());
@@ -59,7 +82,10 @@ class MutantTransport final : public LogTransport {
     return inner_->Produce(record);
   }
   Status SendOffsets(std::span<const Position> positions) override {
-    return inner_->SendOffsets(mutant_ == Mutant::kPositionsNotSent ? std::span<const Position>() : positions);
+    if (mutant_ == Mutant::kPositionsNotSent) return inner_->SendOffsets({});
+    if (mutant_ != Mutant::kPositionsOutside) return inner_->SendOffsets(positions);
+    positions_.assign(positions.begin(), positions.end());
+    return inner_->SendOffsets({});
   }
   void Commit(StateBatch&& state) override {
     if (mutant_ == Mutant::kStateBeforeCommit) TC_CHECK(disk_->Write(state).ok());
@@ -79,6 +105,8 @@ class MutantTransport final : public LogTransport {
   const Mutant mutant_;
   std::unique_ptr<LogTransport> inner_;
   std::shared_ptr<Disk> disk_;
+  SimulatedBroker& broker_;
+  std::vector<Position> positions_;  ///< to be committed after the transaction
 };
 
 }  // namespace
@@ -87,26 +115,54 @@ std::string_view MutantName(Mutant mutant) {
   switch (mutant) {
     case Mutant::kNone:
       return "none";
-    case Mutant::kPositionsNotSent:
-      return "positions-not-sent";
-    case Mutant::kStateBeforeCommit:
-      return "state-before-commit";
     case Mutant::kCommitRecordSkipped:
       return "commit-record-skipped";
+    case Mutant::kStateBeforeCommit:
+      return "state-before-commit";
+    case Mutant::kPositionsNotSent:
+      return "positions-not-sent";
+    case Mutant::kPositionsOutside:
+      return "positions-outside";
+    case Mutant::kMembershipFetchedLate:
+      return "membership-fetched-late";
     case Mutant::kRestoreToLastStable:
       return "restore-to-last-stable";
     case Mutant::kUnknownIsCommitted:
       return "unknown-is-committed";
+    case Mutant::kNewClientOnFence:
+      return "new-client-on-fence";
+    case Mutant::kIdleByPosition:
+      return "idle-by-position";
+    case Mutant::kNextEpochKept:
+      return "next-epoch-kept";
+    case Mutant::kCacheNotReloaded:
+      return "cache-not-reloaded";
+    case Mutant::kWatermarkNotRestored:
+      return "watermark-not-restored";
+    case Mutant::kOrphansApplied:
+      return "orphans-applied";
+    case Mutant::kModelOutsideTheCut:
+      return "model-outside-the-cut";
+    case Mutant::kSeqReused:
+      return "seq-reused";
     case Mutant::kCount_:
       break;
   }
   return "unknown";
 }
 
-std::unique_ptr<LogTransport> Mutate(Mutant mutant, std::unique_ptr<LogTransport> transport,
-                                     std::shared_ptr<Disk> disk) {
-  if (mutant == Mutant::kNone) return transport;
-  return std::make_unique<MutantTransport>(mutant, std::move(transport), std::move(disk));
+std::unique_ptr<LogTransport> Mutate(Mutant mutant, std::unique_ptr<LogTransport> transport, std::shared_ptr<Disk> disk,
+                                     SimulatedBroker& broker) {
+  if (mutant == Mutant::kNone || mutant >= kFirstInSources) return transport;
+  return std::make_unique<MutantTransport>(mutant, std::move(transport), std::move(disk), broker);
 }
+
+void TurnOn(Mutant mutant) { turned_on = mutant; }
+bool IsOn(Mutant mutant) { return turned_on == mutant; }
+bool MutantIsMissing(Mutant mutant) { return MissingMutants().insert(mutant).second || true; }
+bool HasMutant(Mutant mutant) {
+  return mutant < kFirstInSources || (sources_have_switches && !MissingMutants().contains(mutant));
+}
+void SourcesHaveSwitches() { sources_have_switches = true; }
 
 }  // namespace tidecast::simulation

@@ -43,16 +43,31 @@ class PartitionLog {
     slots_.push_back({.kind = LogSlot::Kind::kMarker, .producer = producer});
   }
 
-  /// Takes out records below the last stable offset whose key has a newer committed record.
-  void Compact() {
+  /// Takes out records below the last stable offset whose key has a newer committed record, but not those that are
+  /// newer than `before` (min.compaction.lag.ms); of those that are older tombstones go, too.
+  void Compact(EventTime before) {
     std::map<std::string, LogSlot*> newest;
     for (int64_t at = 0; at < last_stable(); ++at) {
       LogSlot& slot = slots_[static_cast<size_t>(at)];
       if (slot.kind != LogSlot::Kind::kRecord || slot.aborted || slot.compacted) continue;
       LogSlot*& holder = newest[slot.record.key];
-      if (holder != nullptr) holder->compacted = true;
+      if (holder != nullptr && holder->record.record_time <= before) holder->compacted = true;
       holder = &slot;
     }
+    for (const auto& [key, slot] : newest) {
+      if (!slot->record.value && slot->record.record_time <= before) slot->compacted = true;
+    }
+  }
+  /// Moves the log's beginning up to the first record that is left.
+  void TrimCompacted() {
+    while (begin_ < last_stable() && !IsVisible(begin_, true)) ++begin_;
+  }
+  int64_t begin() const { return begin_; }
+
+  /// Where the producer's open transaction begins; the end when it has none here.
+  int64_t open_from(ProducerId producer) const {
+    const auto open = open_.find(producer);
+    return open == open_.end() ? end() : open->second;
   }
 
   int64_t end() const { return static_cast<int64_t>(slots_.size()); }
@@ -70,6 +85,7 @@ class PartitionLog {
 
  private:
   std::vector<LogSlot> slots_;
+  int64_t begin_ = 0;
   std::map<ProducerId, int64_t> open_;  ///< first offset of each open transaction
 };
 

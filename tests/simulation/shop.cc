@@ -55,6 +55,7 @@ EngineOptions MakeOptions(const ShopSpec& spec) {
   InputOptions orders = Input("orders", InputKind::kOrders);
   orders.dedupe = DedupeOptions{{"order_id"}, std::chrono::hours(24 * 30)};
   options.inputs = {orders, Input("clicks", InputKind::kClicks)};
+  for (InputOptions& input : options.inputs) input.watermark.idle_timeout = spec.idle_timeout;
   if (spec.facts) {
     options.inputs.push_back(Input("catalog", InputKind::kCatalog));
     options.inputs.push_back(Input("promotions", InputKind::kPromotions));

@@ -21,7 +21,8 @@ struct ShopSpec {
   bool unruly = true;  ///< out of order by less than the bound; duplicated and undecodable records among them
   bool late = true;    ///< also late by more: revisions, and events that are too late
   OpenRule open = OpenRule::kAll;
-  bool grouped = false;  ///< also views by all, country and customer; with facts by category, which changes
+  bool grouped = false;     ///< also views by all, country and customer; with facts by category, which changes
+  Duration idle_timeout{};  ///< of orders and clicks; 0: never idle
 };
 
 /// A small shop: the engine's options, and the records of its input topics in the order in which they are fed.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -36,11 +37,37 @@ class SimulatedBroker {
   const PartitionLog* Find(const TopicPartition& source) const;
   /// Writes records outside of transactions.  REQUIRES: their topics and partitions are there.
   void Feed(const std::vector<OutputRecord>& records);
-  /// Runs the log cleaner on compacted topics whose min.compaction.lag.ms is not set.
-  void Compact(const std::string& topic);
+  /// Runs the log cleaner on a compacted topic, as its min.compaction.lag.ms allows; `trim`: the logs then begin at
+  /// what is left.
+  void Compact(const std::string& topic, bool trim = false);
+  /// Deletes the topic and makes it anew, empty, under another id.
+  void Recreate(const std::string& topic);
+  /// What somebody does by hand (kafka-consumer-groups --reset-offsets).
+  void SetPosition(const TopicPartition& source, int64_t next_offset) {
+    positions_[source] = {source, next_offset, {}};
+  }
+
+  /// Puts back what was there before SetPosition, its note included.
+  void RestorePosition(const Position& position) { positions_[position.source] = position; }
+  /// Gives the topic another id, as if it had been made anew, or the old one back.
+  void SwapId(const std::string& topic);
+
+  /// While it is down nothing is answered. Logs and transactions are on disk: a kill -9 takes nothing.
+  bool down = false;
+
+  /// A late copy of an EndTxn arrives in the middle of the id's open transaction, which tears it: what was sent so far
+  /// to these topics is committed or aborted now, the rest is decided later. `positions`: those, too.
+  using TopicFilter = std::function<bool(const std::string& topic)>;
+  void TearTransaction(const std::string& transactional_id, bool commit, const TopicFilter& topics, bool positions);
+  /// What the id's open transaction has sent to a partition so far.
+  std::vector<const OutputRecord*> Sent(const std::string& transactional_id, const TopicPartition& source) const;
+  /// The same for changelog partitions to which no commit record was sent yet: their rows become orphans.
+  void MakeOrphans(const std::string& transactional_id);
 
   SimulatedGroup& group() { return group_; }
   std::optional<int64_t> CommittedPosition(const TopicPartition& source) const;
+  /// As a fetch with require_stable finds it: kNotReady while an open transaction holds a position of the partition.
+  Result<Position> StablePosition(const TopicPartition& source) const;
 
   /// A new life for the id: what an older one has left open is aborted.
   ProducerLife InitProducer(const std::string& transactional_id);
@@ -53,6 +80,8 @@ class SimulatedBroker {
   uint64_t EndLater(const ProducerLife& life, ProcessingTime when);
   /// What came of it; nothing while it is on its way.
   std::optional<Outcome> LateOutcome(uint64_t ticket) const;
+  /// The coordinator gives the id's open transaction up before its time.
+  void ExpireNow(const std::string& transactional_id);
   /// What the coordinator does by itself: takes in delayed commits, aborts transactions that are open for too long.
   void ExpireTransactions();
 
@@ -69,6 +98,7 @@ class SimulatedBroker {
   struct Topic {
     TopicInfo info;
     bool compacted = false;
+    Duration compaction_lag{};
     std::vector<PartitionLog> partitions;
   };
   Producer* Current(const ProducerLife& life);
@@ -79,7 +109,7 @@ class SimulatedBroker {
   SimulatedGroup group_;
   std::map<std::string, Topic> topics_;
   std::map<std::string, Producer> producers_;
-  std::map<TopicPartition, int64_t> positions_;
+  std::map<TopicPartition, Position> positions_;
   struct LateEnd {
     uint64_t ticket = 0;
     ProducerLife life;

@@ -134,7 +134,14 @@ void SimulatedGroup::Release(const std::string& id, uint64_t incarnation) {
   CompleteIfReady();
 }
 
+Membership SimulatedGroup::Current(const std::string& id) const {
+  const auto member = members_.find(id);
+  return member == members_.end() ? Membership{} : Membership{id, member->second.incarnation, generation_};
+}
+
 Outcome SimulatedGroup::Judge(const Membership& membership) const {
+  // Positions of somebody who is no member are not held against a generation.
+  if (membership.member.empty()) return Outcome::kOk;
   const auto newest = incarnations_.find(membership.member);
   if (newest == incarnations_.end()) return Outcome::kAbortable;
   if (newest->second != membership.incarnation) return Outcome::kFenced;

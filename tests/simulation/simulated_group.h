@@ -36,6 +36,8 @@ class SimulatedGroup {
   uint64_t generation() const { return generation_; }
   /// kOk, kFenced (another process has the id) or kAbortable (no member any more, or an old generation).
   Outcome Judge(const Membership& membership) const;
+  /// The member as it is now; without id and generation when it is in the group no more.
+  Membership Current(const std::string& member) const;
   /// Makes everybody give back what it has and assigns anew, as when a member with another subscription comes.
   void Rebalance();
   bool stable() const { return phase_ == Phase::kStable; }

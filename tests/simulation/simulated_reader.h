@@ -60,7 +60,8 @@ class SimulatedReader final : public LogReader {
       : broker_(broker),
         clock_(clock),
         log_(log),
-        next_offset_(from),
+        next_offset_(std::max(from, log.begin())),
+        begin_(log.begin()),
         end_(log.end()),
         read_committed_(read_committed) {}
 
@@ -77,7 +78,7 @@ class SimulatedReader final : public LogReader {
                       .next_offset = next_offset_};
   }
   std::unique_ptr<RecordBatch> MakeBatch() override { return std::make_unique<CopiedBatch>(); }
-  int64_t begin_offset() const override { return 0; }
+  int64_t begin_offset() const override { return begin_; }
   int64_t end_offset() const override { return end_; }
 
  private:
@@ -85,6 +86,7 @@ class SimulatedReader final : public LogReader {
   ManualClock& clock_;
   const PartitionLog& log_;
   int64_t next_offset_;
+  const int64_t begin_;
   const int64_t end_;
   const bool read_committed_;
 };

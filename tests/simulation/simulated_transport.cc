@@ -15,6 +15,10 @@ Status NoSuchPartition(const TopicPartition& source) {
                 Domain::kExternal);
 }
 
+Status Unreachable() {
+  return Status(Code::kUnavailable, "simulated: no broker answers", Domain::kExternal, Retry::kBackoff);
+}
+
 Status StatusOf(Outcome outcome) {
   switch (outcome) {
     case Outcome::kOk:
@@ -83,6 +87,8 @@ Status SimulatedTransport::Join(const std::vector<std::string>& topics) {
     }
     partitions = info->partitions;
   }
+  topics_ = topics;
+  topic_partitions_ = partitions;
   incarnation_ = broker_.group().Join(member_, topics, partitions);
   reading_ = Reading::kJoined;
   return Status::Ok();
@@ -98,8 +104,8 @@ Status SimulatedTransport::StartAt(std::span<const Position> positions) {
              position.source.topic, position.source.partition);
     const PartitionLog* const log = broker_.Find(position.source);
     if (log == nullptr) return NoSuchPartition(position.source);
-    const int64_t first = position.next_offset == kBeginning ? 0 : position.next_offset;
-    if (first < 0 || first > log->end()) {
+    const int64_t first = position.next_offset == kBeginning ? log->begin() : position.next_offset;
+    if (first < log->begin() || first > log->end()) {
       return Status(Code::kNotFound,
                     fmt::format("an input position lies past the end of {}[{}]: {}", position.source.topic,
                                 position.source.partition, first),
@@ -110,6 +116,17 @@ Status SimulatedTransport::StartAt(std::span<const Position> positions) {
   partitions_ = std::move(started);
   started_membership_ = assigned_membership_;
   return Status::Ok();
+}
+
+Result<std::vector<Position>> SimulatedTransport::CommittedPositions(std::span<const TopicPartition> sources) {
+  if (IsDown()) return Unreachable();
+  broker_.ExpireTransactions();
+  std::vector<Position> positions;
+  for (const TopicPartition& source : sources) {
+    TC_ASSIGN_OR_RETURN(Position position, broker_.StablePosition(source));
+    positions.push_back(std::move(position));
+  }
+  return positions;
 }
 
 void SimulatedTransport::ReleaseRevoked() {
@@ -138,7 +155,13 @@ Result<PollResult> SimulatedTransport::Poll(uint32_t handle, size_t records_max,
   TC_CHECK(handle < partitions_.size(), "a partition is polled that was not started");
   Partition& partition = partitions_[handle];
   const PartitionLog& log = *broker_.Find(partition.source);
-  const size_t fetched = std::min(records_max, wire_.Fetched(partition.source, records_max));
+  if (partition.next_offset > log.end()) {
+    return Status(Code::kNotFound,
+                  fmt::format("an input position lies past the end of {}[{}]: {}", partition.source.topic,
+                              partition.source.partition, partition.next_offset),
+                  Domain::kExternal);
+  }
+  const size_t fetched = IsDown() ? 0 : std::min(records_max, wire_.Fetched(partition.source, records_max));
   PollResult result;
   if (fetched > 0) {
     partition.next_offset =
@@ -152,6 +175,12 @@ Result<PollResult> SimulatedTransport::Poll(uint32_t handle, size_t records_max,
 
 void SimulatedTransport::Step(int wait_ms, std::vector<TransportEvent>* events) {
   const auto drain = [&] {
+    if (IsDown() != told_down_) {
+      told_down_ = IsDown();
+      events->push_back({.kind = told_down_ ? TransportEvent::Kind::kUnreachable : TransportEvent::Kind::kReachable,
+                         .status = told_down_ ? Unreachable() : Status::Ok()});
+    }
+    if (IsDown()) return;
     broker_.ExpireTransactions();
     if (reading_ != Reading::kOut) {
       const size_t first = events->size();
@@ -164,6 +193,11 @@ void SimulatedTransport::Step(int wait_ms, std::vector<TransportEvent>* events) 
           reading_ = Reading::kAssigned;
         } else if (event.kind == TransportEvent::Kind::kRevoked) {
           reading_ = Reading::kRevoked;
+        } else if (event.kind == TransportEvent::Kind::kFailed && enters_again_when_fenced) {
+          events->erase(events->begin() + static_cast<std::ptrdiff_t>(i));
+          incarnation_ = broker_.group().Join(member_, topics_, topic_partitions_);
+          RenewProducer().IgnoreWithReason("a mutant does not look");
+          break;
         } else {
           assigned_.clear();
           partitions_.clear();
@@ -183,6 +217,7 @@ void SimulatedTransport::Step(int wait_ms, std::vector<TransportEvent>* events) 
 // --- the producer
 
 Status SimulatedTransport::RenewProducer() {
+  if (IsDown() || wire_.CoordinatorIsGone()) return Unreachable();
   ending_.reset();
   life_ = broker_.InitProducer(transactional_id_);
   producing_ = Producing::kIdle;
@@ -208,9 +243,14 @@ Outcome SimulatedTransport::Judged(Outcome outcome) const {
   return is_member ? Outcome::kFatal : Outcome::kFenced;
 }
 
+// As the group has it: who has been put out of it has no member id and no generation, and is let through.
+Membership SimulatedTransport::MembershipToSend() const {
+  return fetches_membership_late ? broker_.group().Current(member_) : started_membership_;
+}
+
 Status SimulatedTransport::Produce(const OutputRecord& record) {
   TC_CHECK(producing_ == Producing::kOpen, "records belong into an open transaction");
-  if (wire_.SendQueueIsFull())
+  if (IsDown() || wire_.SendQueueIsFull())
     return Status(Code::kWouldBlock, "the send queue is full", Domain::kExternal, Retry::kBackoff);
   wire_.Reach(record.topic.find(".changelog.") == std::string::npos ? Site::kOutput : Site::kChangelogRow);
   Status added = broker_.AddRecord(life_, record);
@@ -224,9 +264,9 @@ Status SimulatedTransport::SendOffsets(std::span<const Position> positions) {
   TC_CHECK(producing_ == Producing::kOpen, "positions belong into an open transaction");
   wire_.Reach(Site::kPositions);
   if (positions.empty() || transaction_outcome_ != Outcome::kOk) return Status::Ok();
-  transaction_outcome_ = wire_.OnPositions();
+  transaction_outcome_ = IsDown() || wire_.CoordinatorIsGone() ? Outcome::kAbortable : wire_.OnPositions();
   if (transaction_outcome_ == Outcome::kOk)
-    transaction_outcome_ = Judged(broker_.AddPositions(life_, started_membership_, positions));
+    transaction_outcome_ = Judged(broker_.AddPositions(life_, MembershipToSend(), positions));
   return Status::Ok();
 }
 
@@ -258,12 +298,14 @@ void SimulatedTransport::Abort() {
 }
 
 void SimulatedTransport::DriveEnding(std::vector<TransportEvent>* events) {
-  if (!ending_) return;
+  if (!ending_ || IsDown() || wire_.CoordinatorIsGone()) return;
   Ending& ending = *ending_;
   if (!ending.reached && ending.fate.happens) {
     ending.outcome =
         ending.ticket == 0 ? broker_.EndTransaction(ending.life, ending.commit) : broker_.LateOutcome(ending.ticket);
     ending.reached = ending.outcome.has_value();
+    if (ending.reached && ending.fate.again_after)
+      broker_.EndLater(ending.life, clock_.Now() + *std::exchange(ending.fate.again_after, std::nullopt));
     if (ending.commit && ending.outcome == Outcome::kOk) wire_.Reach(Site::kCommitted);
   }
   if (clock_.Now() - ending.sent < ending.fate.delay) return;
@@ -281,6 +323,7 @@ void SimulatedTransport::DriveEnding(std::vector<TransportEvent>* events) {
 
 Result<std::unique_ptr<LogReader>> SimulatedTransport::OpenReader(const TopicPartition& source, int64_t from_offset,
                                                                   bool read_committed) {
+  if (IsDown()) return Unreachable();
   const PartitionLog* const log = broker_.Find(source);
   if (log == nullptr) return NoSuchPartition(source);
   if (from_offset > log->end()) {

@@ -38,6 +38,7 @@ class SimulatedTransport final : public LogTransport {
   /// A static member goes without a word: its place is kept until its session is over.
   void Leave() override;
   Result<int64_t> EndOffset(const TopicPartition& source) override;
+  Result<std::vector<Position>> CommittedPositions(std::span<const TopicPartition> sources) override;
 
   std::unique_ptr<RecordBatch> MakeBatch() override;
   Result<PollResult> Poll(uint32_t handle, size_t records_max, size_t bytes_max, RecordBatch& out) override;
@@ -53,6 +54,10 @@ class SimulatedTransport final : public LogTransport {
   Result<std::unique_ptr<LogReader>> OpenReader(const TopicPartition& source, int64_t from_offset,
                                                 bool read_committed) override;
   Status RenewProducer() override;
+
+  // Two ways in which a client can be wrong, for mutants.
+  bool fetches_membership_late = false;
+  bool enters_again_when_fenced = false;
 
   /// A transaction is open or being ended.
   bool in_transaction() const { return producing_ == Producing::kOpen || producing_ == Producing::kEnding; }
@@ -75,8 +80,10 @@ class SimulatedTransport final : public LogTransport {
     ProcessingTime sent;
   };
 
+  bool IsDown() { return broker_.down || wire_.IsIsolated(); }
   void DriveEnding(std::vector<TransportEvent>* events);
   Outcome Judged(Outcome outcome) const;
+  Membership MembershipToSend() const;
 
   SimulatedBroker& broker_;
   ManualClock& clock_;
@@ -85,8 +92,11 @@ class SimulatedTransport final : public LogTransport {
   const std::string member_;
 
   bool open_ = false;
+  bool told_down_ = false;
   Reading reading_ = Reading::kOut;
   uint64_t incarnation_ = 0;
+  std::vector<std::string> topics_;
+  int32_t topic_partitions_ = 0;
   std::vector<TopicPartition> assigned_;
   Membership assigned_membership_;
   Membership started_membership_;  ///< as it was at StartAt: what positions are sent under

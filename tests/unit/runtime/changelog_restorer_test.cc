@@ -1,7 +1,13 @@
 #include "engine/runtime/changelog_restorer.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <set>
+
+#include "engine/runtime/changelog_notes.h"
+#include "engine/runtime/epoch_committer.h"
 #include "state/key_codec.h"
 #include "tests/unit/runtime/scripted_transport.h"
 
@@ -10,96 +16,299 @@ namespace {
 
 using testing::ScriptedTransport;
 
+using ::testing::HasSubstr;
+
 /// Fills the changelog by the committer itself, so that writer and reader are held against each other.
 class ChangelogRestorerTest : public ::testing::Test {
  protected:
-  void Commit(uint64_t seq, std::string_view key, std::string_view value) {
+  using Rows = std::vector<std::pair<std::string, std::optional<std::string>>>;  ///< nullopt: deleted
+
+  /// What a process writes that stands at `prev` and commits `seq`; its own state is not kept.
+  void Commit(uint64_t seq, const Rows& rows, std::optional<uint64_t> prev = {}, const std::string& writer = "i1/1",
+              uint64_t base = 0) {
+    const std::unique_ptr<StateStore> scratch = MakeMemoryStore();
+    StateBatch before;
+    before.Put(Family::kMeta, CommitRecordKey(kTask), ByteWriter().U8(1).U64(prev.value_or(seq - 1)).view());
+    ASSERT_TRUE(scratch->Write(before).ok());
     EpochCut cut;
     cut.epoch = seq;
     cut.seq = seq;
-    TaskDeltaSink task(cut.state, {Stage::kSeries, 0});
-    task.Put(Family::kPanes, key, value);
+    if (base > 0) cut.bases[kTask] = base;
+    TaskDeltaSink task(cut.state, kTask);
+    for (const auto& [key, value] : rows) {
+      if (value) {
+        task.Put(Family::kPanes, key, *value);
+      } else {
+        task.Delete(Family::kPanes, key);
+      }
+    }
+    if (base > 0) PutBase(kTask, base, cut.state);
     task.Put(Family::kMeta, "commit", ByteWriter().U8(1).U64(seq).view());
-    const std::unique_ptr<StateStore> scratch = MakeMemoryStore();
-    EpochCommitter committer(transport_, *scratch, layout_, "i1", faults_);
+    EpochCommitter committer(transport_, *scratch, layout_, writer, faults_);
     transport_.produced.clear();
     committer.Start(std::move(cut));
     committer.Step();
-    for (const OutputRecord& record : transport_.produced) log().push_back(record);
+    for (OutputRecord& record : transport_.produced) {
+      record.record_time = EventTime{clock_.Now().us};
+      log().push_back(record);
+    }
   }
   std::vector<OutputRecord>& log() { return transport_.logs[{layout_.series_topic, 0}]; }
-  Status Restore() {
-    ChangelogRestorer restorer(transport_, *store_, layout_, "i1");
+  /// Takes the newest `count` records out of the log, as a torn transaction does.
+  void Tear(size_t count = 1) { log().resize(log().size() - count); }
+  /// Takes out records with a newer one of their key. Offsets stay.
+  void Compact() {
+    for (size_t i = 0; i < log().size(); ++i) {
+      for (size_t k = i + 1; k < log().size(); ++k) {
+        if (log()[k].key == log()[i].key) log()[i].key.clear();
+      }
+    }
+  }
+  ChangelogRestorer::Finding Restore() {
+    ChangelogRestorer restorer(transport_, *store_, layout_, clock_);
     restorer.Start({0});
     for (int i = 0; i < 100; ++i) {
-      Result<bool> done = restorer.Step(0);
-      if (!done.ok()) return done.status();
-      orphans_ = restorer.orphan_rows();
-      if (*done) return Status::Ok();
+      const Result<bool> done = restorer.Step(0);
+      if (!done.ok()) {
+        ADD_FAILURE() << done.status().message();
+        return {};
+      }
+      highest_seq_ = restorer.highest_seq();
+      rows_ = restorer.rows_applied();
+      if (*done) return restorer.findings().at(0);
     }
-    return Status(Code::kTimeout, "restore does not end");
+    ADD_FAILURE() << "the restore does not end";
+    return {};
   }
   std::string Value(std::string_view key) {
     std::string value;
-    return *store_->Get(Family::kPanes, TaskPrefix({Stage::kSeries, 0}) + std::string(key), &value) ? value : "none";
+    return *store_->Get(Family::kPanes, TaskPrefix(kTask) + std::string(key), &value) ? value : "none";
   }
+  ChangelogDebt Debt() { return *ReadDebt(*store_, kTask); }
 
+  static constexpr TaskId kTask{Stage::kSeries, 0};
   ScriptedTransport transport_;
-  ChangelogLayout layout_{"shop.changelog.series", "shop.changelog.model", 0};
+  ChangelogLayout layout_{"shop.changelog.series", "shop.changelog.model", 0, "i1"};
+  ManualClock clock_{ProcessingTime{1'700'000'000'000'000}};
   std::unique_ptr<StateStore> store_ = MakeMemoryStore();
   FaultPoints faults_;
-  int64_t orphans_ = 0;
+  uint64_t highest_seq_ = 0;
+  int64_t rows_ = 0;
 };
 
 TEST_F(ChangelogRestorerTest, AppliesCommittedSeqs) {
-  Commit(1, "a", "1");
-  Commit(2, "a", "2");
-  Commit(2 + 1, "b", "3");
-  ASSERT_TRUE(Restore().ok());
+  Commit(1, {{"a", "1"}});
+  Commit(2, {{"a", "2"}});
+  Commit(3, {{"b", "3"}});
+  EXPECT_TRUE(Restore().stopped.ok());
   EXPECT_EQ(Value("a"), "2");
   EXPECT_EQ(Value("b"), "3");
+  EXPECT_EQ(highest_seq_, 3U);
 }
 
-TEST_F(ChangelogRestorerTest, LeavesOutRowsWithoutTheirCommitRecord) {
-  Commit(1, "a", "1");
-  Commit(2, "a", "torn");
-  log().pop_back();
-  ASSERT_TRUE(Restore().ok());
+TEST_F(ChangelogRestorerTest, LeavesOutRowsWithoutTheirCommitRecordAndOwesTheirKeys) {
+  Commit(1, {{"a", "1"}});
+  Commit(2, {{"a", "torn"}, {"b", "torn"}});
+  Tear();
+  EXPECT_EQ(Restore().orphan_rows, 2);
   EXPECT_EQ(Value("a"), "1");
-  EXPECT_EQ(orphans_, 1);
+  EXPECT_EQ(Value("b"), "none");
+  EXPECT_EQ(Debt().orphans.size(), 2U);
+  EXPECT_EQ(highest_seq_, 2U) << "the seq of orphans must not be used again";
+}
+
+TEST_F(ChangelogRestorerTest, LeavesOutOrphansThatACommitRecordFollows) {
+  Commit(1, {{"a", "1"}});
+  Commit(2, {{"a", "torn"}});
+  Tear();
+  Commit(3, {{"b", "3"}}, 1);
+  EXPECT_EQ(Restore().orphan_rows, 1);
+  EXPECT_EQ(Value("a"), "1");
+  EXPECT_EQ(Value("b"), "3");
+  EXPECT_EQ(Debt().orphans.size(), 1U);
+}
+
+TEST_F(ChangelogRestorerTest, TellsTwoLivesWithTheSameSeqApart) {
+  Commit(1, {{"a", "1"}});
+  Commit(2, {{"a", "torn"}}, 1, "i1/1");
+  Tear();
+  Commit(2, {{"a", "2"}}, 1, "i1/2");
+  EXPECT_EQ(Restore().orphan_rows, 1);
+  EXPECT_EQ(Value("a"), "2");
+}
+
+TEST_F(ChangelogRestorerTest, PassesOverTheCommitRecordOfSomebodyWhoWasLate) {
+  Commit(1, {{"a", "1"}}, 0, "i2/1");
+  Commit(2, {{"a", "2"}}, 1, "i1/1");
+  Commit(3, {{"a", "3"}}, 2, "i1/1");
+  Commit(2, {{"a", "late"}}, 1, "i2/1");
+  EXPECT_EQ(Restore().orphan_rows, 2);
+  EXPECT_EQ(Value("a"), "3");
 }
 
 TEST_F(ChangelogRestorerTest, ReadsOnlyTheTailTheSecondTime) {
-  Commit(1, "a", "1");
-  ASSERT_TRUE(Restore().ok());
-  Commit(2, "b", "2");
+  Commit(1, {{"a", "1"}});
+  Restore();
+  Commit(2, {{"b", "2"}});
   log()[0].value = "must not be read again";
-  ASSERT_TRUE(Restore().ok());
+  EXPECT_FALSE(Restore().dropped);
   EXPECT_EQ(Value("a"), "1");
   EXPECT_EQ(Value("b"), "2");
+  EXPECT_EQ(rows_, 1);
 }
 
-TEST_F(ChangelogRestorerTest, RefusesATailWhoseRowsDoNotMatch) {
-  Commit(1, "a", "1");
-  ASSERT_TRUE(Restore().ok());
-  Commit(2, "b", "2");
+TEST_F(ChangelogRestorerTest, StopsAtATailWhoseRowsDoNotMatchAndKeepsWhatItHas) {
+  Commit(1, {{"a", "1"}});
+  Restore();
+  Commit(2, {{"b", "2"}});
   log()[2].value = "changed";
-  const Status status = Restore();
-  EXPECT_EQ(status.code(), Code::kCorruption);
-  EXPECT_NE(status.message().find("seq 2"), std::string::npos) << status.message();
+  Commit(3, {{"c", "3"}});
+  const auto finding = Restore();
+  EXPECT_EQ(finding.stopped.code(), Code::kCorruption);
+  EXPECT_THAT(finding.stopped.message(), HasSubstr("seq 2"));
+  EXPECT_EQ(Value("a"), "1");
+  EXPECT_EQ(Value("b"), "none");
+  EXPECT_EQ(Value("c"), "none");
+  EXPECT_EQ(Restore().stopped.code(), Code::kCorruption) << "it must not be passed over the second time";
+}
+
+TEST_F(ChangelogRestorerTest, StopsWhereASeqIsMissingWithinTheCompactionLag) {
+  Commit(1, {{"a", "1"}});
+  Commit(2, {{"a", "2"}});
+  Tear(2);
+  Commit(3, {{"b", "3"}}, 2);
+  const auto finding = Restore();
+  EXPECT_EQ(finding.stopped.code(), Code::kCorruption);
+  EXPECT_THAT(finding.stopped.message(), HasSubstr("built on 2"));
+  EXPECT_EQ(Value("b"), "none");
+}
+
+TEST_F(ChangelogRestorerTest, StopsWhereTwoOwnersBuiltOnTheSameSeq) {
+  Commit(1, {{"a", "1"}});
+  Commit(2, {{"a", "2"}}, 1, "i2/1");
+  Commit(3, {{"a", "3"}}, 1, "i3/1");
+  EXPECT_EQ(Restore().stopped.code(), Code::kCorruption);
+}
+
+TEST_F(ChangelogRestorerTest, BeginsAnewWhereALaterBaseVoidsAGap) {
+  Commit(1, {{"a", "1"}, {"gone", "1"}});
+  Restore();
+  Commit(2, {{"gone", std::nullopt}});
+  Tear(2);
+  Commit(3, {{"b", "3"}}, 2);
+  Commit(4, {{"a", "1"}, {"b", "3"}}, 3, "i1/1", 4);
+  Commit(5, {{"c", "5"}});
+  const auto finding = Restore();
+  EXPECT_TRUE(finding.stopped.ok()) << finding.stopped.message();
+  EXPECT_TRUE(finding.dropped);
+  EXPECT_EQ(Value("a"), "1");
+  EXPECT_EQ(Value("b"), "3");
+  EXPECT_EQ(Value("c"), "5");
+  EXPECT_EQ(Value("gone"), "none");
+  EXPECT_EQ(*StoredBase(*store_, kTask), 4U);
+}
+
+TEST_F(ChangelogRestorerTest, KeepsLocalStateThatIsAheadOfItsChangelogAndOwesASnapshot) {
+  Commit(1, {{"a", "1"}});
+  Commit(2, {{"a", "2"}});
+  Restore();
+  Tear(2);
+  ASSERT_EQ(log().size(), 2U);
+  // As if the noted place were before the torn seq: the process died before it had looked.
+  StateBatch note;
+  PutHint(layout_.SourceOf(kTask), {2, clock_.Now(), 1}, note);
+  ASSERT_TRUE(store_->Write(note).ok());
+  const auto finding = Restore();
+  EXPECT_TRUE(finding.ahead);
+  EXPECT_TRUE(finding.stopped.ok());
+  EXPECT_EQ(Value("a"), "2");
+  EXPECT_TRUE(Debt().snapshot);
+}
+
+TEST_F(ChangelogRestorerTest, DropsLocalStateThatOthersDidNotBuildOn) {
+  Commit(1, {{"a", "1"}});
+  Restore();
+  Commit(2, {{"a", "ours"}, {"b", "ours"}});
+  Restore();
+  Tear(2);
+  StateBatch note;
+  PutHint(layout_.SourceOf(kTask), {2, clock_.Now(), 1}, note);
+  ASSERT_TRUE(store_->Write(note).ok());
+  Commit(2, {{"a", "theirs"}}, 1, "i2/1");
+  const auto finding = Restore();
+  EXPECT_TRUE(finding.dropped);
+  EXPECT_EQ(Value("a"), "theirs");
   EXPECT_EQ(Value("b"), "none");
 }
 
 TEST_F(ChangelogRestorerTest, TakesACompactedLogFromItsBeginning) {
-  Commit(1, "a", "1");
-  Commit(2, "a", "2");
-  // What compaction leaves: the newest row of each key and the newest commit record.
-  log().erase(log().begin(), log().begin() + 2);
-  Commit(3, "b", "3");
-  log().erase(log().begin() + 1);
-  ASSERT_TRUE(Restore().ok());
+  Commit(1, {{"a", "1"}, {"c", "1"}});
+  Commit(2, {{"a", "2"}});
+  Commit(3, {{"b", "3"}});
+  clock_.Advance(layout_.compaction_lag);
+  Compact();
+  Commit(4, {{"b", "4"}});
+  const auto finding = Restore();
+  EXPECT_TRUE(finding.stopped.ok()) << finding.stopped.message();
+  EXPECT_EQ(finding.orphan_rows, 0);
   EXPECT_EQ(Value("a"), "2");
-  EXPECT_EQ(Value("b"), "3");
+  EXPECT_EQ(Value("b"), "4");
+  EXPECT_EQ(Value("c"), "1");
+}
+
+TEST_F(ChangelogRestorerTest, DropsStateThatIsOlderThanWhatTheChangelogKeepsUnthinned) {
+  Commit(1, {{"a", "1"}, {"gone", "1"}});
+  Restore();
+  Commit(2, {{"gone", std::nullopt}});
+  clock_.Advance(layout_.compaction_lag);
+  // The tombstone has been taken, too: nobody who reads from the noted place would learn of it.
+  Compact();
+  for (OutputRecord& record : log()) {
+    if (record.key.ends_with("gone")) record.key.clear();
+  }
+  const auto finding = Restore();
+  EXPECT_TRUE(finding.dropped);
+  EXPECT_THAT(finding.why, HasSubstr("older"));
+  EXPECT_EQ(Value("a"), "1");
+  EXPECT_EQ(Value("gone"), "none");
+}
+
+TEST_F(ChangelogRestorerTest, DropsStateWhoseChangelogBeginsAfterIt) {
+  Commit(1, {{"a", "1"}, {"gone", "1"}});
+  Restore();
+  Commit(2, {{"a", "2"}});
+  transport_.log_begins = 4;
+  const auto finding = Restore();
+  EXPECT_TRUE(finding.dropped);
+  EXPECT_EQ(Value("gone"), "none");
+}
+
+TEST_F(ChangelogRestorerTest, KeepsInstancesApartThatShareAPartition) {
+  const auto commit = [&](const std::string& instance, uint64_t seq) {
+    ChangelogLayout layout = layout_;
+    layout.instance = instance;
+    const std::unique_ptr<StateStore> scratch = MakeMemoryStore();
+    EpochCut cut;
+    cut.seq = seq;
+    TaskDeltaSink(cut.state, {Stage::kModel, 0}).Put(Family::kModels, "weights", instance);
+    TaskDeltaSink(cut.state, {Stage::kInstance, 0}).Put(Family::kMeta, "commit", ByteWriter().U8(1).U64(seq).view());
+    EpochCommitter committer(transport_, *scratch, layout, instance + "/1", faults_);
+    transport_.produced.clear();
+    committer.Start(std::move(cut));
+    committer.Step();
+    auto& shared = transport_.logs[{layout_.model_topic, 0}];
+    for (const OutputRecord& record : transport_.produced) shared.push_back(record);
+  };
+  commit("i1", 1);
+  commit("i2", 1);
+  auto& shared = transport_.logs[{layout_.model_topic, 0}];
+  std::set<std::string> keys;
+  for (const OutputRecord& record : shared) keys.insert(record.key);
+  EXPECT_EQ(keys.size(), shared.size()) << "compaction would let one instance's rows take another's place";
+  Restore();
+  std::string value;
+  ASSERT_TRUE(*store_->Get(Family::kModels, TaskPrefix({Stage::kModel, 0}) + "weights", &value));
+  EXPECT_EQ(value, "i1");
 }
 
 }  // namespace

@@ -42,7 +42,7 @@ class EpochCommitterTest : public ::testing::Test {
   ScriptedTransport transport_;
   std::unique_ptr<StateStore> store_ = MakeMemoryStore();
   FaultPoints faults_;
-  EpochCommitter committer_{transport_, *store_, {"shop.changelog.series", "shop.changelog.model", 5}, "i1", faults_};
+  EpochCommitter committer_{transport_, *store_, {"shop.changelog.series", "shop.changelog.model", 5, "i1"}, "i1/1", faults_};
 };
 
 TEST_F(EpochCommitterTest, GoesThroughTheProtocolInOrderWithTheCommitRecordLast) {

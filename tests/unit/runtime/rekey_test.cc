@@ -177,6 +177,9 @@ class RekeyedTaskTest : public ::testing::Test {
     void ReleaseRevoked() override {}
     void Leave() override {}
     Result<int64_t> EndOffset(const TopicPartition&) override { return int64_t{0}; }
+    Result<std::vector<Position>> CommittedPositions(std::span<const TopicPartition>) override {
+      return std::vector<Position>{};
+    }
     std::unique_ptr<RecordBatch> MakeBatch() override { return std::make_unique<ListBatch>(); }
     Result<PollResult> Poll(uint32_t, size_t, size_t, RecordBatch&) override { return PollResult{}; }
     void Step(int, std::vector<TransportEvent>*) override {}

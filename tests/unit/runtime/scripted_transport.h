@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <string>
@@ -39,6 +40,7 @@ class ScriptedTransport : public LogTransport {
   int produce_room = 1 << 30;          ///< Produce answers kWouldBlock once this is used up
   bool changelog = true;
   std::map<std::pair<std::string, int32_t>, std::vector<OutputRecord>> logs;  ///< what readers find
+  int64_t log_begins = 0;              ///< offsets before it are gone
 
   Status Open() override { return Status::Ok(); }
   Result<TopicInfo> DescribeTopic(const std::string& topic) override { return TopicInfo{topic, "", 1}; }
@@ -50,6 +52,11 @@ class ScriptedTransport : public LogTransport {
   void Leave() override {}
   Result<int64_t> EndOffset(const TopicPartition& source) override {
     return static_cast<int64_t>(logs[{source.topic, source.partition}].size());
+  }
+  Result<std::vector<Position>> CommittedPositions(std::span<const TopicPartition> sources) override {
+    std::vector<Position> positions;
+    for (const TopicPartition& source : sources) positions.push_back({source, -1, {}});
+    return positions;
   }
   std::unique_ptr<RecordBatch> MakeBatch() override { return std::make_unique<VectorBatch>(); }
   Result<PollResult> Poll(uint32_t, size_t, size_t, RecordBatch&) override { return PollResult{true, false, 0}; }
@@ -76,7 +83,8 @@ class ScriptedTransport : public LogTransport {
   Result<std::unique_ptr<LogReader>> OpenReader(const TopicPartition& source, int64_t from_offset, bool) override {
     class Reader final : public LogReader {
      public:
-      Reader(const std::vector<OutputRecord>& log, int64_t from) : log_(log), next_(from < 0 ? 0 : from) {}
+      Reader(const std::vector<OutputRecord>& log, int64_t from, int64_t begin)
+          : log_(log), begin_(begin), next_(std::max(from, begin)) {}
       Result<PollResult> Read(RecordBatch& out, size_t records_max, int) override {
         for (size_t n = 0; n < records_max && next_ < end_offset(); ++n, ++next_) {
           static_cast<VectorBatch&>(out).Add(next_, log_[static_cast<size_t>(next_)]);
@@ -84,14 +92,15 @@ class ScriptedTransport : public LogTransport {
         return PollResult{next_ >= end_offset(), false, next_};
       }
       std::unique_ptr<RecordBatch> MakeBatch() override { return std::make_unique<VectorBatch>(); }
-      int64_t begin_offset() const override { return 0; }
+      int64_t begin_offset() const override { return begin_; }
       int64_t end_offset() const override { return static_cast<int64_t>(log_.size()); }
 
      private:
       std::vector<OutputRecord> log_;
+      int64_t begin_;
       int64_t next_;
     };
-    return std::unique_ptr<LogReader>(new Reader(logs[{source.topic, source.partition}], from_offset));
+    return std::unique_ptr<LogReader>(new Reader(logs[{source.topic, source.partition}], from_offset, log_begins));
   }
   Status RenewProducer() override {
     calls.push_back("renew");

@@ -1,0 +1,112 @@
+#include "engine/runtime/changelog_watch.h"
+
+#include <algorithm>
+
+namespace tidecast {
+namespace {
+
+constexpr size_t kRecordsPerStep = 4096;
+// A task that rests is looked at, too, so that its notes do not grow too old to go on from.
+constexpr int kLooksALag = 16;
+
+}  // namespace
+
+Status ChangelogWatch::Start(const std::vector<TaskId>& streams) {
+  Stop();
+  for (const TaskId id : streams) {
+    TC_ASSIGN_OR_RETURN(const std::optional<ChangelogHint> hint, ReadHint(store_, layout_.SourceOf(id)));
+    if (!hint) continue;  // a stream that was not restored
+    ChangelogFold::Options options{.stream = id, .tip = hint->tip, .keep_values = false};
+    streams_.push_back(std::make_unique<Stream>(
+        Stream{id, ChangelogFold(layout_, options), hint->offset, hint->noted, false, {}, false, false}));
+  }
+  next_ = 0;
+  next_look_ = clock_.Now() + interval;
+  return Status::Ok();
+}
+
+Status ChangelogWatch::BeginLook() {
+  for (size_t tried = 0; tried < streams_.size(); ++tried, next_ = (next_ + 1) % streams_.size()) {
+    Stream& stream = *streams_[next_];
+    TC_ASSIGN_OR_RETURN(expected_seq_, StoredSeq(store_, stream.id));
+    const bool rests = expected_seq_ <= stream.fold.tip();
+    if (rests && clock_.Now() - stream.noted < layout_.compaction_lag / kLooksALag) continue;
+    // Opened after the seq was looked up: its commit record lies below the end that the reader takes now.
+    TC_ASSIGN_OR_RETURN(reader_, transport_.OpenReader(layout_.SourceOf(stream.id), stream.position, true));
+    batch_ = reader_->MakeBatch();
+    return Status::Ok();
+  }
+  return Status::Ok();
+}
+
+void ChangelogWatch::Take(Stream& stream, const InputRecord& record) {
+  using Found = ChangelogFold::Found;
+  ChangelogFold& fold = stream.fold;
+  const auto torn = [&](std::string why) {
+    if (!stream.torn) stream.why = std::move(why);
+    stream.torn = true;
+  };
+  switch (fold.Add(record)) {
+    case Found::kNothing:
+      return;
+    case Found::kGap:
+    case Found::kFork:
+      torn(fold.gap());
+      break;
+    case Found::kNewBase:  // our own repair: what was wrong before it no longer counts
+      stream.torn = stream.told = false;
+      if (fold.Add(record) != Found::kCommitted) torn(fold.gap());
+      break;
+    case Found::kCommitted:
+      break;
+  }
+  // Somebody else's: the task is not ours any more, and we are about to hear of it; if it is, our next commit makes a
+  // fork of it.
+  stream.foreign = InstanceOf(fold.committed_by()) != layout_.instance;
+}
+
+Result<std::optional<ChangelogWatch::Finding>> ChangelogWatch::EndLook(Stream& stream) {
+  ++looks_;
+  highest_seq_ = std::max(highest_seq_, stream.fold.highest_seq());
+  if (!stream.torn && stream.fold.tip() < expected_seq_) {
+    stream.torn = true;
+    stream.why = fmt::format("seq {} was committed, the changelog ends with {}", expected_seq_, stream.fold.tip());
+  }
+  Finding finding{stream.id, stream.torn, std::move(stream.why), stream.fold.TakeOrphans()};
+  stream.why.clear();
+  stream.torn = false;
+  // Rows that wait may be those of an epoch under way: its commit record comes later.
+  const int64_t waiting = stream.fold.first_waiting();
+  if (!finding.torn && !stream.told && !stream.foreign && waiting < 0) {
+    StateBatch notes;
+    stream.noted = clock_.Now();
+    PutHint(layout_.SourceOf(stream.id), {stream.position, stream.noted, stream.fold.tip()}, notes);
+    TC_RETURN_IF_ERROR(store_.Write(notes));
+  }
+  if (stream.told) finding.torn = false;
+  stream.told |= finding.torn;
+  if (!finding.torn && finding.orphans.empty()) return std::optional<Finding>();
+  return std::optional<Finding>(std::move(finding));
+}
+
+Result<std::optional<ChangelogWatch::Finding>> ChangelogWatch::Step() {
+  if (streams_.empty()) return std::optional<Finding>();
+  if (!reader_) {
+    if (clock_.Now() < next_look_) return std::optional<Finding>();
+    next_look_ = clock_.Now() + interval;
+    TC_RETURN_IF_ERROR(BeginLook());
+    if (!reader_) return std::optional<Finding>();
+  }
+  Stream& stream = *streams_[next_];
+  batch_->Clear();
+  TC_ASSIGN_OR_RETURN(const PollResult polled, reader_->Read(*batch_, kRecordsPerStep, 0));
+  for (const InputRecord& record : batch_->records()) Take(stream, record);
+  stream.position = std::max(stream.position, polled.next_offset);
+  if (!polled.at_end) return std::optional<Finding>();
+  batch_.reset();
+  reader_.reset();
+  next_ = (next_ + 1) % streams_.size();
+  return EndLook(stream);
+}
+
+}  // namespace tidecast
