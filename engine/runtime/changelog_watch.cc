@@ -34,6 +34,7 @@ Status ChangelogWatch::BeginLook() {
     // Opened after the seq was looked up: its commit record lies below the end that the reader takes now.
     TC_ASSIGN_OR_RETURN(reader_, transport_.OpenReader(layout_.SourceOf(stream.id), stream.position, true));
     batch_ = reader_->MakeBatch();
+    may_be_thinned_ = clock_.Now() - stream.noted > layout_.compaction_lag / 2;
     return Status::Ok();
   }
   return Status::Ok();
@@ -72,7 +73,8 @@ Result<std::optional<ChangelogWatch::Finding>> ChangelogWatch::EndLook(Stream& s
     stream.torn = true;
     stream.why = fmt::format("seq {} was committed, the changelog ends with {}", expected_seq_, stream.fold.tip());
   }
-  Finding finding{stream.id, stream.torn, std::move(stream.why), stream.fold.TakeOrphans()};
+  Finding finding{stream.id, stream.torn, stream.torn && may_be_thinned_, std::move(stream.why),
+                  stream.fold.TakeOrphans()};
   stream.why.clear();
   stream.torn = false;
   // Rows that wait may be those of an epoch under way: its commit record comes later.

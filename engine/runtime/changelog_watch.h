@@ -22,6 +22,7 @@ class ChangelogWatch {
   struct Finding {
     TaskId stream;
     bool torn = false;
+    bool unproven = false;  ///< torn, or thinned by compaction: it was not looked at for too long to tell
     std::string why;
     std::vector<ChangelogFold::Orphan> orphans;
   };
@@ -69,6 +70,7 @@ class ChangelogWatch {
   std::unique_ptr<LogReader> reader_;
   std::unique_ptr<RecordBatch> batch_;
   uint64_t expected_seq_ = 0;
+  bool may_be_thinned_ = false;  ///< what is read now
   uint64_t highest_seq_ = 0;
   int64_t looks_ = 0;
 };

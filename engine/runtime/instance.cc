@@ -21,6 +21,7 @@ constexpr size_t kPollShare = 16;
 constexpr size_t kCacheShare = 16;
 constexpr size_t kBytesPerTurn = 8 << 20;
 constexpr size_t kAlarmsKept = 8;
+constexpr std::chrono::minutes kParkedFor{10};
 constexpr uint8_t kInstanceRecordVersion = 1;
 constexpr std::string_view kPositionNote = "tidecast ";
 
@@ -170,6 +171,7 @@ Status Instance::OnEvent(const TransportEvent& event) {
 Status Instance::BeginRestore(std::vector<uint16_t> partitions) {
   TC_CHECK(!committer_->busy());
   assignment_ = std::move(partitions);
+  for (const uint16_t partition : assignment_) parked_.erase(partition);
   partitions_.clear();
   tasks_.clear();
   open_outputs_.clear();
@@ -182,7 +184,33 @@ Status Instance::BeginRestore(std::vector<uint16_t> partitions) {
   return Status::Ok();
 }
 
+void Instance::Park(const std::vector<uint16_t>& partitions) {
+  if (!parts_.transport.needs_changelog()) return;
+  for (const uint16_t partition : partitions) parked_[partition] = parts_.clock.Now() + kParkedFor;
+}
+
+Status Instance::DropParked() {
+  for (auto at = parked_.begin(); at != parked_.end();) {
+    if (parts_.clock.Now() < at->second) {
+      ++at;
+      continue;
+    }
+    StateBatch batch;
+    for (const TaskId stream : StreamsOf(layout_, {at->first})) {
+      if (!IsKeyed(stream.stage)) continue;
+      DropStream(stream, batch);
+      DeleteHint(layout_.SourceOf(stream), batch);
+      PutDebt(stream, {}, batch);
+    }
+    TC_RETURN_IF_ERROR(parts_.store.Write(batch));
+    parts_.metrics.Counter("tidecast_parked_dropped_total", "Partitions whose state was dropped some time after they were given away").Add(1);
+    at = parked_.erase(at);
+  }
+  return Status::Ok();
+}
+
 void Instance::LetGo() {
+  Park(assignment_);
   tasks_.clear();
   watch_->Stop();
   state_ = State::kJoining;
@@ -212,6 +240,14 @@ Result<bool> Instance::RestoreStreams(int wait_ms) {
   if (!*restored) return false;
   next_seq_ = std::max(next_seq_, restorer_->highest_seq() + 1);
   partitions_ = assignment_;
+  // What an earlier life has left of partitions that are others' now.
+  std::vector<uint16_t> others;
+  for (uint16_t p = 0; !input_partitions_.empty() && p < input_partitions_.front(); ++p) {
+    TC_ASSIGN_OR_RETURN(const uint64_t seq, StoredSeq(parts_.store, {Stage::kSeries, p}));
+    const bool is_ours = std::find(assignment_.begin(), assignment_.end(), p) != assignment_.end();
+    if (seq > 0 && !is_ours && !parked_.contains(p)) others.push_back(p);
+  }
+  Park(others);
   for (const ChangelogRestorer::Finding& finding : restorer_->findings()) {
     const TopicPartition source = layout_.SourceOf(finding.stream);
     if (!finding.stopped.ok()) {
@@ -267,7 +303,8 @@ Status Instance::StepWatch() {
   if (!finding) return Status::Ok();
   const TopicPartition source = layout_.SourceOf(finding->stream);
   if (finding->torn) {
-    Alarm("torn", fmt::format("a committed epoch is missing in {}[{}], which is written anew: {}", source.topic, source.partition, finding->why));
+    Alarm(finding->unproven ? "unproven" : "torn",
+          fmt::format("a committed epoch is missing in {}[{}], which is written anew: {}", source.topic, source.partition, finding->why));
     TC_RETURN_IF_ERROR(repair_->OweSnapshot(finding->stream));
   }
   if (!finding->orphans.empty()) {
@@ -652,6 +689,7 @@ Result<Instance::Progress> Instance::Step(int wait_ms) {
         break;
       }
       TC_RETURN_IF_ERROR(StepWatch());
+      TC_RETURN_IF_ERROR(DropParked());
       // A revocation or a stop lets the round under way end, so that no round is left to somebody who has not all its rows.
       const bool winding_down = revoked_ || stopping_;
       if (!winding_down || !model_->between_rounds()) {

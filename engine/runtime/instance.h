@@ -95,6 +95,9 @@ class Instance {
   /// Compares the inputs with what the group and the topics say. Errors: kConfig (refused, the input named).
   Status CheckInputs();
   Status StepWatch();
+  /// State of partitions that were given away is kept for a while: who takes them back need not restore.
+  void Park(const std::vector<uint16_t>& partitions);
+  Status DropParked();
   /// Something that an operator must see: counted, and shown with the status.
   void Alarm(const char* kind, std::string text);
   /// Has no partitions any more: what is uncommitted is the next owner's to do again.
@@ -149,6 +152,7 @@ class Instance {
   bool bounded_ = false;
   std::vector<uint16_t> assignment_;             ///< partitions of the current assignment
   std::vector<uint16_t> partitions_;             ///< those of them whose tasks run
+  std::map<uint16_t, ProcessingTime> parked_;    ///< partitions that are not ours any more, and until when their state is kept
   std::optional<std::vector<Position>> group_positions_;  ///< as they were before the restore
   std::vector<std::unique_ptr<StageTask>> tasks_;
   std::vector<uint32_t> first_handle_;           ///< of each task's sources in the last StartAt

@@ -413,6 +413,35 @@ TEST_F(FailureTable, KilledBrokerIsWaitedForAndNothingIsLost) {
   ExpectAllIsWell();
 }
 
+TEST_F(FailureTable, ParkedStateIsTakenBackWithoutARestoreWhenNobodyHasCommittedMeanwhile) {
+  Begin();
+  Machine& two = lab_.Add("i3");
+  two.wire->At(Site::kBegin, 1, [] { throw ProcessDeath(); });  // before it has committed anything
+  lab_.Start(two);
+  ASSERT_TRUE(lab_.Run([&] { return !two.alive(); }));
+  ASSERT_TRUE(lab_.Run([&] { return one_.process->instance().running() && one_.process->instance().tasks().size() == 2; }));
+  EXPECT_EQ(one_.process->metrics().Value("tidecast_restore_rows_total"), 0);
+  EXPECT_TRUE(lab_.alarms(one_).empty());
+  ExpectAllIsWell();
+}
+
+TEST_F(FailureTable, ParkedStateIsDroppedAfterTenMinutesAndRestoredWhenThePartitionComesBack) {
+  Begin();
+  Machine& two = lab_.Add("i3");
+  lab_.Start(two);
+  ASSERT_TRUE(lab_.Run([&] { return two.process->instance().running() && one_.process->instance().running(); }));
+  const uint16_t given = two.process->instance().tasks().front()->id().partition;
+  lab_.RunFor(std::chrono::minutes(9));
+  EXPECT_GT(Seq(one_, given), 0U);
+  lab_.RunFor(std::chrono::minutes(2));
+  EXPECT_EQ(Seq(one_, given), 0U);
+  ASSERT_TRUE(lab_.Commit(two, 2));
+  lab_.Kill(two);
+  ASSERT_TRUE(lab_.Run([&] { return one_.process->instance().tasks().size() == 2 && one_.process->instance().running(); }));
+  EXPECT_GT(one_.process->metrics().Value("tidecast_restore_rows_total"), 0);
+  ExpectAllIsWell();
+}
+
 TEST_F(FailureTable, GroupResetByHandIsRefusedByNameWithTheRemedy) {
   Begin();
   lab_.Kill(one_);

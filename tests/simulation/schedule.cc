@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <random>
+#include <tuple>
 
 #include "engine/core/hash.h"
 #include "tests/simulation/engine_process.h"
@@ -85,6 +86,7 @@ class Schedule {
     instances_ = Chance(4) ? 1 : 2 + static_cast<int>(Below(2));
     backlog_ = Chance(instances_ == 1 ? 2 : 4);
     faults_max_ = 5 + static_cast<int>(Below(4));
+    tears_ = Chance(3);
     ShopSpec spec;
     spec.seed = random_();
     spec.partitions = instances_ == 1 ? 1 + static_cast<int32_t>(Below(3)) : 2 + static_cast<int32_t>(Below(3));
@@ -163,7 +165,7 @@ class Schedule {
     options.instance = slot.id;
     options.commit_interval = milliseconds(5);
     EngineProcess::Parts parts{broker_, clock_, *slot.wire, slot.disk, {}, nullptr};
-    parts.changelog_lag = seconds(12);
+    parts.changelog_lag = tears_ ? seconds(90) : seconds(12);
     parts.clock_offset = [wire = slot.wire.get()] { return wire->clock_offset(); };
     parts.decorate_transport = [&](std::unique_ptr<LogTransport> transport) {
       return Mutate(options_.mutant, std::move(transport), slot.disk, broker_);
@@ -301,9 +303,16 @@ class Schedule {
     return true;
   }
 
+  /// A tear must be found while nothing of it can have been thinned (min.compaction.lag.ms): so schedules either tear
+  /// transactions or have a short lag.
+  static bool Tears(Fault fault) {
+    return fault == Fault::kTornCommit || fault == Fault::kTornAbort || fault == Fault::kDoubled;
+  }
+
   void ArmSomething(Slot& slot) {
     static const std::vector<std::pair<Site, Fault>> kCells = AllCells();
-    const auto [site, fault] = kCells[Below(kCells.size())];
+    auto [site, fault] = kCells[Below(kCells.size())];
+    while (Tears(fault) != tears_ && (Tears(fault) || Chance(2))) std::tie(site, fault) = kCells[Below(kCells.size())];
     const bool is_row = site == Site::kOutput || site == Site::kChangelogRow;
     const int nth = 1 + static_cast<int>(Below(is_row ? 60 : 4));
     const bool is_left_out = armed_ < 64 && (options_.without >> armed_ & 1) != 0;
@@ -481,6 +490,7 @@ class Schedule {
   int instances_ = 1;
   bool backlog_ = false;
   int faults_max_ = 3;
+  bool tears_ = false;
   const Shop shop_;
   ManualClock clock_;
   SimulatedBroker broker_;
