@@ -56,6 +56,8 @@ EventTime WatermarkTracker::OnEvent(size_t source, EventTime event_time) {
 void WatermarkTracker::OnPoll(size_t source, bool got_records, bool at_end, bool blocked, ProcessingTime now) {
   SourceState& state = states_[source];
   state.blocked = blocked;
+  // What is hidden may be older than anything seen: an idle source holds the watermark again at once.
+  if (blocked && sources_[source].is_clock) WakeUp(state);
   if (got_records || !at_end || blocked) {
     state.quiet = false;
     return;

@@ -101,6 +101,7 @@ class Schedule {
     if (!backlog_ && Chance(3)) {
       spec.idle_timeout = milliseconds(200);
       spec.late = false;
+      spec.grouped = false;
     }
     return spec;
   }
@@ -208,8 +209,7 @@ class Schedule {
     if (!meddled_) return;
     if (meddled_ == std::string_view(kTopicRecreated)) {
       broker_.SwapId(meddled_topic_);
-    } else if (const auto now = broker_.StablePosition(meddled_position_.source);
-               now.ok() && now->next_offset == meddled_position_.next_offset - 1 && now->note.empty()) {
+    } else if (const Position* const now = broker_.FindPosition(meddled_position_.source); now->note.empty()) {
       broker_.RestorePosition(meddled_position_);
     }
     meddled_ = nullptr;

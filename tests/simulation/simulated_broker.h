@@ -68,6 +68,13 @@ class SimulatedBroker {
   std::optional<int64_t> CommittedPosition(const TopicPartition& source) const;
   /// As a fetch with require_stable finds it: kNotReady while an open transaction holds a position of the partition.
   Result<Position> StablePosition(const TopicPartition& source) const;
+  /// As it lies there now, whatever is on its way. Null when there is none.
+  const Position* FindPosition(const TopicPartition& source) const {
+    const auto found = positions_.find(source);
+    return found == positions_.end() ? nullptr : &found->second;
+  }
+  /// A commit record is visible in a changelog partition.
+  bool HasCommitRecord(const TopicPartition& source) const;
 
   /// A new life for the id: what an older one has left open is aborted.
   ProducerLife InitProducer(const std::string& transactional_id);

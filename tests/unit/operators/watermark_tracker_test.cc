@@ -70,6 +70,19 @@ TEST(WatermarkTrackerTest, ABlockedSourceHoldsTheWatermark) {
   EXPECT_FALSE(tracker.idle(1));  // the quiet time begins when it is free again
 }
 
+TEST(WatermarkTrackerTest, AnIdleSourceThatIsBlockedHoldsTheWatermarkAgain) {
+  WatermarkTracker tracker({Clock(0, 5), Clock(0, 5)});
+  tracker.OnEvent(0, S(100));
+  tracker.OnEvent(1, S(10));
+  tracker.OnPoll(1, false, true, false, P(0));
+  tracker.OnPoll(1, false, true, false, P(9));
+  ASSERT_TRUE(tracker.idle(1));
+  tracker.OnPoll(1, false, true, true, P(10));
+  EXPECT_FALSE(tracker.idle(1));
+  tracker.OnEvent(0, S(500));
+  EXPECT_EQ(tracker.task_watermark(), S(100)) << "what an open transaction hides would come too late";
+}
+
 TEST(WatermarkTrackerTest, IdleIsOffWithoutATimeout) {
   WatermarkTracker tracker({Clock(0)});
   tracker.OnPoll(0, false, true, false, P(0));
