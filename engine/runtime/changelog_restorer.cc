@@ -59,7 +59,7 @@ Status ChangelogRestorer::Open(Stream& stream) {
   const ProcessingTime now = clock_.Now();
   const Duration patience = layout_.compaction_lag / kLagShare;
   int64_t from = kBeginning;
-  if (!hint) {
+  if (!hint || hint->tip > stream.local_seq) {
     // A restore that did not come to its end, or a store of an older build.
     if (stream.local_seq > 0) TC_RETURN_IF_ERROR(BeginAgain(stream, stream.base, "how far it was read is not known"));
   } else {

@@ -77,9 +77,11 @@ Result<std::optional<ChangelogWatch::Finding>> ChangelogWatch::EndLook(Stream& s
                   stream.fold.TakeOrphans()};
   stream.why.clear();
   stream.torn = false;
-  // Rows that wait may be those of an epoch under way: its commit record comes later.
-  const int64_t waiting = stream.fold.first_waiting();
-  if (!finding.torn && !stream.told && !stream.foreign && waiting < 0) {
+  // Rows that wait may be those of an epoch under way, whose commit record comes later; and what was read last may be
+  // an epoch of ours whose outcome we have not heard yet. Nothing is noted that the store does not have.
+  TC_ASSIGN_OR_RETURN(const uint64_t stored, StoredSeq(store_, stream.id));
+  const bool has_all = stream.fold.first_waiting() < 0 && stream.fold.tip() <= stored && !stream.foreign;
+  if (!finding.torn && !stream.told && has_all) {
     StateBatch notes;
     stream.noted = clock_.Now();
     PutHint(layout_.SourceOf(stream.id), {stream.position, stream.noted, stream.fold.tip()}, notes);

@@ -62,7 +62,7 @@ class Lab {
   void Kill(Machine& machine) { machine.process.reset(); }
   /// Steps all that run, in turn, until `done`; false after many steps.
   bool Run(const std::function<bool()>& done);
-  bool RunFor(Duration time);
+  void RunFor(Duration time);
   void Feed(size_t records);
   void FeedAll() { Feed(shop.records.size()); }
   /// Feeds the rest; everybody reads to the end, closes and commits.
