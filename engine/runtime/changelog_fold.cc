@@ -12,6 +12,7 @@ ChangelogFold::Found ChangelogFold::Add(const InputRecord& record) {
   ChangelogRow row;
   if (!ParseChangelogRow(record, layout_, options_.stream, &row) || row.seq < base_) return Found::kNothing;
   highest_seq_ = std::max(highest_seq_, row.seq);
+  if (row.is_commit && row.format != kChangelogFormat) return Found::kOtherFormat;
   if (row.is_commit) return OnCommit(row, record.record_time);
   const auto [at, is_new] = waiting_.try_emplace({row.seq, std::string(row.writer)});
   Group& group = at->second;
@@ -50,7 +51,11 @@ ChangelogFold::Found ChangelogFold::OnCommit(const ChangelogRow& row, EventTime 
   const uint64_t hash = own == waiting_.end() ? 0 : own->second.hash;
   const bool matches = count == row.rows && hash == row.hash;
   const bool is_whole = matches || (count < row.rows && MayBeThinned(time));
-  const bool bridges = row.prev_seq > tip_ && options_.whole && (tip_ == 0 || MayBeThinned(tip_time_));
+  // Compaction takes a commit record only once it is old: how old it was is told by the one that was built on it, or it
+  // is younger than the one before it.
+  const bool is_old = row.prev_age_us > 0 ? MayBeThinned(EventTime{time.us - static_cast<int64_t>(row.prev_age_us)})
+                                          : tip_ == 0 || MayBeThinned(tip_time_);
+  const bool bridges = row.prev_seq > tip_ && options_.whole && is_old;
   Found found = Found::kCommitted;
   if (!is_whole) {
     found = Found::kGap;

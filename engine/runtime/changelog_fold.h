@@ -31,10 +31,11 @@ class ChangelogFold {
   };
   enum class Found : uint8_t {
     kNothing,
-    kCommitted,  ///< `committed` holds the rows of this commit record, itself included
-    kGap,        ///< likewise, but what came before is missing up to seq `missing`
-    kFork,       ///< likewise; the writer did not have the commit record before it in the log
-    kNewBase,    ///< begin again from the log's beginning with `base`
+    kCommitted,    ///< `committed` holds the rows of this commit record, itself included
+    kGap,          ///< likewise, but what came before is missing up to seq `missing`
+    kFork,         ///< likewise; the writer did not have the commit record before it in the log
+    kNewBase,      ///< begin again from the log's beginning with `base`
+    kOtherFormat,  ///< a commit record that this build cannot read
   };
   struct Orphan {
     Family family;

@@ -97,12 +97,14 @@ OutputRecord MakeChangelogRecord(const ChangelogLayout& layout, const ChangelogR
   if (!IsKeyed(stream.stage)) key.Text(layout.instance);
   record.key = key.Raw(row.key).Take();
   if (!row.is_delete) record.value.emplace(row.value);
-  record.headers.reserve(row.is_commit ? 7 : 3);
+  record.headers.reserve(row.is_commit ? 9 : 3);
   record.headers.push_back(NumberHeader("seq", row.seq));
   record.headers.push_back(NumberHeader("ordinal", row.ordinal));
   record.headers.push_back({"by", std::string(row.writer)});
   if (row.is_commit) {
+    record.headers.push_back(NumberHeader("format", kChangelogFormat));
     record.headers.push_back(NumberHeader("prev", row.prev_seq));
+    record.headers.push_back(NumberHeader("prev_age", row.prev_age_us));
     record.headers.push_back(NumberHeader("base", row.base));
     record.headers.push_back(NumberHeader("rows", row.rows));
     record.headers.push_back(NumberHeader("hash", row.hash));
@@ -127,7 +129,9 @@ bool ParseChangelogRow(const InputRecord& record, const ChangelogLayout& layout,
     if (header.name == "seq") has_seq = ReadNumber(header.value, &row->seq);
     if (header.name == "by") row->writer = header.value;
     if (header.name == "ordinal" && !ReadNumber(header.value, &row->ordinal)) return false;
-    for (const auto& [name, to] : {std::pair<std::string_view, uint64_t*>{"prev", &row->prev_seq},
+    for (const auto& [name, to] : {std::pair<std::string_view, uint64_t*>{"format", &row->format},
+                                   {"prev", &row->prev_seq},
+                                   {"prev_age", &row->prev_age_us},
                                    {"base", &row->base},
                                    {"rows", &row->rows},
                                    {"hash", &row->hash}}) {
@@ -136,7 +140,7 @@ bool ParseChangelogRow(const InputRecord& record, const ChangelogLayout& layout,
       ++commit_parts;
     }
   }
-  return has_seq && (!row->is_commit || commit_parts == 4);
+  return has_seq && (!row->is_commit || row->format != kChangelogFormat || commit_parts == 6);
 }
 
 std::string_view InstanceOf(std::string_view writer) { return writer.substr(0, writer.rfind('/')); }

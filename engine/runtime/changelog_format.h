@@ -47,7 +47,10 @@ void PutBase(TaskId stream, uint64_t base, StateBatch& out);
 /// Folds one row into the hash of its stream's seq.
 uint64_t FoldRowHash(uint64_t hash, Family family, std::string_view key, std::string_view value, bool is_delete);
 
-/// One record of a changelog (state/FORMAT.md 7).
+/// Of changelog records, named by each commit record.
+inline constexpr uint64_t kChangelogFormat = 2;
+
+/// One record of a changelog (state/FORMAT.md 8).
 struct ChangelogRow {
   Family family = Family::kMeta;
   std::string_view key;  ///< with the task's prefix
@@ -58,7 +61,9 @@ struct ChangelogRow {
   std::string_view writer;  ///< instance/life: two lives of a process may use the same seq, one of them in vain
   bool is_commit = false;
   // Of commit records only:
-  uint64_t prev_seq = 0;  ///< the seq that this one was built on; 0: none
+  uint64_t format = 0;       ///< where it is not kChangelogFormat, nothing below is known
+  uint64_t prev_seq = 0;     ///< the seq that this one was built on; 0: none
+  uint64_t prev_age_us = 0;  ///< how old that one was when this one was made; 0: not known
   uint64_t base = 0;
   uint64_t rows = 0;  ///< how many rows of this seq the stream has
   uint64_t hash = 0;

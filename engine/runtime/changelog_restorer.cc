@@ -91,6 +91,11 @@ Status ChangelogRestorer::Open(Stream& stream) {
 Status ChangelogRestorer::Apply(Stream& stream, ChangelogFold::Found found) {
   using Found = ChangelogFold::Found;
   if (found == Found::kNothing) return Status::Ok();
+  if (found == Found::kOtherFormat) {
+    return Status(Code::kVersion, fmt::format("a changelog has another format than this build's {}: {}[{}]",
+                                              kChangelogFormat, stream.source.topic, stream.source.partition))
+        .WithRemedy("run the build that wrote it, or begin anew by `tidecast state reset`");
+  }
   ChangelogFold& fold = *stream.fold;
   if (found == Found::kNewBase) return BeginAgain(stream, fold.base(), "the task was written anew by its owner");
   const uint64_t seq = fold.committed_seq();

@@ -49,6 +49,7 @@ void ChangelogWatch::Take(Stream& stream, const InputRecord& record) {
   };
   switch (fold.Add(record)) {
     case Found::kNothing:
+    case Found::kOtherFormat:  // of somebody who is not the owner any more: the restore would have refused it
       return;
     case Found::kGap:
     case Found::kFork:

@@ -1,5 +1,6 @@
 #include "engine/runtime/epoch_committer.h"
 
+#include <algorithm>
 #include <map>
 #include <tuple>
 
@@ -18,9 +19,11 @@ void EpochCommitter::Start(EpochCut cut) {
   cut_ = std::move(cut);
   next_output_ = next_packed_ = next_packed_row_ = next_row_ = next_commit_record_ = 0;
   commit_records_.clear();
+  streams_in_cut_.clear();
   outputs_reported_ = false;
   outcome_ = Outcome::kOk;
   status_ = Status::Ok();
+  store_failed_ = false;
   faults_.Reach(CommitStep::kCut);
   const Status begun = transport_.Begin();
   state_ = State::kProducing;
@@ -55,6 +58,11 @@ Status EpochCommitter::MakeCommitRecords() {
     const TaskId stream = StreamOf(record.key);
     // The store stands at what was committed last.
     TC_ASSIGN_OR_RETURN(record.prev_seq, StoredSeq(store_, stream));
+    if (const auto at = committed_at_.find(stream); at != committed_at_.end()) {
+      const int64_t age_us = (cut_.made_at - at->second).count();  // below 0: the clock was set
+      record.prev_age_us = age_us < 0 ? 0 : static_cast<uint64_t>(std::max<int64_t>(age_us, 1));
+    }
+    streams_in_cut_.push_back(stream);
     const auto new_base = cut_.bases.find(stream);
     if (new_base != cut_.bases.end()) {
       record.base = new_base->second;
@@ -109,6 +117,7 @@ bool EpochCommitter::ProduceMore() {
   }
   if (commit_records_.empty() && rows > 0) {
     if (Status made = MakeCommitRecords(); !made.ok()) {
+      store_failed_ = true;
       Fail(Outcome::kAbortable, std::move(made));
       return false;
     }
@@ -145,12 +154,14 @@ void EpochCommitter::OnTransaction(const TransportEvent& event) {
   faults_.Reach(CommitStep::kCommitted);
   if (!event.state_written) {
     if (Status written = store_.Write(cut_.state); !written.ok()) {
+      store_failed_ = true;
       outcome_ = Outcome::kFatal;
       status_ = std::move(written).In("the epoch is committed, but its state could not be written to the local store");
       state_ = State::kFailed;
       return;
     }
   }
+  for (const TaskId stream : streams_in_cut_) committed_at_[stream] = cut_.made_at;
   faults_.Reach(CommitStep::kStateWritten);
   state_ = State::kCommitted;
 }

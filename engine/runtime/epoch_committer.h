@@ -20,6 +20,7 @@ namespace tidecast {
 struct EpochCut {
   Epoch epoch = 0;
   uint64_t seq = 0;  ///< of all task's rows of this cut; never used again
+  ProcessingTime made_at;
   std::vector<OutputRecord> outputs;
   std::vector<PackedRecords> rows;   ///< more outputs: rows of closed buckets and windows, by task
   StateBatch state;                  ///< rows of all tasks, commit records included
@@ -50,6 +51,10 @@ class EpochCommitter {
   /// Moves on. Errors end in state kFailed with `outcome` and `status`.
   void Step();
   void OnTransaction(const TransportEvent& event);
+  /// What was committed last may be somebody else's: called before a restore.
+  void Forget() { committed_at_.clear(); }
+  /// The stream's newest commit record is not older than this, as far as a restore has found out.
+  void NoteCommittedAt(TaskId stream, ProcessingTime at) { committed_at_[stream] = at; }
   /// Gives up what is under way (revoked in a hurry, lost): ends in kFailed, kAbortable.
   void Abort();
 
@@ -57,6 +62,8 @@ class EpochCommitter {
   EpochCut Take();
   Outcome outcome() const { return outcome_; }
   const Status& status() const { return status_; }
+  /// It was the local store that failed: nobody else can mend that.
+  bool store_failed() const { return store_failed_; }
   const EpochCut& cut() const { return cut_; }
 
  private:
@@ -82,9 +89,12 @@ class EpochCommitter {
   size_t next_row_ = 0;
   std::vector<OutputRecord> commit_records_;  ///< one a stream, produced last of all
   size_t next_commit_record_ = 0;
+  std::map<TaskId, ProcessingTime> committed_at_;  ///< when the newest commit record of a stream was made, in this life
+  std::vector<TaskId> streams_in_cut_;
   bool outputs_reported_ = false;
   Outcome outcome_ = Outcome::kOk;
   Status status_;
+  bool store_failed_ = false;
 };
 
 }  // namespace tidecast

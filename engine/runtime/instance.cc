@@ -180,6 +180,7 @@ Status Instance::BeginRestore(std::vector<uint16_t> partitions) {
   if (rekey_watermarks_) rekey_watermarks_->Reset();
   state_ = State::kRestoring;
   group_positions_.reset();
+  committer_->Forget();
   watch_->Stop();
   return Status::Ok();
 }
@@ -256,7 +257,10 @@ Result<bool> Instance::RestoreStreams(int wait_ms) {
       std::erase(partitions_, finding.stream.partition);
       Alarm("gap", finding.stopped.message());
     }
-    if (finding.ahead) Alarm("torn", fmt::format("{}[{}] is written anew: {}", source.topic, source.partition, finding.why));
+    if (finding.ahead) {
+      Alarm("torn", fmt::format("{}[{}] is written anew: {}", source.topic, source.partition, finding.why));
+      committer_->NoteCommittedAt(finding.stream, parts_.clock.Now());  // what is missing was not taken by compaction
+    }
     if (finding.unproven) {
       Alarm("unproven", fmt::format("{}[{}] is written anew, since compaction may have hidden a gap: {}", source.topic, source.partition, finding.why));
     }
@@ -612,6 +616,7 @@ Status Instance::Cut(bool tell) {
   EpochCut cut;
   cut.epoch = epoch_++;
   cut.seq = next_seq_++;
+  cut.made_at = parts_.clock.Now();
   rekeyed_in_flight_ = tell ? RekeyingOpen() : open_rekeyed_ > 0;
   cut.outputs = std::move(open_outputs_);
   open_outputs_.clear();

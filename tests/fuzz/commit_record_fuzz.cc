@@ -53,7 +53,9 @@ void AddRows(FuzzInput& input, std::vector<OutputRecord>* log) {
     record.headers = {{"seq", std::to_string(seq)}, {"ordinal", "0"}, {"by", "i1/1"}};
     auto& [rows, hash] = so_far[seq];
     if (commit) {
+      record.headers.push_back({"format", std::to_string(kChangelogFormat)});
       record.headers.push_back({"prev", std::to_string(tip)});
+      record.headers.push_back({"prev_age", "0"});
       record.headers.push_back({"base", "0"});
       tip = seq;
       record.headers.push_back({"rows", std::to_string(rows + ((bits & 8) != 0 ? 1 : 0))});

@@ -84,17 +84,6 @@ void SimulatedBroker::SwapId(const std::string& name) {
   }
 }
 
-bool SimulatedBroker::HasCommitRecord(const TopicPartition& source) const {
-  const PartitionLog* const log = Find(source);
-  for (int64_t at = 0; log != nullptr && at < log->last_stable(); ++at) {
-    const auto& headers = log->slot(at).record.headers;
-    if (log->IsVisible(at, true) &&
-        std::any_of(headers.begin(), headers.end(), [](const Header& header) { return header.name == "rows"; }))
-      return true;
-  }
-  return false;
-}
-
 std::vector<const OutputRecord*> SimulatedBroker::Sent(const std::string& id, const TopicPartition& source) const {
   std::vector<const OutputRecord*> sent;
   const auto producer = producers_.find(id);
@@ -127,9 +116,7 @@ void SimulatedBroker::TearTransaction(const std::string& id, bool commit, const 
   Producer& producer = producers_[id];
   if (!producer.open) return;
   for (auto at = producer.touched.begin(); at != producer.touched.end();) {
-    // Before its first commit record a changelog cannot tell what it lacks from what compaction took.
-    const bool can_tell = commit || !at->topic.starts_with("shop.changelog.") || HasCommitRecord(*at);
-    if (!topics(at->topic) || !can_tell) {
+    if (!topics(at->topic)) {
       ++at;
       continue;
     }

@@ -73,8 +73,6 @@ class SimulatedBroker {
     const auto found = positions_.find(source);
     return found == positions_.end() ? nullptr : &found->second;
   }
-  /// A commit record is visible in a changelog partition.
-  bool HasCommitRecord(const TopicPartition& source) const;
 
   /// A new life for the id: what an older one has left open is aborted.
   ProducerLife InitProducer(const std::string& transactional_id);

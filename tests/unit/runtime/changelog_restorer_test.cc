@@ -183,6 +183,65 @@ TEST_F(ChangelogRestorerTest, StopsWhereASeqIsMissingWithinTheCompactionLag) {
   EXPECT_EQ(Value("b"), "none");
 }
 
+/// Two commits of one process, the second one `later`; what the topic holds of them is the second one alone.
+class FirstCommitMissing : public ChangelogRestorerTest {
+ protected:
+  void CommitTwo(Duration later) {
+    const std::unique_ptr<StateStore> scratch = MakeMemoryStore();
+    EpochCommitter committer(transport_, *scratch, layout_, "i1/1", faults_);
+    for (const uint64_t seq : {1U, 2U}) {
+      if (seq == 2) clock_.Advance(later);
+      EpochCut cut;
+      cut.seq = seq;
+      cut.made_at = clock_.Now();
+      TaskDeltaSink task(cut.state, kTask);
+      task.Put(Family::kPanes, seq == 1 ? "a" : "b", "1");
+      task.Put(Family::kMeta, "commit", ByteWriter().U8(1).U64(seq).view());
+      transport_.produced.clear();
+      committer.Start(std::move(cut));
+      committer.Step();
+      committer.OnTransaction({.outcome = Outcome::kOk});
+      committer.Take();
+    }
+    log() = transport_.produced;
+    for (OutputRecord& record : log()) record.record_time = EventTime{clock_.Now().us};
+  }
+};
+
+TEST_F(FirstCommitMissing, IsAGapWhereItIsTooYoungForCompaction) {
+  CommitTwo(std::chrono::minutes(1));
+  EXPECT_EQ(Restore().stopped.code(), Code::kCorruption);
+  EXPECT_EQ(Value("b"), "none");
+}
+
+TEST_F(FirstCommitMissing, IsCompactionWhereItIsOld) {
+  CommitTwo(layout_.compaction_lag);
+  EXPECT_TRUE(Restore().stopped.ok());
+  EXPECT_EQ(Value("b"), "1");
+}
+
+TEST_F(ChangelogRestorerTest, RefusesAnotherFormatByName) {
+  Commit(1, {{"a", "1"}});
+  for (Header& header : log().back().headers) {
+    if (header.name == "format") header.value = "3";
+  }
+  ChangelogRestorer restorer(transport_, *store_, layout_, clock_);
+  restorer.Start({0});
+  const Status refused = restorer.Step(0).status();
+  EXPECT_EQ(refused.code(), Code::kVersion);
+  EXPECT_THAT(refused.message(), HasSubstr("shop.changelog.series[0]"));
+  EXPECT_EQ(Value("a"), "none");
+}
+
+TEST_F(ChangelogRestorerTest, RefusesTheFirstFormatWhichNamedNone) {
+  Commit(1, {{"a", "1"}});
+  auto& headers = log().back().headers;
+  headers.erase(headers.begin() + 3, headers.end());
+  ChangelogRestorer restorer(transport_, *store_, layout_, clock_);
+  restorer.Start({0});
+  EXPECT_EQ(restorer.Step(0).status().code(), Code::kVersion);
+}
+
 TEST_F(ChangelogRestorerTest, StopsWhereTwoOwnersBuiltOnTheSameSeq) {
   Commit(1, {{"a", "1"}});
   Commit(2, {{"a", "2"}}, 1, "i2/1");
