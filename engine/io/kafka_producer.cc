@@ -18,6 +18,7 @@ constexpr std::chrono::minutes kPatience{5};
 // Two heartbeats (heartbeat.interval.ms is 1000) and some.
 constexpr std::chrono::milliseconds kFenceWait{2500};
 constexpr int kMetadataMs = 1000;
+constexpr std::chrono::milliseconds kRenewMs{500};
 
 std::string_view Words(TransactionStep step) {
   switch (step) {
@@ -70,17 +71,19 @@ KafkaProducer::~KafkaProducer() {
     rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
 }
 
-Status KafkaProducer::Open() {
+Status KafkaProducer::Open() { return Open(options_.open_timeout); }
+
+Status KafkaProducer::Open(std::chrono::milliseconds timeout) {
   if (!client_) {
     TC_ASSIGN_OR_RETURN(KafkaConf conf, MakeKafkaConf(options_, KafkaRole::kProducer));
     TC_ASSIGN_OR_RETURN(client_, MakeKafkaClient(std::move(conf), KafkaRole::kProducer,
                                                  {log_, on_error_, {}, options_.send_queue_bytes}));
   }
-  return initialised_ ? Status::Ok() : Init();
+  return initialised_ ? Status::Ok() : Init(timeout);
 }
 
-Status KafkaProducer::Init() {
-  const auto end = SteadyClock::now() + options_.open_timeout;
+Status KafkaProducer::Init(std::chrono::milliseconds timeout) {
+  const auto end = SteadyClock::now() + timeout;
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - SteadyClock::now()).count();
     const KafkaError error(rd_kafka_init_transactions(client_.get(), static_cast<int>(std::max<int64_t>(left, 1))));
@@ -114,7 +117,11 @@ Status KafkaProducer::Renew() {
   initialised_ = false;
   state_ = State::kDead;
   offsets_outcome_ = Outcome::kOk;
-  return Open();
+  Status renewed = Open(std::min(kRenewMs, options_.open_timeout));
+  const bool is_refused = renewed.code() == Code::kFenced || renewed.code() == Code::kPermission;
+  if (renewed.ok() || is_refused || renewed.retry() == Retry::kBackoff) return renewed;
+  // A client that died of this is gone, and the next one may fare better.
+  return Status(Code::kUnavailable, renewed.message(), Domain::kExternal, Retry::kBackoff);
 }
 
 Status KafkaProducer::Begin() {

@@ -37,7 +37,8 @@ class KafkaProducer {
   /// Errors: kUnavailable, kFenced, kPermission.
   Status Open();
   /// Destroys the client, with what it still holds, and makes a new one with the same identity. Waits for a
-  /// transactional call that is under way.
+  /// transactional call that is under way, but only briefly for the brokers: whoever runs asks again.
+  /// Errors: kUnavailable and others that pass (Retry::kBackoff), kFenced, kPermission.
   Status Renew();
 
   Status Begin();
@@ -69,7 +70,8 @@ class KafkaProducer {
     int32_t partitions = 0;
   };
 
-  Status Init();
+  Status Open(std::chrono::milliseconds timeout);
+  Status Init(std::chrono::milliseconds timeout);
   Result<Topic*> TopicOf(std::string_view name);
   void Enqueue(Job job);
   void RunJobs();

@@ -144,7 +144,7 @@ class LogTransport {
   virtual Result<std::unique_ptr<LogReader>> OpenReader(const TopicPartition& source, int64_t from_offset, bool read_committed) = 0;
 
   /// After kUnknown or kFatal: destroys the producer and makes a new one with the same identity, which fences what the
-  /// old one may still have on its way.
+  /// old one may still have on its way. Waits only briefly for the brokers: errors with Retry::kBackoff are asked again.
   virtual Status RenewProducer() = 0;
 };
 

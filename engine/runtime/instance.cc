@@ -24,6 +24,11 @@ constexpr size_t kAlarmsKept = 8;
 constexpr std::chrono::minutes kParkedFor{10};
 constexpr uint8_t kInstanceRecordVersion = 1;
 constexpr std::string_view kPositionNote = "tidecast ";
+constexpr const char* kReachableMetric = "tidecast_broker_reachable";
+constexpr const char* kReachableHelp = "1 while the brokers answer, 0 while they are waited for";
+
+/// Of a broker that does not answer now: asked again, however long it takes.
+bool PassesBy(const Status& status) { return status.retry() == Retry::kBackoff; }
 
 }  // namespace
 
@@ -37,6 +42,7 @@ Instance::Instance(std::unique_ptr<TaskPlan> plan, Parts parts) : plan_(std::mov
 
 Status Instance::Start() {
   TC_RETURN_IF_ERROR(parts_.transport.Open());
+  if (parts_.transport.needs_changelog()) parts_.metrics.Gauge(kReachableMetric, kReachableHelp).Set(1);
   TC_RETURN_IF_ERROR(PrepareTopics());
   const size_t memory = plan_->options.memory_limit_bytes;
   TC_ASSIGN_OR_RETURN(model_, ModelTask::Make(*plan_, parts_.store, memory == 0 ? 256ULL << 20 : memory / kCacheShare));
@@ -155,17 +161,34 @@ Status Instance::OnEvent(const TransportEvent& event) {
       committer_->OnTransaction(event);
       return Status::Ok();
     case TransportEvent::Kind::kUnreachable:
-      failure_ = event.status.message();
-      parts_.metrics.Gauge("tidecast_broker_reachable", "1 while a broker answers").Set(0);
+      unreachable_ = true;
+      Wait(event.status);
       return Status::Ok();
     case TransportEvent::Kind::kReachable:
-      failure_.clear();
-      parts_.metrics.Gauge("tidecast_broker_reachable", "1 while a broker answers").Set(1);
+      unreachable_ = false;
+      GoOn();
       return Status::Ok();
     case TransportEvent::Kind::kFailed:
       return event.status;
   }
   return Status::Ok();
+}
+
+void Instance::Wait(const Status& why) {
+  if (waits_since_) return;
+  waits_since_ = parts_.clock.Now();
+  notes_.push_back("the engine waits for the brokers and goes on by itself once they answer: " + why.message());
+  parts_.metrics.Gauge(kReachableMetric, kReachableHelp).Set(0);
+  PublishStatus(true);
+}
+
+void Instance::GoOn() {
+  if (!waits_since_ || unreachable_ || renewing_) return;
+  const double seconds = static_cast<double>((parts_.clock.Now() - *waits_since_).count()) / 1e6;
+  notes_.push_back(fmt::format("the brokers answer again, after {:.1f} s", seconds));
+  parts_.metrics.Counter("tidecast_broker_outage_seconds_total", "Time spent waiting for brokers").Add(seconds);
+  parts_.metrics.Gauge(kReachableMetric, kReachableHelp).Set(1);
+  waits_since_.reset();
 }
 
 Status Instance::BeginRestore(std::vector<uint16_t> partitions) {
@@ -230,13 +253,13 @@ Result<bool> Instance::RestoreStreams(int wait_ms) {
       for (const std::string& topic : joined_) sources.push_back({topic, partition});
     }
     Result<std::vector<Position>> positions = parts_.transport.CommittedPositions(sources);
-    if (!positions.ok() && positions.status().retry() == Retry::kBackoff) return false;
+    if (PassesBy(positions.status())) return false;
     TC_RETURN_IF_ERROR(std::move(positions).status());
     group_positions_ = std::move(positions).value();
     restorer_->Start(assignment_);
   }
   const Result<bool> restored = restorer_->Step(wait_ms);
-  if (restored.status().code() == Code::kUnavailable) return false;
+  if (PassesBy(restored.status())) return false;
   TC_RETURN_IF_ERROR(restored.status());
   if (!*restored) return false;
   next_seq_ = std::max(next_seq_, restorer_->highest_seq() + 1);
@@ -301,8 +324,9 @@ Status Instance::CheckInputs() {
 }
 
 Status Instance::StepWatch() {
+  if (waits_since_) return Status::Ok();
   Result<std::optional<ChangelogWatch::Finding>> look = watch_->Step();
-  if (look.status().code() == Code::kUnavailable) return Status::Ok();
+  if (PassesBy(look.status())) return Status::Ok();
   TC_RETURN_IF_ERROR(look.status());
   std::optional<ChangelogWatch::Finding> finding = std::move(look).value();
   if (!finding) return Status::Ok();
@@ -323,6 +347,7 @@ Status Instance::StepWatch() {
 void Instance::Alarm(const char* kind, std::string text) {
   parts_.metrics.Counter("tidecast_alarms_total", "What exactly-once came upon and an operator should know of, by kind", {{"kind", kind}}).Add(1);
   alarms_.push_back(fmt::format("{}: {}", kind, text));
+  notes_.push_back("alarm, " + alarms_.back());
   if (alarms_.size() > kAlarmsKept) alarms_.erase(alarms_.begin());
 }
 
@@ -397,12 +422,21 @@ Status Instance::RollBack() {
 
 Status Instance::FinishAtEnd() {
   bounded_ = true;
+  ends_known_ = false;
+  return LearnEnds();
+}
+
+Status Instance::LearnEnds() {
+  if (waits_since_) return Status::Ok();  // asked for by a later step
   for (const auto& task : tasks_) {
     for (size_t s = 0; s < task->source_count(); ++s) {
-      TC_ASSIGN_OR_RETURN(const int64_t end, parts_.transport.EndOffset(task->topic_partition(s)));
-      task->SetEnd(s, end);
+      const Result<int64_t> end = parts_.transport.EndOffset(task->topic_partition(s));
+      if (PassesBy(end.status())) return Status::Ok();
+      TC_RETURN_IF_ERROR(end.status());
+      task->SetEnd(s, *end);
     }
   }
+  ends_known_ = true;
   return Status::Ok();
 }
 
@@ -440,12 +474,15 @@ Status Instance::OnCommitted(EpochCut cut) {
 Status Instance::OnCommitFailed() {
   const Outcome outcome = committer_->outcome();
   Status why = committer_->status();
+  const bool store_failed = committer_->store_failed();
   committer_->Take();
   parts_.metrics.Counter("tidecast_epoch_failures_total", "Epochs that were rolled back, by outcome",
                          {{"outcome", outcome == Outcome::kAbortable ? "aborted" : outcome == Outcome::kUnknown ? "unknown" : "fatal"}})
       .Add(1);
-  if (outcome == Outcome::kFenced) return why;
-  if (why.code() == Code::kNoSpace || why.code() == Code::kIo || why.code() == Code::kPermission || why.code() == Code::kCorruption) return why;
+  if (outcome == Outcome::kFenced || store_failed || why.code() == Code::kPermission) return why;
+  // The embedded log is the local store; what a broker says under these codes passes.
+  const bool is_disk = why.code() == Code::kNoSpace || why.code() == Code::kIo || why.code() == Code::kCorruption;
+  if (is_disk && !parts_.transport.needs_changelog()) return why;
   if (outcome == Outcome::kAbortable) {
     if (!lost_ && !revoked_) return RollBack();
     LetGo();  // without its partitions nothing can be started again here
@@ -458,9 +495,13 @@ Status Instance::OnCommitFailed() {
 // Nobody knows what became of the epoch: a new producer fences the old one, then the changelog's tail decides.
 Status Instance::Renew() {
   Status renewed = parts_.transport.RenewProducer();
-  if (renewed.code() == Code::kUnavailable || renewed.code() == Code::kTimeout) return Status::Ok();  // asked again
+  if (PassesBy(renewed)) {
+    Wait(renewed);
+    return Status::Ok();  // asked again
+  }
   TC_RETURN_IF_ERROR(std::move(renewed));
   renewing_ = false;
+  GoOn();
   if (!lost_ && !revoked_) return BeginRestore(assignment_);
   LetGo();
   return Status::Ok();
@@ -523,8 +564,8 @@ Result<bool> Instance::RefreshActivity() {
   }
   bool heard = false;
   if (exchange_ && partitions_.size() < static_cast<size_t>(input_partitions_.front())) {
-    const Result<bool> read = exchange_->Read(*activity_);
-    if (!read.ok() && read.status().code() != Code::kUnavailable) return read.status();
+    const Result<bool> read = waits_since_ ? Result<bool>(false) : exchange_->Read(*activity_);
+    if (!read.ok() && !PassesBy(read.status())) return read.status();
     heard = read.ok() && *read;
     passed = std::min(passed, exchange_->LeastForeign(input_partitions_.front(), partitions_));
   }
@@ -666,11 +707,13 @@ Result<Instance::Progress> Instance::Step(int wait_ms) {
   for (const TransportEvent& event : events) TC_RETURN_IF_ERROR(OnEvent(event));
   TC_ASSIGN_OR_RETURN(bool worked, StepCommit());
   worked |= !events.empty();
-  if (renewing_) {
+  if (renewing_ && !stopping_) {
     TC_RETURN_IF_ERROR(Renew());
     PublishStatus(false);
     if (renewing_) return Progress::kIdle;
   }
+  // What was not committed is redone by the next start.
+  if (renewing_) state_ = State::kFinished;
   if (assigned_ && !committer_->busy()) {
     std::vector<uint16_t> partitions = std::move(*assigned_);
     assigned_.reset();
@@ -696,13 +739,14 @@ Result<Instance::Progress> Instance::Step(int wait_ms) {
       }
       TC_RETURN_IF_ERROR(StepWatch());
       TC_RETURN_IF_ERROR(DropParked());
+      if (bounded_ && !ends_known_) TC_RETURN_IF_ERROR(LearnEnds());
       // A revocation or a stop lets the round under way end, so that no round is left to somebody who has not all its rows.
       const bool winding_down = revoked_ || stopping_;
       if (!winding_down || !model_->between_rounds()) {
         TC_ASSIGN_OR_RETURN(const bool done, Work());
         worked |= done;
       }
-      const bool ended = bounded_ && AllEnded() && model_->idle(StageTimes(EventTime::Max()));
+      const bool ended = bounded_ && ends_known_ && AllEnded() && model_->idle(StageTimes(EventTime::Max()));
       // A replay does not wait for the clock: the further stages go on as soon as nothing else is to be done.
       const bool hurry = in_lockstep() && !worked && RekeyingOpen() && committer_->state() == EpochCommitter::State::kIdle;
       const bool settle = ended || (winding_down && model_->between_rounds());
@@ -734,6 +778,13 @@ Result<Instance::Progress> Instance::Step(int wait_ms) {
   return worked ? Progress::kWorked : Progress::kIdle;
 }
 
+std::vector<std::string> Instance::TakeNotes() {
+  std::vector<std::string> notes = std::exchange(notes_, {});
+  if (!model_) return notes;
+  for (std::string& note : model_->TakeNotes()) notes.push_back(std::move(note));
+  return notes;
+}
+
 EventCounts Instance::counts() const {
   EventCounts sum;
   for (const auto& task : tasks_) {
@@ -750,8 +801,8 @@ LiveStatus Instance::Look() const {
     case State::kRunning: status.state = stopping_ || revoked_ ? "draining" : "running"; break;
     case State::kFinished: status.state = "finished"; break;
   }
-  if (!failure_.empty()) status.state = "failed";
-  status.ready = state_ == State::kRunning;
+  if (waits_since_ && state_ != State::kFinished) status.state = "waiting";
+  status.ready = state_ == State::kRunning && !waits_since_;
   const EventCounts sum = counts();
   status.events_read = sum.events_read;
   status.events_accepted = sum.events_accepted;

@@ -71,7 +71,7 @@ class Instance {
   const std::vector<std::unique_ptr<StageTask>>& tasks() const { return tasks_; }
   const ModelTask& model() const { return *model_; }
   /// What whoever runs the engine should be told, in words, since the last call.
-  std::vector<std::string> TakeNotes() { return model_ ? model_->TakeNotes() : std::vector<std::string>{}; }
+  std::vector<std::string> TakeNotes();
   EventCounts counts() const;
   int64_t forecasts() const { return forecasts_; }
   int64_t alerts() const { return alerts_; }
@@ -89,11 +89,15 @@ class Instance {
   Status OnCommitFailed();
   /// A new producer; asked for again while no broker answers.
   Status Renew();
+  /// No broker answers: says so once, and that it ended.
+  void Wait(const Status& why);
+  void GoOn();
   Status BeginRestore(std::vector<uint16_t> partitions);
   /// True once the group's positions are known and all streams are restored or stopped.
   Result<bool> RestoreStreams(int wait_ms);
   /// Compares the inputs with what the group and the topics say. Errors: kConfig (refused, the input named).
   Status CheckInputs();
+  Status LearnEnds();
   Status StepWatch();
   /// State of partitions that were given away is kept for a while: who takes them back need not restore.
   void Park(const std::vector<uint16_t>& partitions);
@@ -150,6 +154,7 @@ class Instance {
   bool renewing_ = false;
   bool stopping_ = false;
   bool bounded_ = false;
+  bool ends_known_ = false;                      ///< of a bounded run
   std::vector<uint16_t> assignment_;             ///< partitions of the current assignment
   std::vector<uint16_t> partitions_;             ///< those of them whose tasks run
   std::map<uint16_t, ProcessingTime> parked_;    ///< partitions that are not ours any more, and until when their state is kept
@@ -170,8 +175,10 @@ class Instance {
   double events_per_second_ = 0;
   int64_t forecasts_ = 0;
   int64_t alerts_ = 0;
-  std::string failure_;
+  bool unreachable_ = false;                     ///< says the transport
+  std::optional<ProcessingTime> waits_since_;    ///< for brokers: unreachable, or a new producer is not to be had
   std::vector<std::string> alarms_;              ///< the newest few
+  std::vector<std::string> notes_;
 };
 
 }  // namespace tidecast

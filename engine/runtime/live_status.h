@@ -14,7 +14,7 @@ namespace tidecast {
 
 /// What the instance looks like now, for the page, /metrics, /readyz and the status line.
 struct LiveStatus {
-  std::string state;                 ///< starting | restoring | running | draining | finished | failed
+  std::string state;                 ///< starting | restoring | running | waiting (for brokers) | draining | finished
   bool ready = false;
   int64_t events_read = 0, events_accepted = 0, returns = 0, late_revised = 0, too_late = 0, dead_lettered = 0, duplicates = 0;
   int64_t forecasts = 0, alerts = 0, alerts_firing = 0, series = 0, epochs = 0;

@@ -14,6 +14,7 @@ namespace {
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 
 ShopSpec Small() { return {.seed = 11, .partitions = 2, .series = 5, .days = 40, .orders_a_day = 50}; }
@@ -423,6 +424,78 @@ TEST_F(FailureTable, KilledBrokerIsWaitedForAndNothingIsLost) {
     lab_.broker.down = false;
     ASSERT_TRUE(lab_.Commit(one_, 1)) << SiteName(site) << ": " << one_.process->instance().Look().state;
     ASSERT_TRUE(one_.alive()) << one_.ended.message();
+  }
+  ExpectAllIsWell();
+}
+
+TEST_F(FailureTable, OutageOfAnyLengthIsWaitedForAndTold) {
+  for (const Site site :
+       {Site::kBegin, Site::kOutput, Site::kPositions, Site::kCommit, Site::kCommitted, Site::kRestore}) {
+    if (!one_.alive()) lab_.Start(one_);
+    lab_.Feed(100);
+    ASSERT_TRUE(lab_.Commit(one_, 1));
+    Instance& engine = one_.process->instance();
+    EXPECT_TRUE(engine.Look().ready);
+    EXPECT_EQ(one_.process->metrics().Value("tidecast_broker_reachable"), 1);
+    engine.TakeNotes();
+    one_.wire->At(site, 2, [&] {
+      // Of the commit that is under way nobody hears any more: a new producer is needed, which no broker gives.
+      one_.wire->fate = CommitFate{.told = Outcome::kUnknown, .happens = true};
+      lab_.broker.down = true;
+    });
+    lab_.Feed(100);
+    ASSERT_TRUE(lab_.Run([&] { return lab_.broker.down; })) << SiteName(site);
+    lab_.RunFor(std::chrono::minutes(6));
+    ASSERT_TRUE(one_.alive()) << SiteName(site) << ": " << one_.ended.message();
+    EXPECT_FALSE(engine.Look().ready);
+    EXPECT_EQ(engine.Look().state, "waiting");
+    EXPECT_EQ(one_.process->metrics().Value("tidecast_broker_reachable"), 0);
+    EXPECT_THAT(engine.TakeNotes(), Contains(HasSubstr("waits for the brokers"))) << SiteName(site);
+    lab_.broker.down = false;
+    ASSERT_TRUE(lab_.Commit(one_, 2)) << SiteName(site) << ": " << engine.Look().state;
+    ASSERT_TRUE(one_.alive()) << one_.ended.message();
+    EXPECT_TRUE(engine.Look().ready);
+    EXPECT_EQ(one_.process->metrics().Value("tidecast_broker_reachable"), 1);
+    EXPECT_THAT(engine.TakeNotes(), Contains(HasSubstr("answer again")));
+  }
+  EXPECT_GE(one_.process->metrics().Value("tidecast_broker_outage_seconds_total"), 6 * 6 * 60);
+  ExpectAllIsWell();
+}
+
+TEST_F(FailureTable, NewProducerIsAskedForUntilTheBrokersGiveIt) {
+  Begin();
+  one_.wire->fate = CommitFate{.told = Outcome::kUnknown, .happens = true};
+  one_.wire->At(Site::kCommitted, 1, [&] { one_.wire->coordinator_is_gone = true; });
+  ASSERT_TRUE(lab_.Run([&] { return one_.process->instance().Look().state == "waiting"; }));
+  lab_.RunFor(std::chrono::minutes(2));
+  ASSERT_TRUE(one_.alive()) << one_.ended.message();
+  EXPECT_FALSE(one_.process->instance().Look().ready);
+  one_.wire->coordinator_is_gone = false;
+  ASSERT_TRUE(lab_.Commit(one_, 2));
+  ExpectAllIsWell();
+}
+
+TEST_F(FailureTable, StopInAnOutageEndsAndTheNextStartDoesTheRest) {
+  Begin();
+  one_.wire->fate = CommitFate{.told = Outcome::kUnknown, .happens = true};
+  one_.wire->At(Site::kCommitted, 1, [&] { one_.wire->coordinator_is_gone = true; });
+  ASSERT_TRUE(lab_.Run([&] { return one_.process->instance().Look().state == "waiting"; }));
+  one_.process->instance().Stop();
+  EXPECT_TRUE(lab_.Run([&] { return one_.finished; })) << one_.process->instance().Look().state;
+  one_.wire->coordinator_is_gone = false;
+  lab_.Kill(one_);
+  lab_.Start(one_);
+  ExpectAllIsWell();
+}
+
+TEST_F(FailureTable, BrokersWordUnderAnyCodeIsNotTakenForABadDisk) {
+  Begin();
+  for (const Code code : {Code::kIo, Code::kCorruption, Code::kNoSpace, Code::kTimeout}) {
+    for (const Outcome outcome : {Outcome::kAbortable, Outcome::kUnknown, Outcome::kFatal}) {
+      one_.wire->fate = CommitFate{.told = outcome, .happens = false, .code = code};
+      ASSERT_TRUE(lab_.Commit(one_, 2));
+      ASSERT_TRUE(one_.alive()) << one_.ended.message();
+    }
   }
   ExpectAllIsWell();
 }

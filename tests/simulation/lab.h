@@ -22,12 +22,16 @@ class LabWire final : public Wire {
   void At(Site site, int nth, std::function<void()> what) { plans_.push_back({site, nth, std::move(what)}); }
   void Reach(Site site) override;
   CommitFate OnCommit() override { return fate ? *std::exchange(fate, std::nullopt) : CommitFate{}; }
+  Outcome OnAnswer() override { return std::exchange(answer, Outcome::kOk); }
   Outcome OnPositions() override { return std::exchange(positions, Outcome::kOk); }
+  bool CoordinatorIsGone() override { return coordinator_is_gone; }
   size_t Fetched(const TopicPartition&, size_t records_max) override { return std::min(records_max, fetched_max); }
 
   std::optional<CommitFate> fate;    ///< of the next commit
   Outcome positions = Outcome::kOk;  ///< of the next positions
+  Outcome answer = Outcome::kOk;     ///< what is heard of the next commit that happens
   size_t fetched_max = 4;
+  bool coordinator_is_gone = false;
 
  private:
   struct Plan {

@@ -19,6 +19,10 @@ Status Unreachable() {
   return Status(Code::kUnavailable, "simulated: no broker answers", Domain::kExternal, Retry::kBackoff);
 }
 
+Status NoAnswerInTime() {
+  return Status(Code::kTimeout, "simulated: no answer came in time", Domain::kExternal, Retry::kBackoff);
+}
+
 Status StatusOf(Outcome outcome) {
   switch (outcome) {
     case Outcome::kOk:
@@ -144,6 +148,7 @@ void SimulatedTransport::Leave() {
 }
 
 Result<int64_t> SimulatedTransport::EndOffset(const TopicPartition& source) {
+  if (IsDown()) return NoAnswerInTime();
   const PartitionLog* const log = broker_.Find(source);
   if (log == nullptr) return NoSuchPartition(source);
   return log->last_stable();
@@ -306,7 +311,10 @@ void SimulatedTransport::DriveEnding(std::vector<TransportEvent>* events) {
     ending.reached = ending.outcome.has_value();
     if (ending.reached && ending.fate.again_after)
       broker_.EndLater(ending.life, clock_.Now() + *std::exchange(ending.fate.again_after, std::nullopt));
-    if (ending.commit && ending.outcome == Outcome::kOk) wire_.Reach(Site::kCommitted);
+    if (ending.commit && ending.outcome == Outcome::kOk) {
+      wire_.Reach(Site::kCommitted);
+      if (const Outcome answer = wire_.OnAnswer(); answer != Outcome::kOk) ending.fate.told = answer;
+    }
   }
   if (clock_.Now() - ending.sent < ending.fate.delay) return;
   if (ending.ticket != 0 && !ending.reached && ending.fate.told == Outcome::kOk) return;
@@ -314,16 +322,19 @@ void SimulatedTransport::DriveEnding(std::vector<TransportEvent>* events) {
   if (ending.fate.told != Outcome::kOk && outcome == Outcome::kOk) outcome = ending.fate.told;
 
   const bool commit = ending.commit;
+  Status status = StatusOf(outcome);
+  if (outcome != Outcome::kOk && ending.fate.code)
+    status = Status(*ending.fate.code, status.message(), Domain::kExternal);
   ending_.reset();
   producing_ = outcome == Outcome::kOk                    ? Producing::kIdle
                : commit && outcome == Outcome::kAbortable ? Producing::kOpen
                                                           : Producing::kDead;
-  events->push_back({.kind = TransportEvent::Kind::kTransaction, .outcome = outcome, .status = StatusOf(outcome)});
+  events->push_back({.kind = TransportEvent::Kind::kTransaction, .outcome = outcome, .status = std::move(status)});
 }
 
 Result<std::unique_ptr<LogReader>> SimulatedTransport::OpenReader(const TopicPartition& source, int64_t from_offset,
                                                                   bool read_committed) {
-  if (IsDown()) return Unreachable();
+  if (IsDown()) return NoAnswerInTime();
   const PartitionLog* const log = broker_.Find(source);
   if (log == nullptr) return NoSuchPartition(source);
   if (from_offset > log->end()) {

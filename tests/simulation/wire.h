@@ -34,6 +34,7 @@ struct CommitFate {
   Duration delay{};                       ///< how long the answer takes
   Duration end_delay{};                   ///< the broker gets it so much later, also when its client is gone by then
   std::optional<Duration> again_after{};  ///< a copy of it arrives so much later
+  std::optional<Code> code{};             ///< under which a failure is told
 };
 
 /// What lies between a client and the broker. The base is a wire on which nothing happens.
@@ -44,6 +45,8 @@ class Wire {
   /// May throw: that is how a process dies.
   virtual void Reach(Site) {}
   virtual CommitFate OnCommit() { return {}; }
+  /// What the client hears of a commit that has just happened, in place of kOk.
+  virtual Outcome OnAnswer() { return Outcome::kOk; }
   virtual Duration AbortDelay() { return {}; }
   /// Outcome of sending input positions, if the broker takes them.
   virtual Outcome OnPositions() { return Outcome::kOk; }

@@ -10,7 +10,7 @@ import { staleSince, status, theme, writeAddress } from './store.js';
 effect(() => { document.documentElement.dataset.theme = theme.value; });
 
 const kStateWords = {
-  starting: 'starting', restoring: 'restoring state', running: 'live', draining: 'finishing', finished: 'finished', failed: 'failed',
+  starting: 'starting', restoring: 'restoring state', running: 'live', draining: 'finishing', finished: 'finished', waiting: 'waiting for the brokers',
 };
 
 function toggleTheme() {
