@@ -42,6 +42,8 @@ std::string_view FaultName(Fault fault) {
       return "disk full";
     case Fault::kCorruptedBlock:
       return "corrupted block";
+    case Fault::kSlowFetch:
+      return "slow fetch";
     case Fault::kAbortable:
       return "abort";
     case Fault::kFatal:
@@ -176,13 +178,18 @@ void ChaosWire::Reach(Site site) {
       broker_.Compact("shop.activity");
       return;
     case Fault::kClockJump:
-      clock_offset_ += milliseconds(static_cast<int64_t>(random_() % 7'200'000) - 3'600'000);
+      clock_offset_ += Duration(static_cast<int64_t>(random_() % static_cast<uint64_t>(2 * clock_jump_max.count()))) -
+                       clock_jump_max;
       return;
     case Fault::kDiskFull:
       disk_is_full_ = true;
       return;
     case Fault::kCorruptedBlock:
       disk_is_bad_ = true;
+      return;
+    case Fault::kSlowFetch:
+      slow_until_ = clock_.Now() + milliseconds(500 + random_() % 10'000);
+      slow_partition_ = static_cast<int32_t>(random_() % 4);
       return;
     default:
       pending_outcome_ = fault;
@@ -238,8 +245,9 @@ Outcome ChaosWire::OnPositions() {
   return *fault == Fault::kFatal ? Outcome::kFatal : Outcome::kAbortable;
 }
 
-size_t ChaosWire::Fetched(const TopicPartition&, size_t records_max) {
+size_t ChaosWire::Fetched(const TopicPartition& source, size_t records_max) {
   if (calm_) return records_max;
+  if (source.partition == slow_partition_ && clock_.Now() < slow_until_) return 0;
   switch (random_() % 6) {
     case 0:
       return 0;

@@ -35,6 +35,7 @@ enum class Fault : uint8_t {
   kClockJump,         ///< the machine's clock is set
   kDiskFull,          ///< the next write to the disk finds no room
   kCorruptedBlock,    ///< the next read from the disk finds bad bytes
+  kSlowFetch,         ///< one partition of the inputs brings nothing for a while, the others do
   // Of positions and commits only:
   kAbortable,        ///< the coordinator wants an abort
   kFatal,            ///< the client is dead
@@ -74,10 +75,12 @@ class ChaosWire final : public Wire {
   bool armed() const { return armed_.has_value(); }
   void Heal() {
     armed_.reset();
-    isolated_until_ = coordinator_back_ = {};
+    isolated_until_ = coordinator_back_ = slow_until_ = {};
     disk_is_full_ = disk_is_bad_ = false;
     calm_ = true;
   }
+  /// How far the machine's clock may be set, either way.
+  Duration clock_jump_max = std::chrono::hours(1);
   /// Called where the process stands still: lets the others go on.
   std::function<void()> freeze;
   /// What was set off and is the scheduler's to do (kZombie, crashes, a killed broker).
@@ -117,6 +120,8 @@ class ChaosWire final : public Wire {
   std::optional<Fault> fired_;
   ProcessingTime isolated_until_;
   ProcessingTime coordinator_back_;
+  ProcessingTime slow_until_;
+  int32_t slow_partition_ = 0;
   bool disk_is_full_ = false;
   bool disk_is_bad_ = false;
   bool disk_was_bad_ = false;

@@ -23,6 +23,12 @@ constexpr char kForeigner[] = "foreigner";
 constexpr char kGroupReset[] = "start x group reset";
 constexpr char kTopicRecreated[] = "start x topic recreated";
 constexpr char kInputBlocked[] = "input x blocked";
+constexpr char kInputIdle[] = "input x idle";
+constexpr char kInputLate[] = "input x too late";
+constexpr char kInputDoubled[] = "input x duplicated";
+constexpr char kInputUndecodable[] = "input x undecodable";
+constexpr char kInputReordered[] = "input x reordered";
+constexpr char kInputUnequal[] = "input x unequal partitions";
 
 /// A process on its machine, or the place where one will be started again.
 struct Slot {
@@ -35,6 +41,7 @@ struct Slot {
   bool bounded = false;
   bool finished = false;
   bool disk_is_bad = false;
+  int idle_tasks = 0;
 };
 
 class Schedule {
@@ -61,13 +68,17 @@ class Schedule {
 
   ScheduleResult Run() {
     TurnOn(options_.mutant);
+    Tell("{} instances, {} partitions, {} days{}{}{}{}{}{}", instances_, shop_.spec.partitions, shop_.spec.days,
+         backlog_ ? ", a backlog" : "", tears_ ? ", tears" : "", shop_.spec.facts ? ", facts" : "",
+         shop_.spec.grouped ? ", grouped" : "", shop_.spec.open == OpenRule::kLearned ? ", learned" : "",
+         shop_.spec.idle_timeout > Duration{} ? ", idle" : "");
     RunWild();
     if (goes_on()) RunCalm();
     if (goes_on()) Judge();
     for (const Slot& slot : slots_) CountCells(slot);
     for (const auto& zombie : zombies_) CountCells(*zombie);
     for (const auto& [cell, count] : result_.cells) {
-      if (cell.find("(in a rebalance)") == std::string::npos) result_.faults += count;
+      if (cell.find("(in a rebalance)") == std::string::npos && !cell.starts_with("input")) result_.faults += count;
     }
     return std::move(result_);
   }
@@ -161,6 +172,7 @@ class Schedule {
     const Duration offset = slot.wire ? slot.wire->clock_offset() : Duration{};
     slot.wire = std::make_unique<ChaosWire>(broker_, clock_, "shop." + slot.id, random_(), offset);
     slot.wire->freeze = [this, &slot] { Freeze(slot); };
+    if (tears_) slot.wire->clock_jump_max = seconds(8);
     if (calm_) slot.wire->Heal();
     EngineOptions options = shop_.options;
     options.instance = slot.id;
@@ -249,6 +261,13 @@ class Schedule {
     Meddle();
   }
 
+  void CountIdle(Slot& slot) {
+    int idle = 0;
+    for (const auto& task : slot.process->instance().tasks()) idle += task->idle() ? 1 : 0;
+    if (idle > slot.idle_tasks) result_.cells[kInputIdle] += idle - slot.idle_tasks;
+    slot.idle_tasks = idle;
+  }
+
   /// False once the process is gone.
   bool StepProcess(Slot& slot) {
     ++result_.steps;
@@ -263,12 +282,14 @@ class Schedule {
         alive = false;
       } else if (*progress == Instance::Progress::kFinished) {
         slot.finished = true;
+        Tell("{} is finished, with {} tasks", slot.id, slot.process->instance().tasks().size());
       } else if (*progress == Instance::Progress::kWorked) {
         worked_ = true;
       }
     } catch (const ProcessDeath&) {
       alive = false;
     }
+    for (const std::string& note : slot.process->instance().TakeNotes()) Tell("{} says: {}", slot.id, note);
     const std::optional<Fault> fired = slot.wire->TakeFired();
     if (fired) Tell("{}: {}", slot.id, FaultName(*fired));
     if (fired == Fault::kBrokerKilled) broker_up_at_ = clock_.Now() + milliseconds(100 + Below(9'000));
@@ -287,6 +308,7 @@ class Schedule {
       return false;
     }
 
+    CountIdle(slot);
     if (fired == Fault::kZombie) {
       auto zombie = std::make_unique<Slot>(std::move(slot));
       slot.id = zombie->id;
@@ -303,8 +325,8 @@ class Schedule {
     return true;
   }
 
-  /// A tear must be found while nothing of it can have been thinned (min.compaction.lag.ms): so schedules either tear
-  /// transactions or have a short lag.
+  /// A tear must be found while nothing of it can have been thinned (min.compaction.lag.ms, and clocks that agree about
+  /// it): so schedules either tear transactions or have a short lag and clocks that jump by an hour.
   static bool Tears(Fault fault) {
     return fault == Fault::kTornCommit || fault == Fault::kTornAbort || fault == Fault::kDoubled;
   }
@@ -337,6 +359,11 @@ class Schedule {
     frozen_ = nullptr;
   }
 
+  bool AllRun() const {
+    return std::all_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
+      return slot.process && (slot.bounded || slot.process->instance().running());
+    });
+  }
   void SetEnd(Slot& slot) {
     if (slot.bounded || !slot.process->instance().running()) return;
     slot.bounded = true;
@@ -356,7 +383,8 @@ class Schedule {
     if (clock_.Now() < slot.paused_until || slot.finished) return;
     if (!is_zombie && !calm_ && !slot.wire->armed() && armed_ < faults_max_ && Chance(8)) ArmSomething(slot);
     // With everything in the log from the start, the end is known from the start, as in the undisturbed run.
-    if (!is_zombie && (calm_ || (backlog_ && instances_ == 1))) SetEnd(slot);
+    // Else not before all have come: who finishes leaves its place to nobody until its session is over.
+    if (!is_zombie && (calm_ ? AllRun() : backlog_ && instances_ == 1)) SetEnd(slot);
     if (StepProcess(slot) || !is_zombie) return;
     CountCells(slot);
     zombies_.erase(zombies_.begin() + static_cast<std::ptrdiff_t>(pick - slots_.size()));
@@ -437,6 +465,7 @@ class Schedule {
     EventCounts sum;
     for (const auto& [partition, of] : counts) sum += of;
     const ShopTruth truth = ComputeTruth(shop_);
+    CountInput(truth);
     if (sum.events_read != truth.read || sum.events_accepted != truth.accepted || sum.duplicates != truth.duplicates) {
       return FailWith(fmt::format("the counts say {} read, {} accepted, {} duplicates; there were {}, {}, {}",
                                   sum.events_read, sum.events_accepted, sum.duplicates, truth.read, truth.accepted,
@@ -449,6 +478,27 @@ class Schedule {
     if (std::string wrong = CheckChangelog(broker_, clock_, *slots_[0].disk, slots_[0].id, partitions); !wrong.empty())
       return FailWith(std::move(wrong));
     if (backlog_) CompareWithUndisturbed();
+  }
+
+  /// What the instances had to cope with in the input itself.
+  void CountInput(const ShopTruth& truth) {
+    result_.cells[kInputLate] += static_cast<int64_t>(truth.late.size());
+    result_.cells[kInputDoubled] += truth.duplicates;
+    result_.cells[kInputUndecodable] += static_cast<int64_t>(truth.dead.size());
+    std::map<std::string, std::string> newest;
+    std::vector<size_t> sizes(static_cast<size_t>(shop_.spec.partitions));
+    for (const OutputRecord& record : shop_.records) {
+      const auto partition = static_cast<size_t>(PartitionOf(record.key, shop_.spec.partitions));
+      ++sizes[partition];
+      const size_t at = record.value->find("\"ts\":");
+      if (at == std::string::npos) continue;
+      const std::string time = record.value->substr(at + 5, 10);
+      std::string& before = newest[fmt::format("{}/{}", record.topic, partition)];
+      if (time < before) ++result_.cells[kInputReordered];
+      before = std::max(before, time);
+    }
+    const auto [least, most] = std::minmax_element(sizes.begin(), sizes.end());
+    if (*most > 2 * *least) ++result_.cells[kInputUnequal];
   }
 
   void CompareWithUndisturbed() {
@@ -538,7 +588,8 @@ ScheduleOptions Minimise(ScheduleOptions failing) {
 }
 
 std::vector<std::string> WantedCells() {
-  std::vector<std::string> cells = {kGroupReset, kTopicRecreated, kInputBlocked};
+  std::vector<std::string> cells = {kGroupReset,   kTopicRecreated,   kInputBlocked,   kInputIdle,   kInputLate,
+                                    kInputDoubled, kInputUndecodable, kInputReordered, kInputUnequal};
   for (const auto& [site, fault] : AllCells()) cells.push_back(CellName(site, fault));
   return cells;
 }
