@@ -6,24 +6,27 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <numbers>
 
 #include "engine/core/executor.h"
 #include "engine/core/hash.h"
 #include "engine/io/csv_reader.h"
 #include "engine/io/text_file.h"
+#include "models/expert.h"
 #include "models/predictive_distribution.h"
-#include "operators/forecast_score.h"
+#include "operators/backtest_metrics.h"
 #include "operators/series_table.h"
 
 namespace tidecast {
 namespace {
 
-constexpr const char* kClassNames[] = {"smooth", "erratic", "intermittent", "lumpy"};
+constexpr size_t kFans = 6;
+constexpr size_t kFanHistoryMin = 28;  ///< buckets shown before a fan chart's forecasts: five horizons, within these bounds
+constexpr size_t kFanHistoryMax = 120;
 
 double CpuSeconds() {
   rusage usage{};
@@ -45,83 +48,95 @@ ValueDomain InferDomain(const SeriesTable& table, size_t warmup) {
   return domain;
 }
 
-/// Demand class over the whole series: for reports only.
-size_t ReportClass(const SeriesTable& table, size_t series) {
-  double sum = 0, square = 0, nonzero = 0, count = 0;
-  for (size_t t = table.first_row[series]; t < table.buckets(); ++t) {
-    const float y = table.Actual(series, t);
-    if (!std::isfinite(y)) continue;
-    count += 1;
-    if (y == 0) continue;
-    nonzero += 1;
-    sum += y;
-    square += static_cast<double>(y) * y;
-  }
-  if (nonzero == 0) return 2;
-  const double mean = sum / nonzero;
-  return (count / nonzero > 1.32 ? 2U : 0U) + (square / nonzero / (mean * mean) - 1 > .49 ? 1U : 0U);
-}
-
-nlohmann::ordered_json Figures(const ForecastScore& score) {
-  return {{"wql", score.wql()},
-          {"wape", score.wape()},
-          {"bias", score.bias()},
-          {"cover", {{"50", score.Coverage(50)}, {"80", score.Coverage(80)}, {"90", score.Coverage(90)}, {"95", score.Coverage(95)}}},
-          {"forecasts", score.count()}};
-}
-
-/// The rounds over one table.
+/// The rounds of one forecaster over one table. `out`: where forecasts are written; null: nowhere.
 class Run {
  public:
-  Run(const BacktestOptions& options, const SeriesTable& table, Forecaster& forecaster, ValueDomain domain)
+  Run(const BacktestOptions& options, const SeriesTable& table, const ScoreConstants& constants, Forecaster& forecaster,
+      ValueDomain domain, TextFile* out)
       : options_(options),
         table_(table),
         forecaster_(forecaster),
         domain_(domain),
+        out_(out),
         executor_(MakeExecutor(options.threads)),
         horizon_(static_cast<size_t>(options.horizon)),
         states_(table.names.size()),
-        by_horizon_(horizon_) {
-    for (size_t s = 0; s < table.names.size(); ++s) {
-      hashes_.push_back(Hash64(table.names[s]));
-      classes_.push_back(ReportClass(table, s));
-    }
+        card_(table, constants, domain, horizon_) {
+    for (const std::string& name : table.names) hashes_.push_back(Hash64(name));
   }
 
-  Status Bucket(size_t t, TextFile* out);
+  /// All rounds, in order.
+  Status Rounds();
+  BacktestSummary Summary() const;
+  const ScoreCard& card() const { return card_; }
+  /// The forecasts made at the last origin with a whole horizon, by series; empty when there was none.
+  struct LastForecasts {
+    size_t cutoff = 0;
+    std::vector<std::vector<float>> mean, quantiles;
+  };
+  const LastForecasts& last() const { return last_; }
+
+ private:
+  Status Bucket(size_t t);
   bool IsOrigin(size_t t) const {
     const size_t first = static_cast<size_t>(options_.warmup) - 1;
     if (t < first || (t - first) % static_cast<size_t>(options_.every) != 0) return false;
     return options_.full_windows ? t + horizon_ < table_.buckets() : t + 1 < table_.buckets();
   }
-  Status WriteHeader(TextFile* out) const {
-    std::string line = "unique_id,ds,cutoff,mean";
-    for (const double level : options_.levels) line += fmt::format(",q{:g}", level);
-    out->Write(line + "\n");
-    return out->status();
+  bool IsLastWhole(size_t t) const {
+    const size_t step = static_cast<size_t>(options_.every);
+    return t + horizon_ <= table_.last_actual && t + step + horizon_ > table_.last_actual;
   }
-  nlohmann::ordered_json Report() const;
-  BacktestSummary Summary() const;
-
- private:
   CalendarStep StepAt(size_t t) const;
-  Status WriteOrigin(size_t t, std::span<const size_t> alive, std::span<const ForecastBlock> blocks, TextFile* out);
+  Status WriteOrigin(size_t t, std::span<const size_t> alive, std::span<const ForecastBlock> blocks);
+  void AppendRow(size_t series, size_t cutoff, size_t step, std::string_view name, float mean, float zero_probability,
+                 std::span<const float> quantiles, fmt::memory_buffer* text) const;
 
   const BacktestOptions& options_;
   const SeriesTable& table_;
   Forecaster& forecaster_;
   ValueDomain domain_;
+  TextFile* out_;
   std::unique_ptr<Executor> executor_;
   size_t horizon_;
   std::vector<std::string> states_;
   std::vector<uint64_t> hashes_;
-  std::vector<size_t> classes_;
-  ForecastScore all_;
-  std::vector<ForecastScore> by_horizon_;
-  ForecastScore by_class_[4];
+  ScoreCard card_;
+  LastForecasts last_;
   size_t origins_ = 0, written_ = 0, series_buckets_ = 0;
   double cpu_seconds_ = 0;
 };
+
+/// Pairs of levels that lie symmetrically about the median, widest first: (percent of the band, lower, upper).
+struct LevelPair {
+  double percent, lower, upper;
+};
+std::vector<LevelPair> LevelPairs(const std::vector<double>& levels) {
+  std::vector<LevelPair> pairs;
+  for (const double lower : levels) {
+    const auto upper = std::find_if(levels.begin(), levels.end(), [&](double l) { return std::fabs(l - (1 - lower)) < 1e-9; });
+    if (lower < .5 - 1e-9 && upper != levels.end()) pairs.push_back({std::round(1e6 * (1 - 2 * lower)) / 1e4, lower, *upper});
+  }
+  return pairs;
+}
+
+float QuantileAt(double level, const PredictiveDistribution& law) {
+  const auto found = std::find_if(kLevels.begin(), kLevels.end(), [&](float l) { return std::fabs(l - level) < 1e-6; });
+  return found != kLevels.end() ? law.quantiles()[static_cast<size_t>(found - kLevels.begin())]
+                                : static_cast<float>(law.Quantile(level));
+}
+
+std::string HeaderOf(const BacktestOptions& options) {
+  if (options.format == ForecastFormat::kQuantiles) {
+    std::string line = "unique_id,ds,cutoff,mean";
+    for (const double level : options.levels) line += fmt::format(",q{:g}", level);
+    return line + "\n";
+  }
+  std::string line = "unique_id,ds,cutoff,y,mean";
+  if (!options.levels.empty()) line += ",median";
+  for (const LevelPair& pair : LevelPairs(options.levels)) line += fmt::format(",lo-{0:g},hi-{0:g}", pair.percent);
+  return line + "\n";
+}
 
 CalendarStep Run::StepAt(size_t t) const {
   CalendarStep step;
@@ -142,7 +157,12 @@ CalendarStep Run::StepAt(size_t t) const {
   return step;
 }
 
-Status Run::Bucket(size_t t, TextFile* out) {
+Status Run::Rounds() {
+  for (size_t t = 0; t <= table_.last_actual; ++t) TC_RETURN_IF_ERROR(Bucket(t));
+  return Status::Ok();
+}
+
+Status Run::Bucket(size_t t) {
   std::vector<size_t> alive;
   for (size_t s = 0; s < table_.names.size(); ++s) {
     if (table_.first_row[s] <= t) alive.push_back(s);
@@ -191,41 +211,59 @@ Status Run::Bucket(size_t t, TextFile* out) {
   cpu_seconds_ += CpuSeconds() - before;
   series_buckets_ += alive.size();
   for (size_t i = 0; i < alive.size(); ++i) states_[alive[i]] = std::move(states[i]);
-  return IsOrigin(t) ? WriteOrigin(t, alive, forecasts, out) : Status::Ok();
+  return IsOrigin(t) ? WriteOrigin(t, alive, forecasts) : Status::Ok();
 }
 
-Status Run::WriteOrigin(size_t t, std::span<const size_t> alive, std::span<const ForecastBlock> blocks, TextFile* out) {
+void Run::AppendRow(size_t series, size_t cutoff, size_t step, std::string_view name, float mean, float zero_probability,
+                    std::span<const float> quantiles, fmt::memory_buffer* text) const {
+  const PredictiveDistribution law(domain_, mean, zero_probability, quantiles);
+  const auto to = std::back_inserter(*text);
+  fmt::format_to(to, "{},{},{}", name, table_.labels[cutoff + step], table_.labels[cutoff]);
+  if (options_.format == ForecastFormat::kQuantiles) {
+    fmt::format_to(to, ",{}", mean);
+    for (const double level : options_.levels) fmt::format_to(to, ",{}", QuantileAt(level, law));
+  } else {
+    const float actual = table_.Actual(series, cutoff + step);
+    text->push_back(',');
+    if (std::isfinite(actual)) fmt::format_to(to, "{}", actual);
+    fmt::format_to(to, ",{}", mean);
+    if (!options_.levels.empty()) fmt::format_to(to, ",{}", quantiles[kMedian]);
+    for (const LevelPair& pair : LevelPairs(options_.levels)) {
+      fmt::format_to(to, ",{},{}", QuantileAt(pair.lower, law), QuantileAt(pair.upper, law));
+    }
+  }
+  text->push_back('\n');
+}
+
+Status Run::WriteOrigin(size_t t, std::span<const size_t> alive, std::span<const ForecastBlock> blocks) {
   const size_t width = options_.forecaster.block_series;
+  const bool keep = IsLastWhole(t);
+  if (keep) last_ = {t, std::vector<std::vector<float>>(table_.names.size()), std::vector<std::vector<float>>(table_.names.size())};
   fmt::memory_buffer text;
   std::string name;
+  card_.BeginOrigin();
   for (size_t i = 0; i < alive.size(); ++i) {
     name.clear();
     AppendCsv(table_.names[alive[i]], &name);
     const ForecastBlock& block = blocks[i / width];
     const size_t row = i % width;
+    const std::span<const float> mean = std::span(block.mean).subspan(row * horizon_, horizon_);
+    const std::span<const float> quantiles = std::span(block.quantiles).subspan(row * horizon_ * kLevelCount, horizon_ * kLevelCount);
     for (size_t h = 0; h < horizon_ && t + 1 + h < table_.buckets(); ++h) {
-      const size_t at = row * horizon_ + h;
-      const std::span<const float> q(block.quantiles.data() + at * kLevelCount, kLevelCount);
-      const PredictiveDistribution law(domain_, block.mean[at], block.zero_probability[at], q);
-      fmt::format_to(std::back_inserter(text), "{},{},{},{}", name, table_.labels[t + 1 + h],
-                     table_.labels[t], block.mean[at]);
-      for (const double level : options_.levels) {
-        const auto found = std::find_if(kLevels.begin(), kLevels.end(), [&](float l) { return std::fabs(l - level) < 1e-6; });
-        const float value = found != kLevels.end() ? q[static_cast<size_t>(found - kLevels.begin())]
-                                                   : static_cast<float>(law.Quantile(level));
-        fmt::format_to(std::back_inserter(text), ",{}", value);
-      }
-      text.push_back('\n');
-      const float actual = table_.Actual(alive[i], t + 1 + h);
-      all_.Add(domain_, actual, block.mean[at], q);
-      by_horizon_[h].Add(domain_, actual, block.mean[at], q);
-      by_class_[classes_[alive[i]]].Add(domain_, actual, block.mean[at], q);
+      const std::span<const float> q = quantiles.subspan(h * kLevelCount, kLevelCount);
+      if (out_ != nullptr) AppendRow(alive[i], t, 1 + h, name, mean[h], block.zero_probability[row * horizon_ + h], q, &text);
+      card_.Add(alive[i], t, 1 + h, mean[h], q);
       ++written_;
+    }
+    if (keep) {
+      last_.mean[alive[i]].assign(mean.begin(), mean.end());
+      last_.quantiles[alive[i]].assign(quantiles.begin(), quantiles.end());
     }
   }
   ++origins_;
-  out->Write({text.data(), text.size()});
-  return out->status();
+  if (out_ == nullptr) return Status::Ok();
+  out_->Write({text.data(), text.size()});
+  return out_->status();
 }
 
 BacktestSummary Run::Summary() const {
@@ -234,40 +272,111 @@ BacktestSummary Run::Summary() const {
   summary.buckets = table_.buckets();
   summary.origins = origins_;
   summary.forecasts = written_;
-  summary.wql = all_.wql();
-  summary.wape = all_.wape();
-  summary.cover80 = all_.Coverage(80);
   summary.seconds_models = cpu_seconds_;
   summary.series_buckets_per_second = cpu_seconds_ > 0 ? static_cast<double>(series_buckets_) / cpu_seconds_ : 0;
   summary.stats = forecaster_.Stats();
   return summary;
 }
 
-nlohmann::ordered_json Run::Report() const {
-  const BacktestSummary summary = Summary();
-  nlohmann::ordered_json report = Figures(all_);
-  report["origins"] = origins_;
-  report["series"] = summary.series;
-  report["buckets"] = summary.buckets;
-  report["horizon"] = horizon_;
-  report["seasons"] = table_.season_lengths;
-  report["domain"] = domain_ == ValueDomain::kCount ? "count" : domain_ == ValueDomain::kNonNegative ? "nonneg" : "real";
-  for (size_t h = 0; h < horizon_; ++h) report["by_horizon"][std::to_string(h + 1)] = Figures(by_horizon_[h]);
-  for (size_t c = 0; c < 4; ++c) {
-    if (by_class_[c].count() > 0) report["by_class"][kClassNames[c]] = Figures(by_class_[c]);
+/// The series that sell most, one of each demand class first.
+std::vector<FanChart> FansOf(const SeriesTable& table, const ScoreConstants& constants, const Run::LastForecasts& last) {
+  std::vector<std::pair<double, size_t>> by_volume;
+  for (size_t s = 0; s < last.mean.size(); ++s) {
+    if (last.mean[s].empty()) continue;
+    double volume = 0;
+    for (size_t t = table.first_row[s]; t <= table.last_actual; ++t) {
+      const float y = table.Actual(s, t);
+      if (std::isfinite(y)) volume += std::fabs(y);
+    }
+    by_volume.emplace_back(-volume, s);
   }
-  for (const auto& [name, weight] : summary.stats.expert_weights) report["expert_weights"][name] = weight;
-  report["net"] = {{"device", summary.stats.device}, {"steps", summary.stats.net_steps}, {"rejected", summary.stats.net_rejected}};
-  report["seconds_models"] = summary.seconds_models;
-  report["series_buckets_per_second"] = summary.series_buckets_per_second;
-  return report;
+  std::sort(by_volume.begin(), by_volume.end());
+  std::vector<size_t> chosen;
+  std::array<bool, kDemandClassNames.size()> seen{};
+  for (const bool first_of_class : {true, false}) {
+    for (const auto& [volume, s] : by_volume) {
+      bool& known = seen[constants.demand_class[s]];
+      if (chosen.size() >= kFans || (first_of_class && known) || std::find(chosen.begin(), chosen.end(), s) != chosen.end()) continue;
+      known = true;
+      chosen.push_back(s);
+    }
+  }
+  std::vector<FanChart> fans;
+  for (const size_t s : chosen) {
+    FanChart fan;
+    fan.series = table.names[s];
+    fan.demand_class = kDemandClassNames[constants.demand_class[s]];
+    const size_t history = std::min(last.cutoff + 1, std::clamp(5 * last.mean[s].size(), kFanHistoryMin, kFanHistoryMax));
+    const size_t from = std::max(table.first_row[s], last.cutoff + 1 - history);
+    for (size_t t = from; t < last.cutoff + 1 + last.mean[s].size(); ++t) {
+      fan.labels.push_back(table.labels[t]);
+      fan.actual.push_back(table.Actual(s, t));
+    }
+    fan.forecast_from = last.cutoff + 1 - from;
+    fan.mean = last.mean[s];
+    fan.quantiles = last.quantiles[s];
+    fans.push_back(std::move(fan));
+  }
+  return fans;
+}
+
+/// Each expert alone, best first. What a single one says is calibrated as the mixture is.
+Result<std::vector<BaselineReport>> Compare(const BacktestOptions& options, const SeriesTable& table, const ScoreConstants& constants,
+                                            ValueDomain domain, std::span<const double> losses) {
+  std::vector<BaselineReport> baselines;
+  for (const auto& expert : MakeExperts({domain, table.season_lengths, table.known_width}, options.forecaster.experts)) {
+    BacktestOptions alone = options;
+    alone.forecaster.experts = {std::string(expert->name())};
+    alone.forecaster.net = NetKind::kNone;
+    TC_ASSIGN_OR_RETURN(const std::unique_ptr<Forecaster> forecaster, MakeForecaster(alone.forecaster));
+    Run run(alone, table, constants, *forecaster, domain, nullptr);
+    TC_RETURN_IF_ERROR(run.Rounds());
+    BaselineReport report;
+    report.expert = expert->name();
+    report.table = run.card().Table();
+    report.seconds_models = run.Summary().seconds_models;
+    report.against = CompareLosses(losses, run.card().origin_losses(), static_cast<size_t>(options.horizon));
+    baselines.push_back(std::move(report));
+  }
+  const auto by_loss = [](const BaselineReport& a, const BaselineReport& b) { return a.table.all.wql < b.table.all.wql; };
+  std::stable_sort(baselines.begin(), baselines.end(), by_loss);
+  const std::string naive = fmt::format("seasonal_naive_{}", constants.season);
+  const auto mark = [&](auto&& is, bool BaselineReport::*flag) {
+    const auto found = std::find_if(baselines.begin(), baselines.end(), is);
+    if (found != baselines.end()) (*found).*flag = true;
+    return found != baselines.end();
+  };
+  mark([](const BaselineReport&) { return true; }, &BaselineReport::best);
+  if (!mark([&](const BaselineReport& b) { return b.expert == naive; }, &BaselineReport::seasonal_naive)) {
+    mark([](const BaselineReport& b) { return b.expert == "persistence"; }, &BaselineReport::seasonal_naive);
+  }
+  mark([](const BaselineReport& b) { return b.expert.starts_with("smoothing"); }, &BaselineReport::smoothing);
+  return baselines;
+}
+
+std::vector<SeedSpread> SpreadOf(const std::vector<ScoreTable>& tables) {
+  std::vector<SeedSpread> spreads;
+  const auto add = [&](const char* figure, auto&& of) {
+    std::vector<double> values;
+    for (const ScoreTable& table : tables) values.push_back(of(table.all));
+    std::sort(values.begin(), values.end());
+    const size_t n = values.size();
+    spreads.push_back({figure, (values[(n - 1) / 2] + values[n / 2]) / 2, values.front(), values.back()});
+  };
+  add("wql", [](const ScoreFigures& f) { return f.wql; });
+  add("wape", [](const ScoreFigures& f) { return f.wape; });
+  add("rmsse", [](const ScoreFigures& f) { return f.rmsse; });
+  add("mase", [](const ScoreFigures& f) { return f.mase; });
+  add("bias", [](const ScoreFigures& f) { return f.bias; });
+  add("cover80", [](const ScoreFigures& f) { return f.cover[1]; });
+  return spreads;
 }
 
 }  // namespace
 
-Result<BacktestSummary> RunBacktest(const BacktestOptions& options) {
-  if (options.horizon < 1 || options.warmup < 1 || options.every < 1) {
-    return Status(Code::kUsage, "horizon, warm-up and every must be 1 or more", Domain::kInput);
+Result<BacktestReport> RunBacktest(const BacktestOptions& options) {
+  if (options.horizon < 1 || options.warmup < 1 || options.every < 1 || options.seeds < 1) {
+    return Status(Code::kUsage, "horizon, warm-up, every and seeds must be 1 or more", Domain::kInput);
   }
   for (const double level : options.levels) {
     if (!(level > 0 && level < 1)) return Status(Code::kUsage, fmt::format("a level must lie between 0 and 1: {}", level), Domain::kInput);
@@ -277,26 +386,45 @@ Result<BacktestSummary> RunBacktest(const BacktestOptions& options) {
     return Status(Code::kData, fmt::format("the warm-up is longer than the file: {} of {} buckets", options.warmup, table.last_actual + 1),
                   Domain::kInput);
   }
+  const ScoreConstants constants = ScoreConstants::Of(table);
   BacktestOptions own = options;
-  const ValueDomain domain = options.domain.value_or(InferDomain(table, static_cast<size_t>(options.warmup)));
+  BacktestReport report;
+  report.domain = options.domain.value_or(InferDomain(table, static_cast<size_t>(options.warmup)));
+  report.horizon = options.horizon;
+  report.season_lengths = table.season_lengths;
+  report.mase_season = constants.season;
   own.forecaster.horizon = options.horizon;
   own.forecaster.season_lengths = table.season_lengths;
-  own.forecaster.domain = domain;
+  own.forecaster.domain = report.domain;
   own.forecaster.known_covariates = table.known_width;
   own.forecaster.past_covariates = table.past_width;
   own.forecaster.calendar_features = 2 * table.season_lengths.size();
-  TC_ASSIGN_OR_RETURN(const std::unique_ptr<Forecaster> forecaster, MakeForecaster(own.forecaster));
-
   TC_RETURN_IF_ERROR(MakeOutputDirectory(options.out_directory));
   TC_ASSIGN_OR_RETURN(const std::unique_ptr<TextFile> forecasts, TextFile::Create(options.out_directory + "/forecasts.csv", false));
-  Run run(own, table, *forecaster, domain);
-  TC_RETURN_IF_ERROR(run.WriteHeader(forecasts.get()));
-  for (size_t t = 0; t <= table.last_actual; ++t) TC_RETURN_IF_ERROR(run.Bucket(t, forecasts.get()));
-  TC_RETURN_IF_ERROR(forecasts->Close());
-  TC_ASSIGN_OR_RETURN(const std::unique_ptr<TextFile> metrics, TextFile::Create(options.out_directory + "/metrics.json", false));
-  metrics->Write(run.Report().dump(2) + "\n");
-  TC_RETURN_IF_ERROR(metrics->Close());
-  return run.Summary();
+  forecasts->Write(HeaderOf(options));
+  TC_RETURN_IF_ERROR(forecasts->status());
+
+  std::vector<ScoreTable> tables;
+  std::vector<double> losses;
+  for (int seed = 0; seed < options.seeds; ++seed) {
+    own.forecaster.seed = options.forecaster.seed + static_cast<uint64_t>(seed);
+    TC_ASSIGN_OR_RETURN(const std::unique_ptr<Forecaster> forecaster, MakeForecaster(own.forecaster));
+    Run run(own, table, constants, *forecaster, report.domain, seed == 0 ? forecasts.get() : nullptr);
+    TC_RETURN_IF_ERROR(run.Rounds());
+    tables.push_back(run.card().Table());
+    if (seed > 0) continue;
+    TC_RETURN_IF_ERROR(forecasts->Close());
+    report.summary = run.Summary();
+    report.table = tables[0];
+    report.fans = FansOf(table, constants, run.last());
+    losses.assign(run.card().origin_losses().begin(), run.card().origin_losses().end());
+  }
+  if (options.seeds > 1) report.seeds = SpreadOf(tables);
+  if (options.compare) {
+    TC_ASSIGN_OR_RETURN(report.baselines, Compare(own, table, constants, report.domain, losses));
+  }
+  TC_RETURN_IF_ERROR(WriteMetrics(report, options.out_directory + "/metrics.json"));
+  return report;
 }
 
 }  // namespace tidecast

@@ -9,6 +9,11 @@ namespace {
 
 constexpr size_t kFirstDecile = 2;
 constexpr size_t kLastDecile = 10;
+constexpr size_t kLower95 = 0;
+constexpr size_t kUpper95 = 12;
+constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
+
+double Ratio(double part, double whole) { return whole != 0 ? part / whole : kNothing; }
 
 /// Bounds of the actual's PIT that the quantiles allow.
 void PitBounds(ValueDomain domain, float actual, std::span<const float> quantiles, double* low, double* high) {
@@ -50,45 +55,47 @@ std::array<double, kCoverageBands.size()> BandCoverage(ValueDomain domain, float
   return inside;
 }
 
-void ForecastScore::Add(ValueDomain domain, float actual, float mean, std::span<const float> quantiles) {
-  if (!std::isfinite(actual)) return;
+double DecilePinball(float actual, std::span<const float> quantiles) {
+  double sum = 0;
   for (size_t l = kFirstDecile; l <= kLastDecile; ++l) {
     const double error = static_cast<double>(actual) - quantiles[l];
-    pinball_ += error * (kLevels[l] - (error < 0 ? 1.0 : 0.0));
+    sum += error * (kLevels[l] - (error < 0 ? 1.0 : 0.0));
   }
-  absolute_ += std::fabs(static_cast<double>(actual) - quantiles[kMedian]);
-  actual_ += std::fabs(static_cast<double>(actual));
-  signed_actual_ += static_cast<double>(actual);
-  mean_error_ += static_cast<double>(mean) - actual;
+  return sum / (kLastDecile - kFirstDecile + 1);
+}
+
+void ForecastScore::Add(ValueDomain domain, float actual, float mean, std::span<const float> quantiles) {
+  if (!std::isfinite(actual)) return;
+  const double y = actual;
+  pinball_ += DecilePinball(actual, quantiles);
+  absolute_ += std::fabs(y - quantiles[kMedian]);
+  actual_ += std::fabs(y);
+  signed_actual_ += y;
+  squared_actual_ += y * y;
+  mean_error_ += static_cast<double>(mean) - y;
+  squared_error_ += (y - mean) * (y - mean);
+  width80_ += static_cast<double>(quantiles[kLastDecile]) - quantiles[kFirstDecile];
+  width95_ += static_cast<double>(quantiles[kUpper95]) - quantiles[kLower95];
   const auto inside = BandCoverage(domain, actual, quantiles);
   for (size_t b = 0; b < inside.size(); ++b) covered_[b] += inside[b];
   ++count_;
 }
 
-void ForecastScore::Merge(const ForecastScore& other) {
-  pinball_ += other.pinball_;
-  absolute_ += other.absolute_;
-  actual_ += other.actual_;
-  signed_actual_ += other.signed_actual_;
-  mean_error_ += other.mean_error_;
-  for (size_t b = 0; b < covered_.size(); ++b) covered_[b] += other.covered_[b];
-  count_ += other.count_;
+double ForecastScore::wql() const { return Ratio(2 * pinball_, actual_); }
+double ForecastScore::wape() const { return Ratio(absolute_, actual_); }
+double ForecastScore::bias() const { return Ratio(mean_error_, signed_actual_); }
+double ForecastScore::mae() const { return Ratio(absolute_, static_cast<double>(count_)); }
+double ForecastScore::mse() const { return Ratio(squared_error_, static_cast<double>(count_)); }
+double ForecastScore::r2() const {
+  if (count_ == 0) return kNothing;
+  return 1 - Ratio(squared_error_, squared_actual_ - signed_actual_ * signed_actual_ / static_cast<double>(count_));
 }
-
-double ForecastScore::wql() const {
-  return actual_ > 0 ? 2 * pinball_ / (kLastDecile - kFirstDecile + 1) / actual_
-                     : std::numeric_limits<double>::quiet_NaN();
-}
-double ForecastScore::wape() const {
-  return actual_ > 0 ? absolute_ / actual_ : std::numeric_limits<double>::quiet_NaN();
-}
-double ForecastScore::bias() const {
-  return signed_actual_ != 0 ? mean_error_ / signed_actual_ : std::numeric_limits<double>::quiet_NaN();
-}
+double ForecastScore::width80() const { return Ratio(width80_, actual_); }
+double ForecastScore::width95() const { return Ratio(width95_, actual_); }
 double ForecastScore::Coverage(int percent) const {
   const auto found = std::find(kCoverageBands.begin(), kCoverageBands.end(), percent);
-  if (found == kCoverageBands.end() || count_ == 0) return std::numeric_limits<double>::quiet_NaN();
-  return covered_[static_cast<size_t>(found - kCoverageBands.begin())] / static_cast<double>(count_);
+  if (found == kCoverageBands.end()) return kNothing;
+  return Ratio(covered_[static_cast<size_t>(found - kCoverageBands.begin())], static_cast<double>(count_));
 }
 
 }  // namespace tidecast

@@ -253,6 +253,7 @@ Result<SeriesTable> SeriesTable::Read(const BacktestOptions& options) {
     place[i] = static_cast<size_t>(std::lower_bound(table.names.begin(), table.names.end(), names[i]) - table.names.begin());
   }
   const size_t buckets = table.buckets();
+  table.known_names = options.known_columns;
   table.known_width = known_columns.size();
   table.past_width = past_columns.size();
   table.actual.assign(names.size() * buckets, kMissing);

@@ -23,6 +23,7 @@ struct SeriesTable {
   std::vector<float> known;                ///< [series, bucket, known]: known and static columns; NaN = absent
   std::vector<float> past;                 ///< [series, bucket, past]
   std::vector<size_t> first_row;           ///< by series: bucket of its first row; before it the series does not exist
+  std::vector<std::string> known_names;    ///< of the first columns of `known`; static ones have none
   size_t known_width = 0;
   size_t past_width = 0;
   size_t last_actual = 0;                  ///< newest bucket in which any series has a value

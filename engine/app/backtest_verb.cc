@@ -1,14 +1,21 @@
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "engine/app/backtest_page.h"
+#include "engine/app/backtest_table.h"
 #include "engine/app/error_report.h"
 #include "engine/app/flags.h"
 #include "engine/app/verbs.h"
+#include "engine/io/text_file.h"
 #include "operators/backtest.h"
 
 namespace tidecast {
@@ -24,6 +31,7 @@ struct BacktestFlags {
   std::string net = "online";
   std::string domain;
   std::string fill;
+  std::string format = "tidecast";
 };
 
 constexpr int64_t kWarmSteps = 1200;  ///< how old a net is that begins with another's weights
@@ -76,7 +84,16 @@ Status Backtest(BacktestFlags& flags) {
     options.forecaster.net_warm_steps = kWarmSteps;
   }
   options.forecaster.net_learning = flags.net == "frozen" ? NetLearning::kFrozen : NetLearning::kOnline;
-  TC_ASSIGN_OR_RETURN(const BacktestSummary summary, RunBacktest(options));
+  options.format = flags.format == "nixtla" ? ForecastFormat::kNixtla : ForecastFormat::kQuantiles;
+  TC_ASSIGN_OR_RETURN(const BacktestReport report, RunBacktest(options));
+  TC_ASSIGN_OR_RETURN(const std::unique_ptr<TextFile> page,
+                      TextFile::Create(options.out_directory + "/report.html", false));
+  page->Write(BacktestPage(report, std::filesystem::path(options.series_path).filename().string()));
+  TC_RETURN_IF_ERROR(page->Close());
+  const bool bold = isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
+  fmt::print(stderr, "{}", BacktestTable(report, bold));
+  const BacktestSummary& summary = report.summary;
+  const ScoreFigures& figures = report.table.all;
   const auto figure = [](double value) {
     return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
   };
@@ -84,9 +101,12 @@ Status Backtest(BacktestFlags& flags) {
                                        {"buckets", summary.buckets},
                                        {"origins", summary.origins},
                                        {"forecasts", summary.forecasts},
-                                       {"wql", figure(summary.wql)},
-                                       {"wape", figure(summary.wape)},
-                                       {"cover80", figure(summary.cover80)},
+                                       {"wql", figure(figures.wql)},
+                                       {"wape", figure(figures.wape)},
+                                       {"rmsse", figure(figures.rmsse)},
+                                       {"mase", figure(figures.mase)},
+                                       {"bias", figure(figures.bias)},
+                                       {"cover80", figure(figures.cover[1])},
                                        {"model_cpu_seconds", summary.seconds_models},
                                        {"series_buckets_per_second", summary.series_buckets_per_second},
                                        {"net_steps", summary.stats.net_steps},
@@ -103,7 +123,8 @@ void AddBacktestVerb(CLI::App& app, int* exit_code) {
   CLI::App* verb =
       app.add_subcommand("backtest", "Forecast a file of series bucket by bucket, without looking ahead, and score it");
   verb->add_option("--series", options.series_path, "CSV with unique_id,ds,y[,...]; .gz too")->required();
-  verb->add_option("--out", options.out_directory, "folder for forecasts.csv and metrics.json")->required();
+  verb->add_option("--out", options.out_directory, "folder for forecasts.csv, metrics.json and report.html")
+      ->required();
   verb->add_option("--freq", options.frequency, "5min, 1h, 1d, 1w, 1mo or auto")->capture_default_str();
   verb->add_option("--horizon", options.horizon, "steps ahead")->capture_default_str();
   verb->add_option("--warmup", options.warmup, "buckets before the first origin")->capture_default_str();
@@ -134,6 +155,14 @@ void AddBacktestVerb(CLI::App& app, int* exit_code) {
                    "buckets in which a frozen net still learns")
       ->capture_default_str();
   verb->add_option("--device", options.forecaster.device, "auto, cpu or cuda")->capture_default_str();
+  verb->add_flag(
+      "--compare", options.compare,
+      "run each expert alone, too, and test against it; takes about 2 to 4 times the experts' own time more");
+  verb->add_option("--seeds", options.seeds, "runs with as many seeds from --seed on: median and spread of the figures")
+      ->capture_default_str();
+  verb->add_option("--format", flags->format, "tidecast: q0.1 ...; nixtla: y, median, lo-80, hi-80 ...")
+      ->check(CLI::IsMember({"tidecast", "nixtla"}))
+      ->capture_default_str();
   verb->add_option("--seed", options.forecaster.seed, "seed")->capture_default_str();
   verb->add_option("--threads", options.threads, "threads; the result is the same")->capture_default_str();
   verb->callback([flags, exit_code] {
