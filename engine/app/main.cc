@@ -60,6 +60,7 @@ int main(int argc, char** argv) {
   } catch (const std::system_error& error) {
     // fmt throws this when a stream does not take what it prints.
     if (std::ferror(stdout) == 0) {
+      if (std::ferror(stderr) != 0 && error.code().value() == EPIPE) tidecast::EndBySignal(SIGPIPE);
       std::fprintf(stderr, "error[internal]: %s\n", error.what());
       return 70;
     }

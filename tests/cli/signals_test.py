@@ -116,6 +116,17 @@ class OutputTest(CommandLineTest):
         self.assertEqual(len(out.splitlines()), 3)
         self.assertEqual((code, err), (-signal.SIGPIPE, ""))
 
+    def test_words_that_nobody_reads(self):
+        with open(self.config, "a") as file:
+            file.write("nonsense: 1\n")
+        reader, writer = os.pipe()
+        os.close(reader)
+        try:
+            done = subprocess.run([command_line.flags.tidecast, "check", self.config], stderr=writer, stdout=subprocess.DEVNULL, timeout=20)
+        finally:
+            os.close(writer)
+        self.assertEqual(done.returncode, -signal.SIGPIPE)
+
     def test_an_output_that_is_full(self):
         self.filled()
         with open("/dev/full", "w") as full:
