@@ -7,15 +7,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "engine/core/hash.h"
+#include "operators/series_trend.h"
 #include "state/key_codec.h"
 #include "state/task_keyspace.h"
 
 namespace tidecast {
 namespace {
 
-constexpr uint8_t kCursorVersion = 2;
+constexpr uint8_t kCursorVersion = 3;  // reads 2 too: without trends
 std::string CursorKey(uint16_t view) { return KeyWriter().U8(0xF3).U16(view).Take(); }
 
 std::string_view NameOf(ValueDomain domain) {
@@ -204,6 +206,37 @@ void ForecastOperator::ForecastBlockOf(size_t block, std::span<const ModelRow> r
   }
 }
 
+Status ForecastOperator::ScoreTrends(std::span<const ModelRow> rows, Entries& entries, RoundBlockOutput& out) const {
+  for (size_t i = 0; i < rows.size(); ++i) {
+    // Nothing is kept of the zeros of a dormant series; the one that wakes it had them before.
+    const bool was_dormant = IsDormant(entries[i]);
+    if (rows[i].retired || (was_dormant && rows[i].target == 0)) continue;
+    TC_ASSIGN_OR_RETURN(SeriesTrend trend, SeriesTrend::Decode(entries[i].trend, options_.horizon));
+    const float between = was_dormant ? 0 : std::numeric_limits<float>::quiet_NaN();
+    if (const auto matured = trend.OnActual(context_.now.index, rows[i].target, between)) trends_.Gather(*matured, &out.trend_sums);
+    entries[i].trend = trend.Encode();
+  }
+  return Status::Ok();
+}
+
+Status ForecastOperator::MakeTrends(std::span<const ModelRow> rows, std::span<const SeriesRow> series, Entries& entries,
+                                    RoundBlockOutput& out) const {
+  const size_t horizon = static_cast<size_t>(options_.horizon);
+  out.trends.resize(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].retired || IsDormant(entries[i])) continue;
+    TC_ASSIGN_OR_RETURN(SeriesTrend trend, SeriesTrend::Decode(entries[i].trend, options_.horizon));
+    const SumMoments moments = SumOf(std::span(out.forecasts.mean).subspan(i * horizon, horizon),
+                                     std::span(out.forecasts.quantiles).subspan(i * horizon * kLevelCount, horizon * kLevelCount),
+                                     std::span(out.forecasts.zero_probability).subspan(i * horizon, horizon));
+    const std::optional<Trend> next = trend.Next(options_.domain, moments, trends_, series[i].key_hash);
+    if (!next) continue;
+    out.trends[i] = {*next, true, trend.IsNews(*next)};
+    entries[i].trend = trend.Encode();
+  }
+  return Status::Ok();
+}
+
 Status ForecastOperator::RunBlock(size_t block, const EncodeBlock& encode, RoundBlockOutput& out, Entries& entries) const {
   const size_t begin = block * options_.block_series;
   const std::span rows = std::span(rows_).subspan(begin, std::min(options_.block_series, rows_.size() - begin));
@@ -220,9 +253,11 @@ Status ForecastOperator::RunBlock(size_t block, const EncodeBlock& encode, Round
     entries[i].domain = options_.domain;
   }
   if (phase_ == Phase::kScore) {
+    TC_RETURN_IF_ERROR(ScoreTrends(rows, entries, out));
     ScoreBlock(block, rows, series, entries, out);
   } else {
     ForecastBlockOf(block, rows, series, entries, out);
+    TC_RETURN_IF_ERROR(MakeTrends(rows, series, entries, out));
   }
   for (size_t i = 0; i < rows.size(); ++i) entries[i].partition = rows[i].partition;
   encode(context_, out);
@@ -250,6 +285,7 @@ Result<bool> ForecastOperator::Step(Executor& executor, size_t bytes_max, const 
       }
       for (const OutputRecord& record : outputs[i].records) bytes += record.Bytes();
       prior_.Add(outputs[i].dormant);
+      trend_sums_.Add(outputs[i].trend_sums);
       take(context_, std::move(outputs[i]));
     }
     next_block_ += batch;
@@ -258,6 +294,7 @@ Result<bool> ForecastOperator::Step(Executor& executor, size_t bytes_max, const 
   if (next_block_ < blocks) return false;
   if (phase_ == Phase::kScore) {
     TC_RETURN_IF_ERROR(forecaster_->LearnShared());
+    trends_.Fold(std::exchange(trend_sums_, {}));
     phase_ = Phase::kForecast;
     next_block_ = 0;
     cursor_dirty_ = true;
@@ -283,6 +320,8 @@ void ForecastOperator::Save(Epoch epoch, DeltaSink& model, StateBatch& tasks) {
   ByteWriter value;
   value.U8(kCursorVersion).U8(static_cast<uint8_t>(phase_)).U64(next_block_).U64(rows_.size()).Time(context_.now.start).I64(rounds_);
   value.U8(static_cast<uint8_t>(options_.domain)).F64(prior_.buckets).F64(prior_.wakes).F64(prior_.units);
+  trends_.Encode(&value);
+  trend_sums_.Encode(&value);
   model.Put(Family::kMeta, CursorKey(view_), value.view());
   cursor_dirty_ = false;
 }
@@ -315,10 +354,13 @@ Status ForecastOperator::Reload(const StateReader& model) {
   std::string value;
   TC_ASSIGN_OR_RETURN(const bool found, model.Get(Family::kMeta, CursorKey(view_), &value));
   prior_ = {};
+  trends_ = {};
+  trend_sums_ = {};
   ValueDomain domain = first_domain_;
   if (found) {
     ByteReader reader(value);
-    if (const uint8_t version = reader.U8(); version != kCursorVersion) {
+    const uint8_t version = reader.U8();
+    if (version != kCursorVersion && version != 2) {
       return Status(Code::kVersion, fmt::format("the round cursor has format {}, this build reads {}", version, kCursorVersion));
     }
     stored_phase_ = reader.U8();
@@ -330,6 +372,10 @@ Status ForecastOperator::Reload(const StateReader& model) {
     prior_.buckets = reader.F64();
     prior_.wakes = reader.F64();
     prior_.units = reader.F64();
+    if (version > 2) {
+      trends_.Decode(&reader);
+      trend_sums_.Decode(&reader);
+    }
     TC_RETURN_IF_ERROR(reader.Finish("round cursor"));
   }
   if (domain != options_.domain) TC_RETURN_IF_ERROR(TakeDomain(domain));

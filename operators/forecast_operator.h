@@ -16,6 +16,8 @@
 #include "operators/dormant_prior.h"
 #include "operators/model_row.h"
 #include "operators/series_state_cache.h"
+#include "operators/trend.h"
+#include "operators/trend_calibration.h"
 
 namespace tidecast {
 
@@ -26,11 +28,19 @@ enum class Publish : uint8_t {
   kTombstone,  ///< retired
 };
 
+struct SeriesTrendOutput {
+  Trend trend;
+  bool is_known = false;
+  bool is_news = false;  ///< to be published
+};
+
 /// What a block of a round produced, in the order of its series.
 struct RoundBlockOutput {
   std::vector<std::string> series;
   std::vector<Publish> publish;          ///< after forecasting
+  std::vector<SeriesTrendOutput> trends; ///< after forecasting
   DormantPrior dormant;                  ///< counted while scoring
+  TrendCalibration::Sums trend_sums;     ///< as `dormant`
   std::vector<BucketScore> scores;       ///< views into `series`; after scoring
   std::vector<Alert> alerts;             ///< after scoring
   ForecastBlock forecasts;               ///< after forecasting
@@ -89,6 +99,7 @@ class ForecastOperator {
   void ResumeRound(BucketContext context, std::vector<ModelRow> rows);
 
   const Forecaster& forecaster() const { return *forecaster_; }
+  TrendCalibration::Score trend_score() const { return trends_.score(); }
   ValueDomain domain() const { return options_.domain; }
   /// What an operator of the engine should be told, in words; empty when there is nothing new.
   std::string TakeNote() { return std::exchange(note_, {}); }
@@ -110,6 +121,9 @@ class ForecastOperator {
   void ForecastBlockOf(size_t block, std::span<const ModelRow> rows, std::span<const SeriesRow> series, Entries& entries,
                        RoundBlockOutput& out) const;
   size_t block_count() const { return (rows_.size() + options_.block_series - 1) / options_.block_series; }
+  /// The trends of a block's series: outcomes before scoring, new ones after forecasting.
+  Status ScoreTrends(std::span<const ModelRow> rows, Entries& entries, RoundBlockOutput& out) const;
+  Status MakeTrends(std::span<const ModelRow> rows, std::span<const SeriesRow> series, Entries& entries, RoundBlockOutput& out) const;
   Status RunBlock(size_t block, const EncodeBlock& encode, RoundBlockOutput& out, Entries& entries) const;
   void Arrange(BucketContext context, std::vector<ModelRow> rows);
   void SweepShared(DeltaSink& model) const;
@@ -123,6 +137,8 @@ class ForecastOperator {
   const StateStore& store_;
   std::unique_ptr<Forecaster> forecaster_;
   DormantPrior prior_;
+  TrendCalibration trends_;
+  TrendCalibration::Sums trend_sums_;  ///< of the round's blocks so far
   std::string note_;
   int sweeps_ = 0;              ///< so many more Saves look for shared rows of narrower domains
   AlertOperator alerts_;

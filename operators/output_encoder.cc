@@ -311,12 +311,61 @@ OutputRecord OutputEncoder::Forecast(uint16_t view, const SeriesForecast& foreca
 
 OutputRecord OutputEncoder::ForecastTombstone(uint16_t view, std::string_view series, const BucketCalendar& calendar,
                                               const BucketContext& context) const {
+  return Retired(".forecasts", "tidecast.forecast.v1", "retired", view, series, calendar, context);
+}
+
+OutputRecord OutputEncoder::TrendTombstone(uint16_t view, std::string_view series, const BucketCalendar& calendar,
+                                           const BucketContext& context) const {
+  return Retired(".trends", "tidecast.trend.v1", "retired-trend", view, series, calendar, context);
+}
+
+OutputRecord OutputEncoder::Retired(std::string_view topic, std::string_view type, std::string_view kind, uint16_t view,
+                                    std::string_view series, const BucketCalendar& calendar,
+                                    const BucketContext& context) const {
   OutputRecord record;
-  record.topic = name_space_ + ".forecasts";
+  record.topic = name_space_ + std::string(topic);
   record.key = SeriesId(view, series);
-  AddHeaders("tidecast.forecast.v1",
-             ContentId({"retired", views_[view].name, series, Label(view, context.now.start, calendar)}, 1), kJson,
+  AddHeaders(type, ContentId({kind, views_[view].name, series, Label(view, context.now.start, calendar)}, 1), kJson,
              context.now.end, &record);
+  return record;
+}
+
+OutputRecord OutputEncoder::TrendRecord(uint16_t view, std::string_view series, const Trend& trend,
+                                        const BucketCalendar& calendar, const BucketContext& context) const {
+  TC_CHECK_LT(view, views_.size());
+  OutputRecord record;
+  record.topic = name_space_ + ".trends";
+  record.key = SeriesId(view, series);
+  std::string json = "{\"unique_id\":";
+  const auto number = [&json](std::string_view before, double value) {
+    json.append(before);
+    AppendJsonNumber(static_cast<float>(value), &json);
+  };
+  const auto growth = [&trend](double next) {
+    return trend.last > 0 ? next / trend.last - 1 : std::numeric_limits<double>::quiet_NaN();
+  };
+  AppendJsonString(record.key, &json);
+  json.append(",\"view\":").append(texts_[view].json_name);
+  const std::string cutoff(Label(view, context.now.start, calendar));
+  json.append(",\"cutoff\":\"").append(cutoff).append("\",\"freq\":\"").append(texts_[view].frequency);
+  json.append("\",\"horizon\":");
+  AppendJsonInteger(static_cast<int64_t>(context.ahead.size()), &json);
+  json.append(",\"phase\":\"").append(NameOf(trend.phase)).push_back('"');
+  number(",\"p_rise\":", trend.rise);
+  number(",\"last\":", trend.last);
+  number(",\"before\":", trend.before);
+  number(",\"expected\":", trend.expected);
+  number(",\"next\":{\"0.1\":", trend.next[0]);
+  number(",\"0.5\":", trend.next[1]);
+  number(",\"0.9\":", trend.next[2]);
+  number("},\"growth\":{\"0.1\":", growth(trend.next[0]));
+  number(",\"0.5\":", growth(trend.next[1]));
+  number(",\"0.9\":", growth(trend.next[2]));
+  number("},\"acceleration\":", trend.acceleration);
+  json.push_back('}');
+  record.value = std::move(json);
+  AddHeaders("tidecast.trend.v1", ContentId({"trend", views_[view].name, series, cutoff}, 1), kJson, context.now.end,
+             &record);
   return record;
 }
 

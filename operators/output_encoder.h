@@ -11,6 +11,7 @@
 #include "engine/core/record.h"
 #include "operators/alert_operator.h"
 #include "operators/bucket_calendar.h"
+#include "operators/trend.h"
 #include "operators/view_options.h"
 
 namespace tidecast {
@@ -31,6 +32,11 @@ class OutputEncoder {
   /// Deletes the series's forecast: a tombstone on <ns>.forecasts.
   OutputRecord ForecastTombstone(uint16_t view, std::string_view series, const BucketCalendar& calendar,
                                  const BucketContext& context) const;
+  /// <ns>.trends, key and tombstone as those of forecasts.
+  OutputRecord TrendRecord(uint16_t view, std::string_view series, const Trend& trend, const BucketCalendar& calendar,
+                           const BucketContext& context) const;
+  OutputRecord TrendTombstone(uint16_t view, std::string_view series, const BucketCalendar& calendar,
+                              const BucketContext& context) const;
   /// <ns>.features, or as the view's `rows` say; added to `out`.
   void Features(const ClosedBucket& bucket, const BucketCalendar& calendar, PackedRecords* out) const;
   /// <ns>.features.<window>, or as the window's `rows` say.
@@ -48,6 +54,8 @@ class OutputEncoder {
   struct RowText;
   struct Scratch;
   struct ViewText;
+  OutputRecord Retired(std::string_view topic, std::string_view type, std::string_view kind, uint16_t view,
+                       std::string_view series, const BucketCalendar& calendar, const BucketContext& context) const;
   std::string SeriesId(uint16_t view, std::string_view series) const;
   std::string_view Label(uint16_t view, EventTime start, const BucketCalendar& calendar) const;
   void AddHeaders(std::string_view type, std::string content_id, std::string_view content_type, EventTime time,

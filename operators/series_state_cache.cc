@@ -5,7 +5,7 @@
 namespace tidecast {
 namespace {
 
-constexpr uint8_t kVersion = 2;
+constexpr uint8_t kVersion = 3;  // reads 1 and 2 too: without life, without trend
 constexpr uint8_t kTable = 0xF1;
 
 std::string Key(uint16_t view, std::string_view series) {
@@ -35,7 +35,7 @@ Status SeriesStateCache::Load(std::span<const ModelRow> rows, std::vector<Entry>
     Entry& entry = (*entries)[absent[k]];
     ByteReader bytes(values[k]);
     const uint8_t version = bytes.U8();
-    if (version != kVersion && version != 1) {
+    if (version < 1 || version > kVersion) {
       return Status(Code::kVersion, fmt::format("series state has format {}, this build reads {}", version, kVersion));
     }
     entry.age_buckets = bytes.U32();
@@ -46,6 +46,7 @@ Status SeriesStateCache::Load(std::span<const ModelRow> rows, std::vector<Entry>
     }
     entry.forecaster = bytes.Bytes();
     entry.alert = bytes.Bytes();
+    if (version > 2) entry.trend = bytes.Bytes();
     TC_RETURN_IF_ERROR(bytes.Finish("series state"));
   }
   return Status::Ok();
@@ -75,7 +76,7 @@ void SeriesStateCache::Save(Epoch epoch, StateBatch& out) {
     } else {
       value.Clear();
       value.U8(kVersion).U32(entry.age_buckets).U32(entry.zero_run).F32(entry.dormant_mean).U8(static_cast<uint8_t>(entry.domain));
-      value.Bytes(entry.forecaster).Bytes(entry.alert);
+      value.Bytes(entry.forecaster).Bytes(entry.alert).Bytes(entry.trend);
       sink.Put(Family::kSeries, Key(view_, name), value.view());
     }
     slot.dirty = false;

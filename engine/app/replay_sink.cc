@@ -1,6 +1,7 @@
 #include "engine/app/replay_sink.h"
 
 #include <algorithm>
+#include <array>
 
 namespace tidecast {
 namespace {
@@ -44,6 +45,14 @@ void ReplaySink::OnForecast(uint16_t v, const SeriesForecast& forecast, const Bu
     for (const CalendarStep& step : context.ahead) step_labels_.push_back(view.calendar->Label(step.start));
   }
   files_->OnForecast(v, forecast, context.now.start, cutoff_label_, step_labels_);
+}
+
+void ReplaySink::OnTrend(uint16_t v, std::string_view series, const Trend& trend, const BucketContext& context) {
+  if (!files_) return;
+  // The label is that of the forecast, which came just before.
+  const std::array<double, ResultFiles::kTrendColumns.size()> numbers = {
+      trend.rise, trend.last, trend.before, trend.expected, trend.next[0], trend.next[1], trend.next[2], trend.acceleration};
+  files_->OnTrend(v, series, context.now.start, cutoff_label_, NameOf(trend.phase), numbers);
 }
 
 const BucketCalendar& ReplaySink::CalendarOf(const std::string& view) const {

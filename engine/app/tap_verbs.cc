@@ -76,7 +76,7 @@ Status ListAll(const std::string& config) {
 void AddTapVerb(CLI::App& app, int* exit_code) {
   auto flags = std::make_shared<TapFlags>();
   CLI::App* verb = app.add_subcommand("tap", "Print the records of a topic as they were committed, one JSON value a line");
-  verb->add_option("topic", flags->topic, "forecasts, alerts, features, late, dlq, or a full topic name")->required();
+  verb->add_option("topic", flags->topic, "forecasts, trends, alerts, features, late, dlq, or a full topic name")->required();
   verb->add_option("--config,-c", flags->config, "config file")->required();
   verb->add_option("--count,-n", flags->count, "stop after so many records");
   verb->add_flag("--follow,-f", flags->follow, "go on with what comes");

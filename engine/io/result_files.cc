@@ -98,6 +98,10 @@ Result<std::unique_ptr<ResultFiles>> ResultFiles::Create(Options options) {
   std::string header = "unique_id,ds,cutoff,mean";
   for (const float level : kLevels) header += fmt::format(",q{}", level);
   files->forecasts_->Write(header + '\n');
+  TC_ASSIGN_OR_RETURN(files->trends_, TextFile::Create(base + "trends" + csv, gzip));
+  header = "unique_id,cutoff,phase";
+  for (const std::string_view column : kTrendColumns) header.append(",").append(column);
+  files->trends_->Write(header + '\n');
   TC_ASSIGN_OR_RETURN(files->alerts_, TextFile::Create(base + "alerts.jsonl", false));
   TC_ASSIGN_OR_RETURN(files->late_, TextFile::Create(base + "late.jsonl", false));
   TC_ASSIGN_OR_RETURN(files->dead_, TextFile::Create(base + "dlq.jsonl", false));
@@ -122,16 +126,19 @@ void ResultFiles::OnBucket(const ClosedBucket& bucket, std::string_view ds) {
   rows.values.insert(rows.values.end(), bucket.features.begin(), bucket.features.end());
 }
 
+bool ResultFiles::ViewRows::Place::Advance(EventTime to_cutoff, std::string_view to_series) {
+  if (to_cutoff < cutoff || (to_cutoff == cutoff && to_series <= series)) return false;
+  cutoff = to_cutoff;
+  series = to_series;
+  return true;
+}
+
 void ResultFiles::OnForecast(uint16_t view, const SeriesForecast& forecast, EventTime cutoff_start,
                              std::string_view cutoff, std::span<const std::string> steps) {
   TC_CHECK_LT(view, views_.size());
   TC_CHECK_LE(forecast.mean.size(), steps.size());
   TC_CHECK_EQ(forecast.quantiles.size(), forecast.mean.size() * kLevelCount);
-  ViewRows& rows = views_[view];
-  if (cutoff_start < rows.last_cutoff || (cutoff_start == rows.last_cutoff && forecast.series <= rows.last_series))
-    return;
-  rows.last_cutoff = cutoff_start;
-  rows.last_series = forecast.series;
+  if (!views_[view].forecast.Advance(cutoff_start, forecast.series)) return;
   line_.clear();
   for (size_t h = 0; h < forecast.mean.size(); ++h) {
     AppendField(UniqueId(view, forecast.series), &line_);
@@ -144,6 +151,21 @@ void ResultFiles::OnForecast(uint16_t view, const SeriesForecast& forecast, Even
     line_.push_back('\n');
   }
   forecasts_->Write(line_);
+}
+
+void ResultFiles::OnTrend(uint16_t view, std::string_view series, EventTime cutoff_start, std::string_view cutoff,
+                          std::string_view phase, std::span<const double, kTrendColumns.size()> numbers) {
+  TC_CHECK_LT(view, views_.size());
+  if (!views_[view].trend.Advance(cutoff_start, series)) return;
+  line_.clear();
+  AppendField(UniqueId(view, series), &line_);
+  line_.append(",").append(cutoff).append(",").append(phase);
+  for (const double number : numbers) {
+    line_.push_back(',');
+    AppendNumber(static_cast<float>(number), &line_);
+  }
+  line_.push_back('\n');
+  trends_->Write(line_);
 }
 
 void ResultFiles::OnAlert(std::string_view id, std::string_view json) {
@@ -221,7 +243,7 @@ Status ResultFiles::WriteFeatures(size_t v) {
 
 Status ResultFiles::Finish(std::string_view summary_json) {
   for (size_t v = 0; v < views_.size(); ++v) TC_RETURN_IF_ERROR(WriteFeatures(v));
-  for (TextFile* file : {forecasts_.get(), alerts_.get(), late_.get(), dead_.get()}) TC_RETURN_IF_ERROR(file->Close());
+  for (TextFile* file : {forecasts_.get(), trends_.get(), alerts_.get(), late_.get(), dead_.get()}) TC_RETURN_IF_ERROR(file->Close());
   TC_ASSIGN_OR_RETURN(auto file, TextFile::Create(options_.directory + "/summary.json", false));
   file->Write(summary_json);
   if (!summary_json.ends_with('\n')) file->Write("\n");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -20,7 +21,7 @@ namespace tidecast {
 
 class TextFile;
 
-/// The files of `replay --out DIR`: features.csv, forecasts.csv, alerts.jsonl, late.jsonl, dlq.jsonl, summary.json.
+/// The files of `replay --out DIR`: features.csv, forecasts.csv, trends.csv, alerts.jsonl, late.jsonl, dlq.jsonl, summary.json.
 /// With several views, features of the second and later ones go to features.<view>.csv (columns differ), and unique_id
 /// in forecasts.csv is view/key. Results that come a second time (after a rollback) are written once. The first trouble
 /// with a file is kept, later calls do nothing, and Finish tells it. Memory: forecasts and lines are streamed; feature
@@ -47,6 +48,10 @@ class ResultFiles {
   /// In order of (cutoff_start, series), as rounds make them.
   void OnForecast(uint16_t view, const SeriesForecast& forecast, EventTime cutoff_start, std::string_view cutoff,
                   std::span<const std::string> steps);
+  /// `numbers`: as kTrendColumns names them. In order of (cutoff_start, series), as OnForecast.
+  static constexpr std::array<std::string_view, 8> kTrendColumns = {"p_rise", "last", "before", "expected", "next_0.1", "next_0.5", "next_0.9", "acceleration"};
+  void OnTrend(uint16_t view, std::string_view series, EventTime cutoff_start, std::string_view cutoff, std::string_view phase,
+               std::span<const double, kTrendColumns.size()> numbers);
   /// `json`: the event as it stands on the topic; `id`: fingerprint/episode/revision.
   void OnAlert(std::string_view id, std::string_view json);
   void OnLate(const OutputRecord& record);
@@ -70,8 +75,15 @@ class ResultFiles {
     std::unordered_map<std::string, uint32_t> ids;
     std::vector<std::string> names;  ///< by id
     std::map<EventTime, FeatureBucket> buckets;
-    EventTime last_cutoff = EventTime::Min();
-    std::string last_series;  ///< of the newest forecast written
+    /// Place of the newest row that was written.
+    struct Place {
+      EventTime cutoff = EventTime::Min();
+      std::string series;
+      /// Whether a row of this place is new; moves there if so.
+      bool Advance(EventTime to_cutoff, std::string_view to_series);
+    };
+    Place forecast;
+    Place trend;
   };
 
   explicit ResultFiles(Options options);
@@ -83,6 +95,7 @@ class ResultFiles {
   std::vector<ViewRows> views_;
   std::vector<std::unique_ptr<TextFile>> features_;
   std::unique_ptr<TextFile> forecasts_;
+  std::unique_ptr<TextFile> trends_;
   std::unique_ptr<TextFile> alerts_;
   std::unique_ptr<TextFile> late_;
   std::unique_ptr<TextFile> dead_;

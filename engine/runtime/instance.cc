@@ -89,6 +89,7 @@ Status Instance::PrepareTopics() {
   std::vector<TopicSpec> specs = {{options.name_space + ".forecasts", partitions, compact},
                                   {options.name_space + ".alerts", partitions, {}},
                                   {options.name_space + ".alerts.state", partitions, compact},
+                                  {options.name_space + ".trends", partitions, compact},
                                   {options.name_space + ".late", partitions, {}},
                                   {options.name_space + ".dlq", partitions, {}}};
   bool features = false;

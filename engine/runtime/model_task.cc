@@ -155,6 +155,7 @@ void ModelTask::Encode(uint16_t v, const BucketContext& context, RoundBlockOutpu
     if (block.publish[i] == Publish::kNothing) continue;
     if (block.publish[i] == Publish::kTombstone) {
       block.records.push_back(plan_.encoder->ForecastTombstone(v, block.series[i], calendar, context));
+      block.records.push_back(plan_.encoder->TrendTombstone(v, block.series[i], calendar, context));
       continue;
     }
     const SeriesForecast forecast{block.series[i], std::span(block.forecasts.mean).subspan(i * horizon, horizon),
@@ -162,6 +163,7 @@ void ModelTask::Encode(uint16_t v, const BucketContext& context, RoundBlockOutpu
                                   std::span(block.forecasts.zero_probability).subspan(i * horizon, horizon),
                                   block.forecasts.age_buckets[i]};
     block.records.push_back(plan_.encoder->Forecast(v, forecast, calendar, context, version, 1));
+    if (block.trends[i].is_news) block.records.push_back(plan_.encoder->TrendRecord(v, block.series[i], block.trends[i].trend, calendar, context));
   }
 }
 
@@ -182,6 +184,7 @@ void ModelTask::Take(uint16_t v, const BucketContext& context, RoundBlockOutput&
                         std::span(block.forecasts.quantiles).subspan(i * horizon * kLevelCount, horizon * kLevelCount),
                         std::span(block.forecasts.zero_probability).subspan(i * horizon, horizon), block.forecasts.age_buckets[i]},
                        context);
+      if (block.trends[i].is_known) sink->OnTrend(v, block.series[i], block.trends[i].trend, context);
     }
   }
   for (OutputRecord& record : block.records) {

@@ -6,6 +6,7 @@
 #include "engine/runtime/live_status.h"
 #include "models/bucket_context.h"
 #include "operators/alert_operator.h"
+#include "operators/trend.h"
 
 namespace tidecast {
 
@@ -22,6 +23,8 @@ class ResultSink {
   /// A bucket is over in all tasks of the instance.
   virtual void OnBucketEnd(uint16_t /*view*/, EventTime /*start*/, EventTime /*end*/, bool /*open*/) {}
   virtual void OnForecast(uint16_t /*view*/, const SeriesForecast&, const BucketContext&) {}
+  /// Of each series that has one, published or not.
+  virtual void OnTrend(uint16_t /*view*/, std::string_view /*series*/, const Trend&, const BucketContext&) {}
   virtual void OnAlert(const Alert&) {}
   virtual void OnLate(const OutputRecord&) {}
   virtual void OnDeadLetter(const OutputRecord&) {}

@@ -21,6 +21,7 @@ constexpr size_t kOutsidersMax = 50'000;
 constexpr uint64_t kLeastEveryCalls = 1024;  // how often the least busy one is looked for anew
 constexpr size_t kMoversPublished = 12;
 constexpr uint64_t kMoversEveryTicks = 4;
+constexpr size_t kTrendsPublished = 8;
 constexpr size_t kForecastsParsedATick = 400;
 
 std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
@@ -72,12 +73,22 @@ LiveView::LiveView(LiveViewOptions options, const Clock& clock)
       features_topic_(options_.name_space + ".features"),
       alerts_topic_(options_.name_space + ".alerts"),
       alerts_state_topic_(options_.name_space + ".alerts.state"),
+      trends_topic_(options_.name_space + ".trends"),
+      trends_(options_.trends_max),
       events_(options_.event_bytes_max, options_.events_max, static_cast<uint64_t>(clock.Now().us)),
       status_at_(clock.Now()) {
   status_.state = "starting";
 }
 
 void LiveView::OnCommitted(std::span<const OutputRecord> records) {
+  for (const OutputRecord& record : records) {
+    if (record.topic != trends_topic_) continue;
+    if (record.value) {
+      trends_.OnTrend(record.key, *record.value);
+    } else {
+      trends_.Erase(record.key);
+    }
+  }
   {
     const std::lock_guard lock(mutex_);
     for (const OutputRecord& record : records) {
@@ -249,14 +260,19 @@ void LiveView::Tick() {
   }
   bool status_changed = false;
   bool movers_changed = false;
+  bool trends_changed = false;
   {
     const std::lock_guard lock(mutex_);
     std::swap(status_changed, status_changed_);
-    if (++ticks_ % kMoversEveryTicks == 0) std::swap(movers_changed, movers_changed_);
+    if (++ticks_ % kMoversEveryTicks == 0) {
+      std::swap(movers_changed, movers_changed_);
+      trends_changed = trends_.TakeChanged();
+    }
   }
   if (status_changed) events_.Append("status", "", std::make_shared<const std::string>(StatusJson()));
   if (movers_changed) events_.Append("movers", "", std::make_shared<const std::string>(MoversJson(kMoversPublished)));
-  if (published || status_changed || movers_changed) events_.Notify();
+  if (trends_changed) events_.Append("trends", "", std::make_shared<const std::string>(trends_.BoardJson(kTrendsPublished)));
+  if (published || status_changed || movers_changed || trends_changed) events_.Notify();
 }
 
 // 1. Under the lock: copy the last actual of series that are due, and pointers to their newest forecasts.

@@ -15,6 +15,7 @@
 #include "engine/core/record.h"
 #include "engine/runtime/live_status.h"
 #include "engine/server/live_event_log.h"
+#include "engine/server/live_trends.h"
 
 namespace tidecast {
 
@@ -27,6 +28,7 @@ struct LiveViewOptions {
   size_t past_forecasts_max = 21;              ///< a series, the newest one not counted
   size_t past_forecasts_total_max = 20'000;    ///< over all series; shared out evenly
   size_t alerts_max = 500;
+  size_t trends_max = 20'000;
   size_t event_bytes_max = 8ULL << 20;  ///< of the stream's ring
   size_t events_max = 20'000;
 };
@@ -65,6 +67,7 @@ class LiveView final : public CommitObserver {
   /// {items:[{series, ds, y, expected, surprise, activity}], total}; `search` is matched without regard to case.
   std::string SeriesListJson(const std::string& search, SeriesOrder order, size_t limit) const;
 
+  const LiveTrends& trends() const { return trends_; }
   LiveEventLog& events() { return events_; }
   size_t series_count() const;
 
@@ -110,7 +113,8 @@ class LiveView final : public CommitObserver {
 
   const LiveViewOptions options_;
   const Clock& clock_;
-  const std::string forecasts_topic_, features_topic_, alerts_topic_, alerts_state_topic_;
+  const std::string forecasts_topic_, features_topic_, alerts_topic_, alerts_state_topic_, trends_topic_;
+  LiveTrends trends_;
   LiveEventLog events_;
   mutable std::mutex mutex_;  // guards all below
   std::map<std::string, Series, std::less<>> series_;

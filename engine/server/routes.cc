@@ -2,18 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
 namespace tidecast {
 namespace {
 
-constexpr std::array<RouteRow, 11> kRoutes = {{
+constexpr std::array<RouteRow, 12> kRoutes = {{
     {"GET", "/v1/status"},
     {"GET", "/v1/series"},
     {"GET", "/v1/forecasts"},
     {"GET", "/v1/forecasts/{series}"},
     {"GET", "/v1/alerts"},
+    {"GET", "/v1/trends"},
     {"GET", "/v1/stream"},
     {"POST", "/v1/events/{input}"},
     {"GET", "/metrics"},
@@ -119,6 +121,7 @@ HttpReply Routes::Get(const HttpRequest& request) const {
     }
     return Json(view_.AlertsJson(status, request.Query("series"), *limit));
   }
+  if (path == "/v1/trends") return Trends(request);
   if (path == "/metrics") {
     HttpReply reply = Text(200, metrics_.Render());
     reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
@@ -128,6 +131,21 @@ HttpReply Routes::Get(const HttpRequest& request) const {
   if (path == "/readyz") return Ready(request);
   if (path == "/api/openapi.json") return pages_.AnswerEmbedded(request, "/api/openapi.json");
   return pages_.Answer(request, PercentDecode(path, false));
+}
+
+HttpReply Routes::Trends(const HttpRequest& request) const {
+  constexpr std::array<std::string_view, 6> kPhases = {"", "new", "steady", "rising", "peak", "fading"};
+  const Result<size_t> limit = CountParameter(request, "limit", 50, kPageMax);
+  if (!limit.ok()) return Problem(limit.status());
+  const std::string phase = request.Query("phase");
+  if (std::find(kPhases.begin(), kPhases.end(), phase) == kPhases.end()) {
+    return Problem(400, "invalid_argument", "There is no such phase: " + phase, "use new, steady, rising, peak or fading, or leave it out");
+  }
+  const std::string sort = request.Query("sort", phase == "fading" ? "fall" : "rise");
+  if (sort != "rise" && sort != "fall") {
+    return Problem(400, "invalid_argument", "There is no such order: sort=" + sort, "use rise or fall");
+  }
+  return Json(view_.trends().ListJson(phase, sort == "fall", *limit));
 }
 
 HttpReply Routes::OneForecast(const HttpRequest& request, const std::string& series) const {

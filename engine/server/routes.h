@@ -41,6 +41,7 @@ class Routes {
  private:
   HttpReply Get(const HttpRequest& request) const;
   HttpReply PostEvents(const HttpRequest& request, const std::string& input) const;
+  HttpReply Trends(const HttpRequest& request) const;
   HttpReply OneForecast(const HttpRequest& request, const std::string& series) const;
   HttpReply Ready(const HttpRequest& request) const;
 

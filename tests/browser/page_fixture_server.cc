@@ -93,6 +93,13 @@ struct Model {
   }
 };
 
+/// Every third series rises, every third fades.
+std::string TrendValue(size_t number) {
+  const double rise = number % 3 == 0 ? .8 : number % 3 == 1 ? .2 : .5;
+  return fmt::format(R"({{"phase":"{}","p_rise":{},"last":80,"expected":{},"horizon":7}})",
+                     rise > .5 ? "rising" : rise < .5 ? "fading" : "steady", rise, 160 * rise);
+}
+
 class Feeder {
  public:
   Feeder(Table table, bool made_up, LiveView& view) : table_(std::move(table)), made_up_(made_up), view_(view) {
@@ -107,7 +114,9 @@ class Feeder {
     if (next_ >= length_) return false;
     std::vector<OutputRecord> records;
     EventTime end;
+    size_t index = 0;
     for (const auto& [name, days] : table_) {
+      ++index;
       if (next_ >= days.size()) continue;
       const Day& day = days[next_];
       const int64_t number = DayOf(day.ds);
@@ -124,6 +133,7 @@ class Feeder {
       if (next_ + kLiveDays + kForecastDays >= length_) {
         records.push_back(Record("shop.forecasts", name, ForecastValue(name, days, model)));
         ++status_.forecasts;
+        records.push_back(Record("shop.trends", name, TrendValue(index)));
       }
       status_.events_read += static_cast<int64_t>(day.value / 5) + 1;
     }

@@ -68,6 +68,17 @@ test('draws the chart with labelled bands, quickly and without complaints', asyn
   await close();
 });
 
+test('shows what rises and what fades, and leads to it', async () => {
+  const { page, close } = await open();
+  await page.waitForSelector('#rising button');
+  assert.match(await page.locator('#rising button').first().innerText(), /▲ 80 %\s+80 last 7, 128 expected/);
+  assert.match(await page.locator('#fading button').first().innerText(), /▼ 80 %\s+80 last 7, 32 expected/);
+  const name = await page.locator('#fading .name').first().innerText();
+  await page.locator('#fading button').first().click();
+  await page.waitForFunction((wanted) => document.querySelector('.forecast h2').textContent === wanted, name);
+  await close();
+});
+
 test('hears of a closed bucket, of its forecast and of the open bucket by the stream', async () => {
   const { page, close } = await open({ query: '?series=85123A' });
   await page.waitForSelector('canvas');

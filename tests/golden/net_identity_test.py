@@ -14,7 +14,7 @@ import unittest
 
 import slices
 
-RESULTS = ("features.csv", "forecasts.csv", "alerts.jsonl", "late.jsonl", "dlq.jsonl")
+RESULTS = ("features.csv", "forecasts.csv", "trends.csv", "alerts.jsonl", "late.jsonl", "dlq.jsonl")
 BUSY = "while True: pass"
 OPTIONS = None
 

@@ -86,7 +86,7 @@ class OnlineRetailTest(unittest.TestCase):
         self.assertGreater(summary["forecasts"], 0)
 
     def test_one_thread_and_two_give_the_same_bytes(self):
-        for name in ("features.csv", "forecasts.csv", "alerts.jsonl", "late.jsonl", "dlq.jsonl"):
+        for name in ("features.csv", "forecasts.csv", "trends.csv", "alerts.jsonl", "late.jsonl", "dlq.jsonl"):
             self.assertEqual(self.read(1, name), self.read(2, name), name)
 
     def test_forecasts_are_ordered_quantiles(self):

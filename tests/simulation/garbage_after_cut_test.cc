@@ -271,7 +271,7 @@ Published RunBacklog(const Shop& shop, const std::vector<OutputRecord>& records,
   for (const auto& [tp, found] : ReadCommitted(broker, shop.input_topics)) {
     for (const OutputRecord& record : found) {
       if (!record.value) continue;
-      if (tp.topic == "shop.forecasts") {
+      if (tp.topic == "shop.forecasts" || tp.topic == "shop.trends") {
         const nlohmann::json value = nlohmann::json::parse(*record.value);
         (value["cutoff"] < first_after ? published.forecasts : published.forecasts_after).push_back(TextOf(record));
       } else if (tp.topic == "shop.alerts") {

@@ -193,7 +193,7 @@ std::string CheckChangelog(SimulatedBroker& broker, ManualClock& clock, const Di
 
 std::vector<std::string> ForecastsAndAlerts(const SimulatedBroker& broker) {
   std::map<std::pair<std::string, std::string>, std::vector<std::string>> by_key;
-  for (const char* topic : {"shop.forecasts", "shop.alerts", "shop.alerts.state"}) {
+  for (const char* topic : {"shop.forecasts", "shop.trends", "shop.alerts", "shop.alerts.state"}) {
     const auto info = broker.DescribeTopic(topic);
     for (int32_t p = 0; info.ok() && p < info->partitions; ++p) {
       const PartitionLog& log = *broker.Find({topic, p});

@@ -5,6 +5,7 @@ import { ForecastPanel } from './forecast_panel.js';
 import { clock } from './format.js';
 import { NowStrip } from './now_strip.js';
 import { SeriesList } from './series_list.js';
+import { TrendList } from './trend_list.js';
 import { staleSince, status, theme, writeAddress } from './store.js';
 
 effect(() => { document.documentElement.dataset.theme = theme.value; });
@@ -42,6 +43,7 @@ export function Page() {
       <div class="columns">
         <div class="wide">
           <${ForecastPanel} />
+          <${TrendList} />
           <${AlertList} />
         </div>
         <${SeriesList} />

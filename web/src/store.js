@@ -5,6 +5,7 @@ import { secondsOf } from './format.js';
 const kHistory = 120;
 const kPast = 21;
 const kAlerts = 200;
+const kTrends = 5;
 const kStaleMs = 6000;
 const kEngineSilentMs = 15000;
 
@@ -13,6 +14,7 @@ export const statusHeardAt = signal(0);
 export const alerts = signal([]);
 export const movers = signal([]);
 export const busiest = signal([]);
+export const trends = signal({ rising: [], fading: [] });
 export const search = signal('');
 export const found = signal(null);        // rows of a search, null when there is no search
 export const selected = signal('');
@@ -126,8 +128,9 @@ export function setSearch(text) {
 }
 
 async function loadAll() {
-  const [now, moving, busy, raised] = await Promise.all([
+  const [now, moving, busy, raised, rising, fading] = await Promise.all([
     get('/v1/status'), get('/v1/series?sort=movers&limit=12'), get('/v1/series?limit=12'), get(`/v1/alerts?limit=${kAlerts}`),
+    get(`/v1/trends?phase=rising&limit=${kTrends}`), get(`/v1/trends?phase=fading&limit=${kTrends}`),
   ]);
   batch(() => {
     status.value = now;
@@ -135,6 +138,7 @@ async function loadAll() {
     movers.value = moving.items;
     busiest.value = busy.items;
     alerts.value = raised.items;
+    trends.value = { rising: rising.items, fading: fading.items };
   });
 }
 
@@ -158,6 +162,7 @@ const handlers = {
     if (!selected.value && data.series > 0) chooseFirst().catch(() => {});
   },
   movers(data) { movers.value = data.items; },
+  trends(data) { trends.value = { rising: data.rising.items.slice(0, kTrends), fading: data.fading.items.slice(0, kTrends) }; },
   alert(data) { mergeAlert(data); },
   forecast({ series, forecast }) {
     const now = detail.value;

@@ -111,6 +111,19 @@ TEST_F(ResultFilesTest, NoValueIsAnEmptyField) {
   EXPECT_EQ(ReadAll(Out("features.csv")), "unique_id,ds,units,price\na,1970-01-01,0,\n");
 }
 
+TEST_F(ResultFilesTest, TrendsStandOnceEach) {
+  auto files = Make();
+  const std::array<double, 8> numbers = {.75, 10, kNone, 12.5, 9, 12, 17, -.5};
+  for (int pass = 0; pass < 2; ++pass) {
+    for (const char* series : {"a", "b,c"}) files->OnTrend(0, series, EventTime::FromSeconds(86'400), "c1", "rising", numbers);
+  }
+  ASSERT_TRUE(files->Finish("{}").ok());
+  EXPECT_EQ(ReadAll(Out("trends.csv")),
+            "unique_id,cutoff,phase,p_rise,last,before,expected,next_0.1,next_0.5,next_0.9,acceleration\n"
+            "a,c1,rising,0.75,10,,12.5,9,12,17,-0.5\n"
+            "\"b,c\",c1,rising,0.75,10,,12.5,9,12,17,-0.5\n");
+}
+
 TEST_F(ResultFilesTest, ForecastsHaveAColumnForEachLevelAndComeOnce) {
   auto files = Make();
   Forecast(*files, 0, "a", 1);

@@ -121,6 +121,42 @@ TEST_F(OutputEncoderTest, ForecastFollowsItsSchema) {
   EXPECT_EQ(json["model_version"], 17);
 }
 
+TEST_F(OutputEncoderTest, TrendFollowsItsSchemaAndSaysNullWhereNothingIsKnown) {
+  BucketContext context;
+  context.now.start = LabelCalendar::Day(15000);
+  context.now.end = LabelCalendar::Day(15001);
+  context.ahead.resize(14);
+  Trend trend;
+  trend.last = 40;
+  trend.before = 20;
+  trend.expected = 60.5;
+  trend.next = {30, 60, 90};
+  trend.rise = .8125;
+  trend.acceleration = -.25;
+  trend.phase = TrendPhase::kRising;
+  const OutputRecord record = encoder_.TrendRecord(0, "85123A", trend, calendar_, context);
+  EXPECT_EQ(record.topic, "shop.trends");
+  EXPECT_EQ(record.key, "85123A");
+  const Json json = Json::parse(*record.value);
+  EXPECT_EQ(JsonSchemaCheck::Load("trend").Check(json), "");
+  EXPECT_EQ(json["cutoff"], "2011-01-26");
+  EXPECT_EQ(json["phase"], "rising");
+  EXPECT_EQ(json["p_rise"], .8125);
+  EXPECT_EQ(json["horizon"], 14);
+  EXPECT_EQ(json["next"]["0.9"], 90);
+  EXPECT_EQ(json["growth"]["0.5"], .5);
+  trend.last = 0;
+  trend.before = trend.acceleration = std::nan("");
+  const Json unknown = Json::parse(*encoder_.TrendRecord(0, "85123A", trend, calendar_, context).value);
+  EXPECT_EQ(JsonSchemaCheck::Load("trend").Check(unknown), "");
+  EXPECT_TRUE(unknown["before"].is_null());
+  EXPECT_TRUE(unknown["growth"]["0.5"].is_null());
+  const OutputRecord gone = encoder_.TrendTombstone(0, "85123A", calendar_, context);
+  EXPECT_EQ(gone.topic, "shop.trends");
+  EXPECT_EQ(gone.key, "85123A");
+  EXPECT_FALSE(gone.value.has_value());
+}
+
 TEST_F(OutputEncoderTest, QuantilesReadBackToTheSameBits) {
   const Json json = Json::parse(*EncodeForecast(encoder_, "a").value);
   EXPECT_EQ(static_cast<float>(json["quantiles"]["0.3"][1].get<double>()), 4 * .3F + 1.F);
