@@ -26,6 +26,8 @@ size_t Slot(int64_t index, size_t size) {
 
 }  // namespace
 
+SeriesTrend::SeriesTrend(int horizon) : values_(static_cast<size_t>(2 * horizon), kMissing) {}
+
 Result<SeriesTrend> SeriesTrend::Decode(std::string_view state, int horizon) {
   SeriesTrend trend(horizon);
   if (state.empty()) return trend;
@@ -33,7 +35,8 @@ Result<SeriesTrend> SeriesTrend::Decode(std::string_view state, int horizon) {
   if (const uint8_t format = in.U8(); format != kFormat) {
     return Status(Code::kVersion, fmt::format("a series's trend has format {}, this build reads {}", format, kFormat));
   }
-  if (in.Varint() != static_cast<uint64_t>(horizon)) return trend;
+  const uint64_t made_for = in.Varint();
+  if (made_for != 0 && made_for != static_cast<uint64_t>(horizon)) return trend;
   trend.newest_ = in.I64();
   trend.seen_ = in.U32();
   trend.top_ = in.F32();
@@ -86,7 +89,6 @@ double SeriesTrend::Sum(int back) const {
 std::optional<MaturedTrend> SeriesTrend::OnActual(int64_t index, float value, float between) {
   const auto length = static_cast<int64_t>(values_.size());
   if (seen_ == 0) {
-    std::fill(values_.begin(), values_.end(), kMissing);
     seen_ = 1;
   } else {
     for (int64_t i = std::max(newest_ + 1, index - length + 1); i < index; ++i)

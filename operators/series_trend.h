@@ -46,7 +46,7 @@ class SeriesTrend {
     float last = 0;
     int8_t growth = 0;
   };
-  explicit SeriesTrend(int horizon) : values_(static_cast<size_t>(2 * horizon)) {}
+  explicit SeriesTrend(int horizon);
   int horizon() const { return static_cast<int>(values_.size() / 2); }
   /// NaN where a value of it is missing. `back` 0: the newest horizon; 1: the one before.
   double Sum(int back) const;

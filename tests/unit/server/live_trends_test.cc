@@ -14,7 +14,8 @@ std::string Value(const std::string& phase, double rise, double last = 10, doubl
 
 std::vector<std::string> Names(const std::string& json) {
   std::vector<std::string> names;
-  for (const auto& item : nlohmann::json::parse(json)["items"])
+  const nlohmann::json document = nlohmann::json::parse(json);
+  for (const auto& item : document["items"])
     names.push_back(fmt::format("{}:{}", item["rank"].get<int>(), item["series"].get<std::string>()));
   return names;
 }
