@@ -420,6 +420,7 @@ Result<BacktestReport> RunBacktest(const BacktestOptions& options) {
     losses.assign(run.card().origin_losses().begin(), run.card().origin_losses().end());
   }
   if (options.seeds > 1) report.seeds = SpreadOf(tables);
+  own.forecaster.seed = options.forecaster.seed;
   if (options.compare) {
     TC_ASSIGN_OR_RETURN(report.baselines, Compare(own, table, constants, report.domain, losses));
   }

@@ -122,7 +122,7 @@ void AddBacktestVerb(CLI::App& app, int* exit_code) {
   BacktestOptions& options = flags->options;
   CLI::App* verb =
       app.add_subcommand("backtest", "Forecast a file of series bucket by bucket, without looking ahead, and score it");
-  verb->add_option("--series", options.series_path, "CSV with unique_id,ds,y[,...]; .gz too")->required();
+  verb->add_option("--series", options.series_path, "CSV with unique_id,ds,y[,...] or GluonTS JSON Lines; .gz too")->required();
   verb->add_option("--out", options.out_directory, "folder for forecasts.csv, metrics.json and report.html")
       ->required();
   verb->add_option("--freq", options.frequency, "5min, 1h, 1d, 1w, 1mo or auto")->capture_default_str();

@@ -1,0 +1,136 @@
+#include "operators/backtest.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+
+namespace tidecast {
+namespace {
+
+class BacktestTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const char* source = std::getenv("TIDECAST_SOURCE_DIR");
+    options_.series_path =
+        std::string(source == nullptr ? "." : source) + "/tests/unit/operators/data/online_retail_8.csv";
+    options_.out_directory = testing::TempDir() + "backtest_" + std::to_string(getpid());
+    options_.frequency = "1d";
+    options_.horizon = 3;
+    options_.warmup = 100;
+    options_.full_windows = true;
+    options_.forecaster.net = NetKind::kNone;
+  }
+  void TearDown() override { std::filesystem::remove_all(options_.out_directory); }
+  BacktestReport Run() {
+    Result<BacktestReport> report = RunBacktest(options_);
+    EXPECT_TRUE(report.ok()) << report.status().message();
+    return report.ok() ? std::move(report).value() : BacktestReport();
+  }
+  std::string File(const std::string& name) const {
+    std::ifstream file(options_.out_directory + "/" + name);
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+  }
+  BacktestOptions options_;
+};
+
+TEST_F(BacktestTest, RunsEachExpertAloneBesideTheModel) {
+  options_.compare = true;
+  const BacktestReport report = Run();
+  ASSERT_GE(report.baselines.size(), 8U);
+  EXPECT_TRUE(std::is_sorted(report.baselines.begin(), report.baselines.end(),
+                             [](const auto& a, const auto& b) { return a.table.all.wql < b.table.all.wql; }));
+  const auto count = [&](bool BaselineReport::*role) {
+    return std::count_if(report.baselines.begin(), report.baselines.end(), [&](const auto& b) { return b.*role; });
+  };
+  EXPECT_EQ(count(&BaselineReport::best), 1);
+  EXPECT_EQ(count(&BaselineReport::seasonal_naive), 1);
+  EXPECT_EQ(count(&BaselineReport::smoothing), 1);
+  for (const BaselineReport& baseline : report.baselines) {
+    EXPECT_EQ(baseline.table.all.forecasts, report.table.all.forecasts) << "the same set for both";
+    EXPECT_NEAR(baseline.against.relative, report.table.all.wql / baseline.table.all.wql, 1e-9) << baseline.expert;
+    // An expert alone, asked for by name, says the same.
+    if (baseline.best) {
+      options_.compare = false;
+      options_.forecaster.experts = {baseline.expert};
+      EXPECT_DOUBLE_EQ(Run().table.all.wql, baseline.table.all.wql);
+    }
+  }
+}
+
+TEST_F(BacktestTest, TellsTheSpreadOverSeeds) {
+  options_.seeds = 2;
+  const BacktestReport two = Run();
+  const std::string first = File("forecasts.csv");
+  options_.seeds = 1;
+  const BacktestReport one = Run();
+  EXPECT_TRUE(one.seeds.empty());
+  EXPECT_EQ(File("forecasts.csv"), first) << "the forecasts written are those of the first seed";
+  ASSERT_EQ(two.seeds.size(), 6U);
+  options_.forecaster.seed += 1;
+  const double other = Run().table.all.wql;
+  EXPECT_EQ(two.seeds[0].figure, "wql");
+  EXPECT_DOUBLE_EQ(two.seeds[0].min, std::min(one.table.all.wql, other));
+  EXPECT_DOUBLE_EQ(two.seeds[0].max, std::max(one.table.all.wql, other));
+  EXPECT_DOUBLE_EQ(two.seeds[0].median, (one.table.all.wql + other) / 2);
+}
+
+TEST_F(BacktestTest, WritesFiguresAndFans) {
+  const BacktestReport report = Run();
+  const auto json = nlohmann::json::parse(File("metrics.json"));
+  EXPECT_DOUBLE_EQ(json["wql"], report.table.all.wql);
+  EXPECT_EQ(json["by_horizon"].size(), 3U);
+  EXPECT_EQ(json["forecasts"], 8 * 3 * 18);
+  EXPECT_FALSE(json.contains("baselines"));
+  ASSERT_EQ(report.fans.size(), 6U);
+  const FanChart& fan = report.fans[0];
+  EXPECT_EQ(fan.labels.size(), fan.forecast_from + 3);
+  EXPECT_EQ(fan.actual.size(), fan.labels.size());
+  EXPECT_EQ(fan.quantiles.size(), 3 * kLevelCount);
+  const std::string csv = File("forecasts.csv");
+  EXPECT_NE(csv.find(fan.series + "," + fan.labels.back() + "," + fan.labels[fan.forecast_from - 1] + ","),
+            std::string::npos)
+      << "of the last origin";
+}
+
+TEST_F(BacktestTest, WritesNixtlasColumns) {
+  options_.levels = {.1, .5, .9, .025, .975, .3};
+  Run();
+  std::istringstream own(File("forecasts.csv"));
+  options_.format = ForecastFormat::kNixtla;
+  Run();
+  std::istringstream nixtla(File("forecasts.csv"));
+  std::string line;
+  std::getline(own, line);
+  std::getline(nixtla, line);
+  EXPECT_EQ(line, "unique_id,ds,cutoff,y,mean,median,lo-80,hi-80,lo-95,hi-95") << ".3 has no counterpart";
+  const auto cells = [](const std::string& text) {
+    std::vector<std::string> found;
+    std::istringstream parts(text);
+    for (std::string cell; std::getline(parts, cell, ',');) found.push_back(cell);
+    return found;
+  };
+  std::string other;
+  size_t rows = 0;
+  while (std::getline(own, line) && std::getline(nixtla, other)) {
+    const auto a = cells(line);  // id, ds, cutoff, mean, q0.1, q0.5, q0.9, q0.025, q0.975, q0.3
+    const auto b = cells(other);
+    ASSERT_EQ(b.size(), 10U);
+    EXPECT_EQ((std::vector<std::string>{a[0], a[1], a[2], a[3], a[5], a[4], a[6], a[7], a[8]}),
+              (std::vector<std::string>{b[0], b[1], b[2], b[4], b[5], b[6], b[7], b[8], b[9]}));
+    ++rows;
+  }
+  EXPECT_EQ(rows, 8U * 3 * 18);
+}
+
+}  // namespace
+}  // namespace tidecast
