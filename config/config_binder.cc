@@ -174,7 +174,8 @@ RowOptions BindRows(const Section& section) {
   section.Read("topic", &rows.topic);
   section.ReadPairs("fields", &rows.fields);
   section.ReadWord("times", std::array{Word<RowTimes>{"text", RowTimes::kText}, Word<RowTimes>{"millis", RowTimes::kMillis}}, &rows.times);
-  section.ReadWord("headers", std::array{Word<RowHeaders>{"cloudevents", RowHeaders::kCloudEvents}, Word<RowHeaders>{"id", RowHeaders::kId}},
+  section.ReadWord("headers", std::array{Word<RowHeaders>{"cloudevents", RowHeaders::kCloudEvents}, Word<RowHeaders>{"id", RowHeaders::kId},
+                                         Word<RowHeaders>{"none", RowHeaders::kNone}},
                    &rows.headers);
   return rows;
 }

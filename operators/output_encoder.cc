@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cstring>
 
 #include "engine/core/check.h"
 #include "engine/core/hash.h"
@@ -15,6 +16,7 @@ namespace tidecast {
 namespace {
 
 constexpr std::string_view kJson = "application/json";
+constexpr size_t kTimeBytesMax = 40;  // RFC 3339 with microseconds, or a bucket's label
 constexpr std::string_view kStructured = "application/cloudevents+json";
 
 /// The levels as the payload's keys spell them: shortest text of each ("0.025").
@@ -128,16 +130,20 @@ struct OutputEncoder::RowText {
   std::string id_prefix;  ///< of the content id, up to the series
   Duration gap{};         ///< of a session
   size_t features = 0;
+  size_t value_bytes_max = 0;  ///< of a row's JSON, but for the series's name
+  size_t series_fields = 0;    ///< how often that stands in it
+  /// Whether the bucket's start and end are needed as texts.
+  bool has_texts() const { return times == RowTimes::kText || headers != RowHeaders::kNone; }
 };
 
 /// Texts that grow once and are used again; fetched once a row, since each look at a thread's own memory is a call.
 struct OutputEncoder::Scratch {
   std::string key;
-  std::string json;
   std::string id;
+  std::string bucket_start;
   std::string start;
   std::string end;
-  EventTime kept_start = EventTime::Min();  ///< whose text `start` is, for windows
+  EventTime kept_start = EventTime::Min();  ///< whose text `start` is
   EventTime kept_end = EventTime::Min();
   static Scratch& OfThread() {
     static thread_local Scratch scratch;
@@ -214,6 +220,15 @@ OutputEncoder::RowText OutputEncoder::MakeRowText(const ViewOptions& view, const
     before = quoted ? "\"" : "";
   }
   text.after = before + "}";
+  text.value_bytes_max = text.after.size();
+  for (const RowText::Field& field : text.fields) {
+    text.value_bytes_max += field.before.size();
+    if (field.source == Source::kSeries) {
+      ++text.series_fields;
+    } else {
+      text.value_bytes_max += std::max(kJsonNumberBytesMax, kTimeBytesMax);
+    }
+  }
   return text;
 }
 
@@ -369,96 +384,107 @@ OutputRecord OutputEncoder::TrendRecord(uint16_t view, std::string_view series, 
   return record;
 }
 
+// The row is written where it will wait: key, JSON, then the headers.
 void OutputEncoder::Row(const ClosedBucket& row, const RowText& text, std::string_view start, std::string_view end,
                         Scratch& scratch, PackedRecords* out) const {
   using Source = RowText::Source;
   TC_CHECK_EQ(row.features.size(), text.features);
-  std::string& key = scratch.key;
-  std::string& json = scratch.json;
-  std::string& id = scratch.id;
-  if (views_.size() == 1) {
-    key.assign(row.series);
-  } else {
-    key = SeriesId(row.view, row.series);
-  }
-  json.clear();
-  const auto append_time = [&](EventTime time, std::string_view kept) {
-    if (text.times == RowTimes::kMillis) {
-      AppendJsonInteger(time.us / 1000, &json);
+  TC_CHECK(start.size() <= kTimeBytesMax && end.size() <= kTimeBytesMax);
+  const bool has_name = views_.size() > 1;
+  if (has_name) scratch.key = SeriesId(row.view, row.series);
+  const std::string_view key = has_name ? std::string_view(scratch.key) : row.series;
+
+  std::array<HeaderView, 7> all;
+  std::span<const HeaderView> headers;
+  if (text.headers != RowHeaders::kNone) {
+    std::string& id = scratch.id;
+    id.assign(text.id_prefix).append(row.series).push_back('/');
+    id.append(start).push_back('/');
+    AppendJsonInteger(row.revision, &id);
+    if (text.headers == RowHeaders::kId) {
+      all[0] = {"tidecast_content_id", id};
+      headers = std::span(all).first(1);
     } else {
-      json.append(kept);
+      all = {{{"content-type", kJson},
+              {"ce_specversion", "1.0"},
+              {"ce_id", id},
+              {"ce_type", text.type},
+              {"ce_source", source_},
+              {"ce_time", KeptRfc3339(row.end)},
+              {"tidecast_content_id", id}}};
+      headers = all;
     }
+  }
+
+  const size_t value_max = text.value_bytes_max + text.series_fields * JsonStringBytesMax(key.size());
+  char* const begin = out->Room(key.size() + value_max + PackedRecords::HeaderBytes(headers));
+  const auto append = [](std::string_view bytes, char* to) {
+    std::memcpy(to, bytes.data(), bytes.size());
+    return to + bytes.size();
+  };
+  char* const value = append(key, begin);
+  char* to = value;
+  const auto append_time = [&](EventTime time, std::string_view kept) {
+    return text.times == RowTimes::kMillis ? WriteJsonInteger(time.us / 1000, to) : append(kept, to);
   };
   for (const RowText::Field& field : text.fields) {
-    json.append(field.before);
+    to = append(field.before, to);
     switch (field.source) {
       case Source::kFeature:
-        AppendJsonNumber(row.features[field.feature], &json);
+        to = WriteJsonNumber(row.features[field.feature], to);
         break;
       case Source::kSeries:
-        AppendJsonString(key, &json);
+        to = WriteJsonString(key, to);
         break;
       case Source::kStart:
-        append_time(row.start, start);
+        to = append_time(row.start, start);
         break;
       case Source::kEnd:
-        append_time(row.end, end);
+        to = append_time(row.end, end);
         break;
       case Source::kLast: {
         const EventTime last = row.end - text.gap;
-        append_time(last, text.times == RowTimes::kText ? KeptRfc3339(last) : std::string_view());
+        to = append_time(last, text.times == RowTimes::kText ? KeptRfc3339(last) : std::string_view());
         break;
       }
       case Source::kRevision:
-        AppendJsonInteger(row.revision, &json);
+        to = WriteJsonInteger(row.revision, to);
         break;
       case Source::kEvents:
-        AppendJsonInteger(row.events, &json);
+        to = WriteJsonInteger(row.events, to);
         break;
       case Source::kConstant:
         break;
     }
   }
-  json.append(text.after);
-  id.assign(text.id_prefix).append(row.series).push_back('/');
-  id.append(start).push_back('/');
-  AppendJsonInteger(row.revision, &id);
-
+  to = append(text.after, to);
+  const auto value_bytes = static_cast<size_t>(to - value);
+  TC_CHECK_LE(value_bytes, value_max);
   RecordView record;
   record.topic = text.topic;
-  record.key = key;
-  record.value = json;
-  if (text.headers == RowHeaders::kId) {
-    const HeaderView header{"tidecast_content_id", id};
-    record.headers = {&header, 1};
-    out->Add(record);
-    return;
-  }
-  const std::array<HeaderView, 7> headers = {{{"content-type", kJson},
-                                              {"ce_specversion", "1.0"},
-                                              {"ce_id", id},
-                                              {"ce_type", text.type},
-                                              {"ce_source", source_},
-                                              {"ce_time", KeptRfc3339(row.end)},
-                                              {"tidecast_content_id", id}}};
+  record.key = {begin, key.size()};
+  record.value = {value, value_bytes};
   record.headers = headers;
-  out->Add(record);
+  out->AddWritten(record);
 }
 
 void OutputEncoder::Features(const ClosedBucket& bucket, const BucketCalendar& calendar, PackedRecords* out) const {
   TC_CHECK_LT(bucket.view, views_.size());
   Scratch& scratch = Scratch::OfThread();
+  const RowText& text = texts_[bucket.view].rows;
+  if (!text.has_texts()) return Row(bucket, text, {}, {}, scratch, out);
   // The first label may lie where the second one is going to.
-  std::string& start = scratch.start;
+  std::string& start = scratch.bucket_start;
   start.assign(Label(bucket.view, bucket.start, calendar));
-  scratch.kept_start = EventTime::Min();
-  Row(bucket, texts_[bucket.view].rows, start, Label(bucket.view, bucket.end, calendar), scratch, out);
+  Row(bucket, text, start, Label(bucket.view, bucket.end, calendar), scratch, out);
 }
 
 void OutputEncoder::Window(const ClosedBucket& window, uint16_t window_index, PackedRecords* out) const {
   TC_CHECK_LT(window.view, views_.size());
   TC_CHECK_LT(window_index, views_[window.view].windows.size());
   Scratch& scratch = Scratch::OfThread();
+  const RowText& text = texts_[window.view].windows[window_index];
+  if (!text.has_texts()) return Row(window, text, {}, {}, scratch, out);
   const auto keep = [](EventTime time, EventTime* kept, std::string* text) {
     if (*kept == time) return;
     *text = Rfc3339(time);
@@ -466,7 +492,7 @@ void OutputEncoder::Window(const ClosedBucket& window, uint16_t window_index, Pa
   };
   keep(window.start, &scratch.kept_start, &scratch.start);
   keep(window.end, &scratch.kept_end, &scratch.end);
-  Row(window, texts_[window.view].windows[window_index], scratch.start, scratch.end, scratch, out);
+  Row(window, text, scratch.start, scratch.end, scratch, out);
 }
 
 std::vector<OutputRecord> OutputEncoder::AlertRecords(const Alert& alert, const BucketCalendar& calendar) const {

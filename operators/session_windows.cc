@@ -13,6 +13,7 @@ namespace {
 
 constexpr uint8_t kRowVersion = 1;  // a session of its own
 constexpr uint8_t kBlockVersion = 1;
+constexpr size_t kNodeBytes = 104;  // a session's place in the map
 
 }  // namespace
 
@@ -312,8 +313,9 @@ void SessionWindows::Clear() {
 size_t SessionWindows::memory_bytes() const {
   size_t bytes =
       (queue_.size() + closed_.size()) * sizeof(Timed) + newest_.capacity() * sizeof(At) + blocks_.capacity();
+  if (!layout_->has_distinct()) return bytes + sessions_.size() * (kNodeBytes + layout_->slots() * sizeof(int64_t));
   for (const auto& [place, session] : sessions_) {
-    bytes += 104 + session.slots.capacity() * sizeof(int64_t) + session.sketches.capacity() * sizeof(RowSketch);
+    bytes += kNodeBytes + session.slots.capacity() * sizeof(int64_t) + session.sketches.capacity() * sizeof(RowSketch);
     for (const RowSketch& sketch : session.sketches) bytes += sketch.sketch.memory_bytes();
   }
   return bytes;

@@ -48,7 +48,7 @@ struct CalendarOptions {
 };
 
 enum class RowTimes : uint8_t { kText, kMillis };
-enum class RowHeaders : uint8_t { kCloudEvents, kId };
+enum class RowHeaders : uint8_t { kCloudEvents, kId, kNone };
 
 /// How rows of closed buckets or of a window are written.
 struct RowOptions {
@@ -57,7 +57,7 @@ struct RowOptions {
   /// event), revision, events, a feature, or a number as it is. Empty: the form of config/schemas/features.schema.json.
   std::vector<std::pair<std::string, std::string>> fields;
   RowTimes times = RowTimes::kText;  ///< kMillis: milliseconds since 1970
-  RowHeaders headers = RowHeaders::kCloudEvents;  ///< kId: the content id alone
+  RowHeaders headers = RowHeaders::kCloudEvents;  ///< kId: the content id alone; kNone: no header
 };
 
 enum class WindowKind : uint8_t { kHopping, kSession };

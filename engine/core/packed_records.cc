@@ -29,10 +29,10 @@ uint16_t PackedRecords::Names::PlaceOf(std::string_view name) {
   return static_cast<uint16_t>(last);
 }
 
-char* PackedRecords::Allocate(size_t size) {
-  if (size > block_left_) {
+char* PackedRecords::Room(size_t size_max) {
+  if (size_max > block_left_) {
     // A few rows are as common as very many: the first block is small.
-    const size_t block = std::max(size, blocks_.empty() ? kFirstBlockBytes : kBlockBytes);
+    const size_t block = std::max(size_max, blocks_.empty() ? kFirstBlockBytes : kBlockBytes);
     if (block == kBlockBytes && !spare_.empty()) {
       blocks_.push_back(std::move(spare_.back()));
       spare_.pop_back();
@@ -44,22 +44,38 @@ char* PackedRecords::Allocate(size_t size) {
     block_left_ = block;
     bytes_ += block;
   }
-  char* const at = block_at_;
-  block_at_ += size;
-  block_left_ -= size;
-  return at;
+  return block_at_;
+}
+
+size_t PackedRecords::HeaderBytes(std::span<const HeaderView> headers) {
+  size_t size = 0;
+  for (const HeaderView& header : headers) size += kHeaderBytes + header.value.size();
+  return size;
 }
 
 void PackedRecords::Add(const RecordView& record) {
+  char* const key = Room(record.key.size() + record.value.size() + HeaderBytes(record.headers));
+  char* const value = Copy(record.key, key);
+  Copy(record.value, value);
+  RecordView written = record;
+  written.key = {key, record.key.size()};
+  written.value = {value, record.value.size()};
+  AddWritten(written);
+}
+
+void PackedRecords::AddWritten(const RecordView& record) {
   TC_CHECK_LT(record.headers.size(), size_t{UINT8_MAX});
-  size_t size = record.key.size() + record.value.size();
-  for (const HeaderView& header : record.headers) size += kHeaderBytes + header.value.size();
-  char* const begin = Allocate(size);
+  char* const begin = block_at_;
+  char* at = begin + record.key.size() + record.value.size();
+  TC_CHECK(record.key.data() == begin && record.value.data() == begin + record.key.size());
+  const size_t size = record.key.size() + record.value.size() + HeaderBytes(record.headers);
+  TC_CHECK_LE(size, block_left_);
+  block_at_ += size;
+  block_left_ -= size;
   entries_.push_back({begin, static_cast<uint32_t>(record.key.size()), static_cast<uint32_t>(record.value.size()),
                       record.partition, topics_.PlaceOf(record.topic), static_cast<uint8_t>(record.headers.size()),
                       record.is_null});
   bytes_ += sizeof(Entry);
-  char* at = Copy(record.value, Copy(record.key, begin));
   for (const HeaderView& header : record.headers) {
     const uint16_t name = header_names_.PlaceOf(header.name);
     const auto value_size = static_cast<uint32_t>(header.value.size());

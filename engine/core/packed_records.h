@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,13 @@ class PackedRecords {
 
   /// Copies the record.
   void Add(const RecordView& record);
+  /// Memory in which the next record may be written: its key, then its value; `size_max`: of both and the headers.
+  char* Room(size_t size_max);
+  /// What the headers of a record take.
+  static size_t HeaderBytes(std::span<const HeaderView> headers);
+  /// Keeps the record that was written there; copies its headers.
+  /// REQUIRES: `record.key` begins where Room said, `record.value` right behind it; no more than `size_max` in all.
+  void AddWritten(const RecordView& record);
   size_t size() const { return entries_.size(); }
   bool empty() const { return entries_.empty(); }
   /// Memory that it takes, about.
@@ -57,7 +65,6 @@ class PackedRecords {
     uint16_t PlaceOf(std::string_view name);
   };
   void Swap(PackedRecords& other) noexcept;
-  char* Allocate(size_t size);
 
   std::vector<Entry> entries_;
   std::vector<std::unique_ptr<char[]>> blocks_;

@@ -5,6 +5,11 @@
 namespace tidecast {
 namespace {
 
+char* Copy(std::string_view bytes, char* to) {
+  std::memcpy(to, bytes.data(), bytes.size());
+  return to + bytes.size();
+}
+
 /// Length of the well-formed UTF-8 sequence at the start of `text`; 0 when there is none.
 /// Source: Unicode 15, table 3-7.
 size_t SequenceLength(std::string_view text) {
@@ -24,35 +29,35 @@ size_t SequenceLength(std::string_view text) {
   return 0;
 }
 
-void AppendEscaped(unsigned char c, std::string* out) {
+char* WriteEscaped(unsigned char c, char* to) {
   constexpr std::string_view kHex = "0123456789abcdef";
+  *to++ = '\\';
   switch (c) {
     case '"':
-      out->append("\\\"");
-      return;
     case '\\':
-      out->append("\\\\");
-      return;
+      *to++ = static_cast<char>(c);
+      return to;
     case '\n':
-      out->append("\\n");
-      return;
+      *to++ = 'n';
+      return to;
     case '\r':
-      out->append("\\r");
-      return;
+      *to++ = 'r';
+      return to;
     case '\t':
-      out->append("\\t");
-      return;
+      *to++ = 't';
+      return to;
     default:
-      out->append("\\u00");
-      out->push_back(kHex[c >> 4]);
-      out->push_back(kHex[c & 15]);
+      to = Copy("u00", to);
+      *to++ = kHex[c >> 4];
+      *to++ = kHex[c & 15];
+      return to;
   }
 }
 
 }  // namespace
 
-void AppendJsonString(std::string_view text, std::string* out) {
-  out->push_back('"');
+char* WriteJsonString(std::string_view text, char* to) {
+  *to++ = '"';
   size_t clean = 0;  // start of what is copied as it is
   for (size_t i = 0; i < text.size();) {
     const auto c = static_cast<unsigned char>(text[i]);
@@ -65,16 +70,20 @@ void AppendJsonString(std::string_view text, std::string* out) {
       i += length;
       continue;
     }
-    out->append(text, clean, i - clean);
-    if (c < 0x80) {
-      AppendEscaped(c, out);
-    } else {
-      out->append("\xEF\xBF\xBD");
-    }
+    to = Copy(text.substr(clean, i - clean), to);
+    to = c < 0x80 ? WriteEscaped(c, to) : Copy("\xEF\xBF\xBD", to);
     clean = ++i;
   }
-  out->append(text, clean, text.size() - clean);
-  out->push_back('"');
+  to = Copy(text.substr(clean), to);
+  *to++ = '"';
+  return to;
+}
+
+void AppendJsonString(std::string_view text, std::string* out) {
+  const size_t before = out->size();
+  out->resize(before + JsonStringBytesMax(text.size()));
+  char* const end = WriteJsonString(text, out->data() + before);
+  out->resize(static_cast<size_t>(end - out->data()));
 }
 
 }  // namespace tidecast

@@ -10,7 +10,7 @@ namespace {
 namespace ondemand = simdjson::ondemand;
 
 // Turns a token in the padded copy into one over the original text.
-JsonToken MakeToken(std::string_view raw, const char* copy, std::string_view json) {
+JsonToken MakeToken(std::string_view raw, const char* copy, std::string_view json, bool has_escapes) {
   while (!raw.empty() && static_cast<unsigned char>(raw.back()) <= ' ') raw.remove_suffix(1);
   JsonToken token;
   token.raw = json.substr(static_cast<size_t>(raw.data() - copy), raw.size());
@@ -20,7 +20,7 @@ JsonToken MakeToken(std::string_view raw, const char* copy, std::string_view jso
     case '"':
       token.kind = JsonToken::Kind::kString;
       token.text = token.raw.substr(1, token.raw.size() - 2);
-      token.escaped = std::memchr(token.text.data(), '\\', token.text.size()) != nullptr;
+      token.escaped = has_escapes && std::memchr(token.text.data(), '\\', token.text.size()) != nullptr;
       break;
     case '{':
     case '[':
@@ -76,6 +76,8 @@ bool JsonSlotScanner::Scan(std::string_view json) {
   std::memcpy(padded_.data(), json.data(), json.size());
   std::memset(padded_.data() + json.size(), ' ', simdjson::SIMDJSON_PADDING);
   const char* const copy = padded_.data();
+  // Hardly any record has one: the strings need not be looked through one by one.
+  const bool has_escapes = std::memchr(json.data(), '\\', json.size()) != nullptr;
 
   ondemand::document document;
   if (const auto code = parsers_->scan.iterate(copy, json.size(), padded_.size()).get(document)) return fail(code);
@@ -112,7 +114,7 @@ bool JsonSlotScanner::Scan(std::string_view json) {
     if (guess.slot < 0) continue;
     ondemand::value value;
     if (const auto code = field.value().get(value)) return fail(code);
-    tokens_[static_cast<size_t>(guess.slot)] = MakeToken(value.raw_json_token(), copy, json);
+    tokens_[static_cast<size_t>(guess.slot)] = MakeToken(value.raw_json_token(), copy, json, has_escapes);
   }
   if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) {
     error_ = "There is something behind the JSON object.";
@@ -127,7 +129,7 @@ bool JsonSlotScanner::Scan(std::string_view json) {
       continue;  // not there
     }
     if (code) return fail(code);
-    tokens_[slot] = MakeToken(value.raw_json_token(), copy, json);
+    tokens_[slot] = MakeToken(value.raw_json_token(), copy, json, has_escapes);
   }
   return true;
 }

@@ -19,6 +19,9 @@ constexpr std::chrono::minutes kPatience{5};
 constexpr std::chrono::milliseconds kFenceWait{2500};
 constexpr int kMetadataMs = 1000;
 constexpr std::chrono::milliseconds kRenewMs{500};
+// Records of one partition in a row that are handed over at once; a call of its own costs more than it saves for fewer.
+constexpr size_t kRunLeast = 4;
+constexpr size_t kRunMax = 512;
 
 std::string_view Words(TransactionStep step) {
   switch (step) {
@@ -47,6 +50,11 @@ Result<KafkaHeaders> MakeHeaders(std::span<const HeaderView> headers) {
       return KafkaStatus(error, fmt::format("header {} is refused", header.name));
   }
   return made;
+}
+
+/// An empty value is not a tombstone: librdkafka tells them by the pointer.
+void* ValueBytes(const RecordView& record) {
+  return const_cast<char*>(record.value.empty() ? "" : record.value.data());
 }
 
 }  // namespace
@@ -160,16 +168,19 @@ Result<KafkaProducer::Topic*> KafkaProducer::TopicOf(std::string_view name) {
   return last_topic_ = &topics_.emplace(std::string(name), std::move(topic)).first->second;
 }
 
+Result<int32_t> KafkaProducer::PartitionIn(const Topic& topic, const RecordView& record) {
+  const int32_t partition = record.partition == -1 ? PartitionOf(record.key, topic.partitions) : record.partition;
+  if (partition >= 0 && partition < topic.partitions) return partition;
+  return Status(Code::kNotFound,
+                fmt::format("there is no such partition to produce to: {}[{}], the topic has {}", record.topic,
+                            partition, topic.partitions),
+                Domain::kInternal);
+}
+
 Status KafkaProducer::Produce(const RecordView& record) {
   TC_CHECK(state_ == State::kOpen, "records belong into an open transaction");
   TC_ASSIGN_OR_RETURN(Topic* const topic, TopicOf(record.topic));
-  const int32_t partition = record.partition == -1 ? PartitionOf(record.key, topic->partitions) : record.partition;
-  if (partition < 0 || partition >= topic->partitions) {
-    return Status(Code::kNotFound,
-                  fmt::format("there is no such partition to produce to: {}[{}], the topic has {}", record.topic,
-                              partition, topic->partitions),
-                  Domain::kInternal);
-  }
+  TC_ASSIGN_OR_RETURN(const int32_t partition, PartitionIn(*topic, record));
   KafkaHeaders headers;
   if (!record.headers.empty()) {
     TC_ASSIGN_OR_RETURN(headers, MakeHeaders(record.headers));
@@ -184,9 +195,7 @@ Status KafkaProducer::Produce(const RecordView& record) {
   add(RD_KAFKA_VTYPE_PARTITION).u.i32 = partition;
   add(RD_KAFKA_VTYPE_MSGFLAGS).u.i = RD_KAFKA_MSG_F_COPY;
   if (!record.is_null) {
-    // An empty value is not a tombstone: librdkafka tells them by the pointer.
-    const char* const bytes = record.value.empty() ? "" : record.value.data();
-    add(RD_KAFKA_VTYPE_VALUE).u.mem = {const_cast<char*>(bytes), record.value.size()};
+    add(RD_KAFKA_VTYPE_VALUE).u.mem = {ValueBytes(record), record.value.size()};
   }
   if (!record.key.empty()) add(RD_KAFKA_VTYPE_KEY).u.mem = {const_cast<char*>(record.key.data()), record.key.size()};
   if (record.record_time.IsFinite()) add(RD_KAFKA_VTYPE_TIMESTAMP).u.i64 = record.record_time.us / 1000;
@@ -198,6 +207,46 @@ Status KafkaProducer::Produce(const RecordView& record) {
   }
   // In an abortable or fatal state librdkafka says _STATE or _FATAL here; the reason comes with the abort or commit.
   return KafkaStatus(*error, Words(TransactionStep::kProduce));
+}
+
+Status KafkaProducer::ProduceMany(const PackedRecords& records, size_t* next) {
+  TC_CHECK(state_ == State::kOpen, "records belong into an open transaction");
+  while (*next < records.size()) {
+    const RecordView first = records.View(*next, &headers_);
+    TC_ASSIGN_OR_RETURN(Topic* const topic, TopicOf(first.topic));
+    TC_ASSIGN_OR_RETURN(const int32_t partition, PartitionIn(*topic, first));
+    run_.clear();
+    for (size_t i = *next; i < records.size() && run_.size() < kRunMax; ++i) {
+      const RecordView record = records.View(i, &headers_);
+      // What a batch cannot carry goes by itself.
+      if (!record.headers.empty() || record.record_time.IsFinite() || record.topic != first.topic) break;
+      if (i > *next) {
+        TC_ASSIGN_OR_RETURN(const int32_t own, PartitionIn(*topic, record));
+        if (own != partition) break;
+      }
+      rd_kafka_message_t& message = run_.emplace_back();
+      if (!record.is_null) {
+        message.payload = ValueBytes(record);
+        message.len = record.value.size();
+      }
+      if (!record.key.empty()) {
+        message.key = const_cast<char*>(record.key.data());
+        message.key_len = record.key.size();
+      }
+    }
+    if (run_.size() < kRunLeast) {
+      TC_RETURN_IF_ERROR(Produce(records.View(*next, &headers_)));
+      ++*next;
+      continue;
+    }
+    rd_kafka_produce_batch(topic->handle.get(), partition, RD_KAFKA_MSG_F_COPY, run_.data(),
+                           static_cast<int>(run_.size()));
+    for (const rd_kafka_message_t& message : run_) {
+      if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return KafkaStatus(message.err, Words(TransactionStep::kProduce));
+      ++*next;
+    }
+  }
+  return Status::Ok();
 }
 
 void KafkaProducer::SendOffsets(KafkaPartitionList offsets, KafkaGroupMetadata membership) {

@@ -45,6 +45,9 @@ class KafkaProducer {
   /// Errors: kWouldBlock (queue full, or the topic's metadata is not there yet), kNotFound, kInvalidArgument, kAborted,
   /// kFatal.
   Status Produce(const RecordView& record);
+  /// The same for records from `*next` on, which is moved behind the last one that was taken: records of one partition
+  /// in a row share the client's locks and clock.
+  Status ProduceMany(const PackedRecords& records, size_t* next);
   void SendOffsets(KafkaPartitionList offsets, KafkaGroupMetadata membership);
   void Commit();
   void Abort();
@@ -73,6 +76,7 @@ class KafkaProducer {
   Status Open(std::chrono::milliseconds timeout);
   Status Init(std::chrono::milliseconds timeout);
   Result<Topic*> TopicOf(std::string_view name);
+  static Result<int32_t> PartitionIn(const Topic& topic, const RecordView& record);
   void Enqueue(Job job);
   void RunJobs();
   void Run(const Job& job);
@@ -89,6 +93,8 @@ class KafkaProducer {
   KafkaClient client_;
   std::map<std::string, Topic, std::less<>> topics_;
   Topic* last_topic_ = nullptr;  ///< rows of a topic come in runs
+  std::vector<rd_kafka_message_t> run_;
+  std::vector<HeaderView> headers_;
   State state_ = State::kIdle;
   bool initialised_ = false;
 

@@ -52,6 +52,9 @@ class KafkaTransport final : public LogTransport {
     return producer_->Produce(ViewOf(record, &headers));
   }
   Status ProduceView(const RecordView& record) override { return producer_->Produce(record); }
+  Status ProduceMany(const PackedRecords& records, size_t* next) override {
+    return producer_->ProduceMany(records, next);
+  }
   Status SendOffsets(std::span<const Position> positions) override;
   void Commit(StateBatch&&) override { producer_->Commit(); }
   void Abort() override { producer_->Abort(); }

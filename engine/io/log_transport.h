@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/core/packed_records.h"
 #include "engine/core/record.h"
 #include "engine/core/status.h"
 #include "state/state_store.h"
@@ -131,6 +132,12 @@ class LogTransport {
   virtual Status Produce(const OutputRecord& record) = 0;
   /// The same for a record that is seen where it lies; by default a copy is made of it.
   virtual Status ProduceView(const RecordView& record) { return Produce(ToOutputRecord(record)); }
+  /// The same for records from `*next` on, which is moved behind the last one that was taken.
+  virtual Status ProduceMany(const PackedRecords& records, size_t* next) {
+    std::vector<HeaderView> headers;
+    for (; *next < records.size(); ++*next) TC_RETURN_IF_ERROR(ProduceView(records.View(*next, &headers)));
+    return Status::Ok();
+  }
   /// Puts input positions into the transaction under the membership that was current at StartAt.
   virtual Status SendOffsets(std::span<const Position> positions) = 0;
   /// Ends the transaction; outcome by event. `state` is this epoch's local rows: a transport that shares the store

@@ -89,12 +89,8 @@ bool EpochCommitter::Produced(Status status) {
 }
 
 bool EpochCommitter::ProducePacked() {
-  std::vector<HeaderView> headers;
   for (; next_packed_ < cut_.rows.size(); ++next_packed_, next_packed_row_ = 0) {
-    const PackedRecords& rows = cut_.rows[next_packed_];
-    for (; next_packed_row_ < rows.size(); ++next_packed_row_) {
-      if (!Produced(transport_.ProduceView(rows.View(next_packed_row_, &headers)))) return false;
-    }
+    if (!Produced(transport_.ProduceMany(cut_.rows[next_packed_], &next_packed_row_))) return false;
   }
   return true;
 }

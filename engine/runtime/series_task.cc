@@ -179,6 +179,16 @@ int SeriesTask::PickSource() const {
   return best;
 }
 
+EventTime SeriesTask::HeadOfOthers(size_t index) const {
+  EventTime least = EventTime::Max();
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    const Source& source = sources_[i];
+    if (i == index || !source.loaded || source.next_event == source.events.events.size()) continue;
+    least = std::min(least, source.events.events[source.next_event].time);
+  }
+  return least;
+}
+
 void SeriesTask::UseRecordsBefore(Source& source, int64_t offset, TaskStepOutput& out) {
   const auto records = source.records;
   while (source.next_record < records.size() && records[source.next_record].offset < offset) {
@@ -296,8 +306,15 @@ void SeriesTask::Run(const ActivityBoard& activity, size_t bytes_max, RowSink& s
     if (pick < 0) break;
     const size_t index = static_cast<size_t>(pick);
     Source& source = sources_[index];
-    UseEvent(index, out);
-    if (source.next_event == source.events.events.size()) FinishBatch(index, out);
+    // While its events come before those of all others, no other source needs to be looked at.
+    const EventTime others = HeadOfOthers(index);
+    do {
+      UseEvent(index, out);
+      if (source.next_event == source.events.events.size()) {
+        FinishBatch(index, out);
+        break;
+      }
+    } while (source.events.events[source.next_event].time < others && out.bytes < bytes_max && !closing_is_due());
     if (out.bytes >= bytes_max) return;
   }
   if (windows_->has_revisions()) windows_->OnWatermark(watermarks_->task_watermark(), activity, sink, kRowsPerWalk);

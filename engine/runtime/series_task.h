@@ -80,6 +80,8 @@ class SeriesTask final : public StageTask {
     return windows_->next_close() != EventTime::Max() && windows_->next_close() <= watermark();
   }
   int PickSource() const;
+  /// The least time at which another source goes on, of those that PickSource compared.
+  EventTime HeadOfOthers(size_t index) const;
   void UseRecordsBefore(Source& source, int64_t offset, TaskStepOutput& out);
   void FinishBatch(size_t index, TaskStepOutput& out);
   void UseEvent(size_t index, TaskStepOutput& out);

@@ -472,6 +472,53 @@ TEST_P(LogTransportContract, ShowsWhatWasCommitted) {
   EXPECT_THAT(AwaitValues({topic, 1}, 1), ElementsAre("2"));
 }
 
+// Long runs of one partition, short ones, headers and tombstones between them: all that a transport may hand on together.
+TEST_P(LogTransportContract, ManyRecordsKeepTheirOrderAndTheirForm) {
+  OpenClient();
+  const std::string topic = MakeTopic("out", 2);
+  const std::string other = MakeTopic("other", 2);
+  const HeaderView header{"id", "7"};
+  PackedRecords records;
+  std::map<TopicPartition, std::vector<SeenRecord>> expected;
+  const auto add = [&](const std::string& to, int32_t partition, int n) {
+    const std::string value = n % 50 == 13 ? std::string() : fmt::format("v{}", n);
+    const std::string key = n % 7 == 3 ? std::string() : fmt::format("k{}", n);
+    RecordView record{.topic = to, .partition = partition, .key = key, .value = value, .is_null = n % 90 == 17};
+    if (record.is_null) record.value = {};
+    if (n % 40 == 5) record.headers = {&header, 1};
+    records.Add(record);
+    SeenRecord& seen = expected[{to, partition}].emplace_back();
+    if (!key.empty()) seen.key = key;
+    if (!record.is_null) seen.value = value;
+    if (n % 40 == 5) seen.headers = {{"id", "7"}};
+  };
+  for (int n = 0; n < 540; ++n) add(topic, 0, n);
+  for (int n = 0; n < 40; ++n) add(n % 4 == 0 ? other : topic, n / 2 % 2, n);
+  for (int n = 0; n < 30; ++n) add(other, 1, n);
+  Begin();
+  size_t next = 0;
+  Status status;
+  ASSERT_TRUE(Await([&] {
+    status = client_->ProduceMany(records, &next);
+    if (status.code() != Code::kWouldBlock) return true;
+    StepOnce();
+    return false;
+  }));
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(next, records.size());
+  EXPECT_EQ(CommitNow().outcome, Outcome::kOk);
+  for (const auto& [source, wanted] : expected) {
+    AwaitValues(source, wanted.size());
+    const std::vector<SeenRecord> seen = ReadApart(source);
+    ASSERT_EQ(seen.size(), wanted.size()) << source.topic << source.partition;
+    for (size_t i = 0; i < seen.size(); ++i) {
+      EXPECT_EQ(seen[i].key, wanted[i].key) << i;
+      EXPECT_EQ(seen[i].value, wanted[i].value) << i;
+      EXPECT_EQ(seen[i].headers, wanted[i].headers) << i;
+    }
+  }
+}
+
 TEST_P(LogTransportContract, NeverShowsWhatWasAborted) {
   OpenClient();
   const std::string topic = MakeTopic("out", 1);

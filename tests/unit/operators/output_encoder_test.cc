@@ -226,6 +226,12 @@ TEST_F(OutputEncoderTest, RowsAreWrittenAsTheConfigSays) {
   PackedRecords texts;
   OutputEncoder("shop", {view}).Window(window, 0, &texts);
   EXPECT_EQ(*Only(texts).value, R"({"last":"1970-01-01T00:00:05Z","w":1})");
+
+  view.windows[0].rows.headers = RowHeaders::kNone;
+  PackedRecords bare;
+  OutputEncoder("shop", {view}).Window(window, 0, &bare);
+  EXPECT_TRUE(Only(bare).headers.empty());
+  EXPECT_EQ(*Only(bare).value, R"({"last":"1970-01-01T00:00:05Z","w":1})");
 }
 
 TEST_F(OutputEncoderTest, SeveralViewsAreToldApartByTheirName) {
