@@ -1,0 +1,278 @@
+// From an event's way into its topic to the rows that it let close being visible to a read_committed consumer:
+//
+//   live_latency BOOTSTRAP NAMESPACE RATE [WARMUP_S]
+//
+// Copies the topics `orders` and `clicks` in the order of their record times, RATE events a second, to NAMESPACE.orders
+// and NAMESPACE.clicks, which an engine reads (retail60.yaml), and reads NAMESPACE.features. The row of a window that
+// ends at e could come once both inputs of its partition had an event at e + 60 s or later: its latency counts from
+// just before the later of the two was sent (a little before the broker appended it) until it was read. Prints one JSON
+// line.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+#include <vector>
+
+#include "engine/io/kafka_event_producer.h"
+#include "engine/io/kafka_transport.h"
+
+namespace tidecast {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr size_t kPartitions = 8;
+constexpr int64_t kMinuteMs = 60'000;
+constexpr size_t kMinutesMax = 24 * 60;
+constexpr std::array<const char*, 2> kInputs = {"orders", "clicks"};
+
+int64_t NowUs() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch()).count();
+}
+
+/// When each minute of each partition became due; 0: not yet.
+struct DueTimes {
+  std::array<std::array<std::atomic<int64_t>, kMinutesMax>, kPartitions> at{};
+  std::atomic<int64_t> first_minute = -1;
+  std::atomic<bool> over = false;
+};
+
+[[noreturn]] void Die(const Status& status) {
+  fmt::print(stderr, "live_latency: {}\n", status.message());
+  std::exit(ExitCode(status.code()));
+}
+template <typename T>
+T Must(Result<T> result) {
+  if (!result.ok()) Die(result.status());
+  return std::move(result).value();
+}
+void Must(Status status) {
+  if (!status.ok()) Die(status);
+}
+
+/// A group member that reads all partitions of its topics.
+class Reader {
+ public:
+  Reader(const std::string& bootstrap, const std::string& name, const std::vector<std::string>& topics) {
+    KafkaTransportOptions options;
+    options.properties = {{"bootstrap.servers", bootstrap}};
+    options.name_space = name;
+    options.instance = name;
+    transport_ = Must(MakeKafkaTransport(std::move(options)));
+    Must(transport_->Open());
+    Must(transport_->Join(topics));
+    while (sources_.empty()) {
+      std::vector<TransportEvent> events;
+      transport_->Step(50, &events);
+      for (const TransportEvent& event : events) {
+        if (event.kind == TransportEvent::Kind::kAssigned) sources_ = event.partitions;
+      }
+    }
+    std::vector<Position> positions;
+    for (const TopicPartition& source : sources_) positions.push_back({source, -2});
+    Must(transport_->StartAt(positions));
+  }
+  const std::vector<TopicPartition>& sources() const { return sources_; }
+  std::unique_ptr<RecordBatch> MakeBatch() { return transport_->MakeBatch(); }
+  PollResult Poll(size_t handle, RecordBatch& batch) {
+    return Must(transport_->Poll(static_cast<uint32_t>(handle), 1000, 1 << 20, batch));
+  }
+  void Step(int wait_ms) {
+    std::vector<TransportEvent> events;
+    transport_->Step(wait_ms, &events);
+    for (const TransportEvent& event : events) {
+      if (!event.status.ok()) Die(event.status);
+    }
+  }
+
+ private:
+  std::unique_ptr<LogTransport> transport_;
+  std::vector<TopicPartition> sources_;
+};
+
+/// Sends the events on, in time order, and notes which minutes they let close.
+class Pacer {
+ public:
+  Pacer(const std::string& bootstrap, const std::string& name, double rate, DueTimes& due)
+      : reader_(bootstrap, name + ".pacer", {kInputs[0], kInputs[1]}), name_(name), rate_(rate), due_(due) {
+    KafkaTransportOptions options;
+    options.properties = {{"bootstrap.servers", bootstrap}};
+    options.name_space = name;
+    options.instance = "sender";
+    sender_ = Must(KafkaEventProducer::Make(options));
+    for (const TopicPartition& source : reader_.sources()) {
+      Source& added = sources_.emplace_back();
+      added.input = source.topic == kInputs[0] ? 0 : 1;
+      added.partition = static_cast<size_t>(source.partition);
+      added.batch = reader_.MakeBatch();
+    }
+  }
+
+  int64_t Run() {
+    const auto start = Clock::now();
+    std::vector<OutputRecord> records;
+    std::vector<std::pair<size_t, int64_t>> times;  // source, event time
+    int64_t sent = 0;
+    for (bool more = true; more;) {
+      const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+      const auto wanted = static_cast<int64_t>(elapsed * rate_);
+      records.clear();
+      times.clear();
+      while (sent + static_cast<int64_t>(records.size()) < wanted && records.size() < kBatchMax) {
+        Source* const source = Earliest();
+        if (source == nullptr) {
+          more = false;
+          break;
+        }
+        const InputRecord& record = source->batch->records()[source->next++];
+        records.push_back({.topic = name_ + "." + kInputs[source->input],
+                           .partition = static_cast<int32_t>(source->partition),
+                           .key = std::string(record.key),
+                           .value = std::string(record.value)});
+        times.emplace_back(static_cast<size_t>(source - sources_.data()), record.record_time.us / 1000);
+      }
+      const int64_t now = NowUs();
+      for (const auto& [source, time] : times) Note(sources_[source], time, now);
+      if (!records.empty()) {
+        if (auto ends = sender_->Append(records, false); !ends.ok()) Die(ends.status());
+        sent += static_cast<int64_t>(records.size());
+      }
+      if (records.size() < kBatchMax) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return sent;
+  }
+
+ private:
+  static constexpr size_t kBatchMax = 4096;
+  struct Source {
+    size_t input = 0;
+    size_t partition = 0;
+    std::unique_ptr<RecordBatch> batch;
+    size_t next = 0;
+    bool ended = false;
+    int64_t newest_ms = INT64_MIN;
+  };
+
+  Source* Earliest() {
+    Source* best = nullptr;
+    for (size_t i = 0; i < sources_.size(); ++i) {
+      Source& source = sources_[i];
+      while (!source.ended && source.next == source.batch->records().size()) {
+        source.next = 0;
+        const PollResult polled = reader_.Poll(i, *source.batch);
+        if (!source.batch->records().empty()) break;
+        if (polled.at_end) source.ended = true;
+        if (!source.ended) reader_.Step(5);
+      }
+      if (source.ended) continue;
+      if (best == nullptr ||
+          source.batch->records()[source.next].record_time < best->batch->records()[best->next].record_time)
+        best = &source;
+    }
+    return best;
+  }
+
+  void Note(Source& source, int64_t time_ms, int64_t now_us) {
+    if (time_ms <= source.newest_ms) return;
+    source.newest_ms = time_ms;
+    int64_t both = INT64_MAX;
+    for (const Source& other : sources_) {
+      if (other.partition == source.partition) both = std::min(both, other.newest_ms);
+    }
+    if (both == INT64_MIN) return;
+    const int64_t closed = both / kMinuteMs - 1;  // the last minute whose end lies 60 s back
+    if (due_.first_minute < 0) due_.first_minute = closed;
+    for (int64_t m = closed - due_.first_minute; m >= 0 && static_cast<size_t>(m) < kMinutesMax; --m) {
+      auto& at = due_.at[source.partition][static_cast<size_t>(m)];
+      if (at != 0) break;
+      at = now_us;
+    }
+  }
+
+  Reader reader_;
+  const std::string name_;
+  const double rate_;
+  DueTimes& due_;
+  std::unique_ptr<KafkaEventProducer> sender_;
+  std::vector<Source> sources_;
+};
+
+int64_t EndOf(std::string_view json) {
+  constexpr std::string_view kField = "\"end\":";
+  const size_t at = json.find(kField);
+  int64_t end = -1;
+  if (at != std::string_view::npos) std::from_chars(json.data() + at + kField.size(), json.data() + json.size(), end);
+  return end;
+}
+
+/// Reads rows until a second after the last event; `counted`: latencies in ms of those due after the warm-up.
+void Watch(const std::string& bootstrap, const std::string& name, int64_t warm_us, DueTimes& due,
+           std::vector<uint64_t>* counted) {
+  Reader reader(bootstrap, name + ".watch", {name + ".features"});
+  const auto batch = reader.MakeBatch();
+  int64_t quiet_since = NowUs();
+  while (!due.over || NowUs() - quiet_since < 2'000'000) {
+    bool any = false;
+    for (size_t i = 0; i < reader.sources().size(); ++i) {
+      reader.Poll(i, *batch);
+      const int64_t now = NowUs();
+      for (const InputRecord& record : batch->records()) {
+        any = true;
+        const int64_t minute = EndOf(record.value) / kMinuteMs - due.first_minute;
+        if (minute < 0 || static_cast<size_t>(minute) >= kMinutesMax) continue;
+        const int64_t at = due.at[static_cast<size_t>(reader.sources()[i].partition)][static_cast<size_t>(minute)];
+        if (at == 0) Die(Status(Code::kInternal, "a window closed before its time"));
+        if (at < warm_us) continue;
+        const auto ms = static_cast<size_t>((now - at) / 1000);
+        if (ms >= counted->size()) counted->resize(ms + 1);
+        ++(*counted)[ms];
+      }
+    }
+    if (any) quiet_since = NowUs();
+    reader.Step(any ? 0 : 2);
+  }
+}
+
+int Run(const std::string& bootstrap, const std::string& name, double rate, double warmup_s) {
+  DueTimes due;
+  std::vector<uint64_t> counted;
+  Pacer pacer(bootstrap, name, rate, due);
+  const int64_t start = NowUs();
+  std::thread watch([&] { Watch(bootstrap, name, start + static_cast<int64_t>(warmup_s * 1e6), due, &counted); });
+  const int64_t sent = pacer.Run();
+  const double seconds = static_cast<double>(NowUs() - start) / 1e6;
+  due.over = true;
+  watch.join();
+  uint64_t rows = 0;
+  for (const uint64_t n : counted) rows += n;
+  const auto quantile = [&](double q) {
+    uint64_t left = static_cast<uint64_t>(q * static_cast<double>(rows));
+    for (size_t ms = 0; ms < counted.size(); ++ms) {
+      if (counted[ms] > left) return ms;
+      left -= counted[ms];
+    }
+    return counted.size();
+  };
+  fmt::print(
+      R"({{"events":{},"seconds":{:.1f},"events_per_s":{:.0f},"rows":{},"p50_ms":{},"p99_ms":{},"p999_ms":{},"max_ms":{}}})"
+      "\n",
+      sent, seconds, static_cast<double>(sent) / seconds, rows, quantile(.5), quantile(.99), quantile(.999),
+      counted.size());
+  return rows > 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace tidecast
+
+int main(int argc, char** argv) {
+  if (argc < 4) {
+    std::fprintf(stderr, "usage: live_latency BOOTSTRAP NAMESPACE RATE [WARMUP_S]\n");
+    return 64;
+  }
+  return tidecast::Run(argv[1], argv[2], std::atof(argv[3]), argc > 4 ? std::atof(argv[4]) : 10);
+}
