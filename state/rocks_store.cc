@@ -204,6 +204,8 @@ rocksdb::Options RocksStore::MakeOptions(size_t memory_bytes_max, rocksdb::Env* 
   options.write_buffer_manager = write_buffers_;
   options.write_buffer_size = std::min<size_t>(write_buffers / 2, 64ULL << 20);
   options.max_total_wal_size = std::clamp<size_t>(memory, 16ULL << 20, 256ULL << 20);
+  // What the WAL held goes on in write buffers: a restart need not wait for a flush.
+  options.avoid_flush_during_recovery = true;
   options.max_background_jobs = 2;
   options.max_open_files = 512;
   options.bytes_per_sync = 1 << 20;

@@ -9,6 +9,7 @@ namespace {
 
 constexpr int64_t kBeginning = -2;
 constexpr size_t kRecordsPerStep = 16384;
+constexpr size_t kOpenAhead = 6;
 // Clocks differ: what is older than half of the lag is taken for something that compaction may have touched.
 constexpr int kLagShare = 2;
 
@@ -162,8 +163,12 @@ Status ChangelogRestorer::Finish(Stream& stream) {
 
 Result<bool> ChangelogRestorer::Step(int wait_ms) {
   if (next_stream_ == streams_.size()) return true;
+  // The next ones connect while this one is read: each takes some round trips to the brokers before its first record.
+  const size_t ahead = std::min(streams_.size(), next_stream_ + kOpenAhead);
+  for (size_t i = next_stream_; i < ahead; ++i) {
+    if (!streams_[i].reader) TC_RETURN_IF_ERROR(Open(streams_[i]));
+  }
   Stream& stream = streams_[next_stream_];
-  if (!stream.reader) TC_RETURN_IF_ERROR(Open(stream));
   stream.batch->Clear();
   TC_ASSIGN_OR_RETURN(const PollResult polled, stream.reader->Read(*stream.batch, kRecordsPerStep, wait_ms));
   for (const InputRecord& record : stream.batch->records()) {
