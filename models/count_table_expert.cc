@@ -17,12 +17,14 @@ constexpr double kPriorRows = 20;    ///< values' worth of a negative binomial i
 constexpr double kPriorDispersion = 1.5;
 constexpr double kCellGrowth = 1.2;
 constexpr float kLeastMean = .02F;
+constexpr float kTrendStep = .8F;
 constexpr float kRowStep = .4F;   ///< of log mean
 constexpr float kActualMax = 20;  ///< an actual beyond so many times 1 + expected counts as this much in the mean
 
 }  // namespace
 
-CountTableExpert::CountTableExpert(std::string name, float decay) : name_(std::move(name)), decay_(decay) {
+CountTableExpert::CountTableExpert(std::string name, float decay, float fast_decay)
+    : name_(std::move(name)), decay_(decay), fast_decay_(fast_decay) {
   for (size_t c = 0; c <= kCells; ++c) {
     first_.push_back(c <= kSingleCounts ? static_cast<float>(c)
                                         : std::floor(first_.back() * static_cast<float>(kCellGrowth)));
@@ -41,10 +43,14 @@ CountTableExpert::CountTableExpert(std::string name, float decay) : name_(std::m
   }
 }
 
-bool CountTableExpert::Find(float mean, Place* place) {
+bool CountTableExpert::Find(float mean, float trend, Place* place) {
   const float at = (std::log(std::max(mean, kLeastMean)) - std::log(kLeastMean)) / kRowStep;
   place->row = std::min(static_cast<size_t>(at), kRows - 2);
   place->right = std::min(at - static_cast<float>(place->row), 1.0F);
+  const float way =
+      std::clamp(trend / kTrendStep + static_cast<float>(kTrends / 2), 0.0F, static_cast<float>(kTrends - 1));
+  place->trend = std::min(static_cast<size_t>(way), kTrends - 2);
+  place->up = way - static_cast<float>(place->trend);
   return at < static_cast<float>(kRows);
 }
 
@@ -56,30 +62,33 @@ size_t CountTableExpert::CellOf(float actual) const {
 }
 
 void CountTableExpert::StartPooled(std::span<double> pooled) const {
-  for (size_t group = 0; group < kHorizonGroups; ++group) {
-    for (size_t i = 0; i < prior_.size(); ++i) pooled[group * prior_.size() + i] = kPriorRows * prior_[i];
-  }
+  for (size_t i = 0; i < pooled.size(); ++i) pooled[i] = kPriorRows * prior_[i % prior_.size()];
 }
 
 void CountTableExpert::Step(const ExpertBlock& block, std::span<float> states, std::span<const double>) const {
   const float inverse = block.inverse_factor[HistorySlot(block.index)];
   for (size_t i = 0; i < block.series; ++i) {
     if (!std::isfinite(block.actual[i])) continue;
-    float* state = states.data() + 4 * i;
+    float* state = states.data() + 6 * i;
     const float value = block.actual[i] * inverse;
     state[0] = decay_ * state[0] + value;
     state[1] = decay_ * state[1] + 1;
     state[2] = kSlowDecay * state[2] + value;
     state[3] = kSlowDecay * state[3] + 1;
+    state[4] = fast_decay_ * state[4] + value;
+    state[5] = fast_decay_ * state[5] + 1;
   }
 }
 
 void CountTableExpert::Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double>,
                                  std::span<float> summaries) const {
   for (size_t i = 0; i < block.series; ++i) {
-    const float* state = states.data() + 4 * i;
+    const float* state = states.data() + 6 * i;
     const float slow = (state[2] + kPoolBuckets * static_cast<float>(block.prior_mean)) / (state[3] + kPoolBuckets);
-    summaries[i] = (state[0] + kPriorBuckets * slow) / (state[1] + kPriorBuckets) / block.scale[i];
+    const float mean = (state[0] + kPriorBuckets * slow) / (state[1] + kPriorBuckets);
+    const float fast = (state[4] + slow) / (state[5] + 1);
+    summaries[2 * i] = mean / block.scale[i];
+    summaries[2 * i + 1] = std::log((fast + .05F) / (mean + .05F));
   }
 }
 
@@ -87,14 +96,14 @@ void CountTableExpert::Expand(const ExpertBlock& block, const ForecastTarget& ta
                               std::span<const uint8_t> rows, std::span<const float> summaries,
                               std::span<const double> pooled, const ExpertOutput& out) const {
   // The group's rows as distributions; rows that no series of the block needs cost little.
-  std::array<std::array<float, kCells>, kRows> below;  // P(Y < first count of the next cell)
-  std::array<float, kRows> ratio;                      // actual over expected mean
-  for (size_t row = 0; row < kRows; ++row) {
-    const double* numbers = pooled.data() + (target.group * kRows + row) * kNumbers;
+  std::array<std::array<float, kCells>, kTrends * kRows> below;  // P(Y < first count of the next cell)
+  std::array<float, kTrends * kRows> ratio;                      // actual over expected mean
+  for (size_t row = 0; row < kTrends * kRows; ++row) {
+    const double* numbers = pooled.data() + (target.group * kTrends * kRows + row) * kNumbers;
     double total = 0;
     for (size_t c = 0; c < kCells; ++c) total += std::max(numbers[c], 0.0);
     if (!(total > 0 && total < 1e30)) {  // bytes that nobody wrote
-      numbers = prior_.data() + row * kNumbers;
+      numbers = prior_.data() + row % kRows * kNumbers;
       total = 1;
     }
     double sum = 0;
@@ -108,12 +117,16 @@ void CountTableExpert::Expand(const ExpertBlock& block, const ForecastTarget& ta
   std::array<float, kCells> cdf;
   for (size_t i = 0; i < block.series; ++i) {
     Place place{};
-    const float mean = summaries[i] * scale[i] * target.factor;
-    out.awake[i] = rows[i] != 0 && Find(mean, &place) ? 1 : 0;
+    const float mean = summaries[2 * i] * scale[i] * target.factor;
+    out.awake[i] = rows[i] != 0 && Find(mean, summaries[2 * i + 1], &place) ? 1 : 0;
     if (out.awake[i] == 0) continue;
-    const std::array<float, kCells>& left = below[place.row];
-    const std::array<float, kCells>& right = below[place.row + 1];
-    for (size_t c = 0; c < kCells; ++c) cdf[c] = left[c] + place.right * (right[c] - left[c]);
+    const size_t at = place.trend * kRows + place.row;
+    const float* low = below[at].data();
+    const float* high = below[at + kRows].data();
+    const float w00 = (1 - place.up) * (1 - place.right), w01 = (1 - place.up) * place.right;
+    const float w10 = place.up * (1 - place.right), w11 = place.up * place.right;
+    for (size_t c = 0; c < kCells; ++c)
+      cdf[c] = w00 * low[c] + w01 * low[c + kCells] + w10 * high[c] + w11 * high[c + kCells];
     float* q = out.quantiles.data() + i * kLevelCount;
     size_t c = 0;
     for (size_t l = 0; l < kLevelCount; ++l) {
@@ -124,7 +137,8 @@ void CountTableExpert::Expand(const ExpertBlock& block, const ForecastTarget& ta
       const float inside = cdf[c] > before ? (kLevels[l] - before) / (cdf[c] - before) : 1;
       q[l] = width > 1 ? least + std::clamp(inside, 0.0F, 1.0F) * (width - 1) : least;
     }
-    out.mean[i] = mean * (ratio[place.row] + place.right * (ratio[place.row + 1] - ratio[place.row]));
+    out.mean[i] =
+        mean * (w00 * ratio[at] + w01 * ratio[at + 1] + w10 * ratio[at + kRows] + w11 * ratio[at + kRows + 1]);
     out.zero_probability[i] = cdf[0];
   }
 }
@@ -134,17 +148,19 @@ void CountTableExpert::Gather(const ExpertBlock& block, const ForecastTarget& ta
                               std::span<double> sums) const {
   for (size_t i = 0; i < block.series; ++i) {
     Place place{};
-    const float mean = summaries[i] * scale[i] * target.factor;
-    if (rows[i] == 0 || !Find(mean, &place)) continue;
+    const float mean = summaries[2 * i] * scale[i] * target.factor;
+    if (rows[i] == 0 || !Find(mean, summaries[2 * i + 1], &place)) continue;
     const float actual = block.actual[i];
     const size_t cell = CellOf(actual);
     const double counted = std::min(actual, kActualMax * (1 + mean));
-    double* numbers = sums.data() + (target.group * kRows + place.row) * kNumbers;
-    for (const double share : {1 - static_cast<double>(place.right), static_cast<double>(place.right)}) {
+    for (size_t corner = 0; corner < 4; ++corner) {
+      const size_t trend = place.trend + corner / 2;
+      const double share =
+          static_cast<double>(corner % 2 == 0 ? 1 - place.right : place.right) * (corner < 2 ? 1 - place.up : place.up);
+      double* numbers = sums.data() + ((target.group * kTrends + trend) * kRows + place.row + corner % 2) * kNumbers;
       numbers[cell] += share;
       numbers[kCells] += share * counted;
       numbers[kCells + 1] += share * static_cast<double>(mean);
-      numbers += kNumbers;
     }
   }
 }

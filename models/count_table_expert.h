@@ -8,21 +8,24 @@
 
 namespace tidecast {
 
-/// What counts came where so much was expected: a table, pooled over all series, of actual counts by expected mean and
-/// horizon group, discounted; a forecast is the row of the series's own expected mean. No shape is assumed, a sparse
-/// series borrows that of all that sell as little, and what the whole shop does to the expected mean is in the table.
-/// The expected mean is a discounted one, drawn towards the series's slow mean with the weight of kPriorBuckets
-/// buckets, times the pooled seasonal factor. Rows by the logarithm of the mean, a value shared out between the two
-/// nearest; cells are single counts up to kSingleCounts, then grow by a fifth each. State: [sum, weight] fast, [sum,
-/// weight] slow. Summary: the mean. Asleep beyond the greatest row.
+/// What counts came where so much was expected: a table, pooled over all series, of actual counts by expected mean, by
+/// how the newest level stands to that mean, and by horizon group, discounted; a forecast is the row of the series's
+/// own numbers. No shape is assumed, a sparse series borrows that of all that sell as little, and what the whole shop
+/// does to expected means is in the table. The expected mean is a discounted one, drawn towards the series's slow mean
+/// with the weight of kPriorBuckets buckets, times the pooled seasonal factor. Rows by the logarithm of the mean and of
+/// the newest level over it, a value shared out among the four nearest; cells are single counts up to kSingleCounts,
+/// then grow by a fifth each. State: [sum, weight] of the mean, of the slow mean, of the newest level. Summary: the
+/// mean, log of level over mean. Asleep beyond the greatest row.
 class CountTableExpert final : public Expert {
  public:
-  CountTableExpert(std::string name, float decay);
+  /// `fast_decay`: of the newest level.
+  CountTableExpert(std::string name, float decay, float fast_decay);
   std::string_view name() const override { return name_; }
   double cost() const override { return 6; }
-  size_t state_floats() const override { return 4; }
-  size_t summary_floats() const override { return 1; }
-  size_t pooled_size() const override { return kHorizonGroups * kRows * kNumbers; }
+  double prior() const override { return 3; }
+  size_t state_floats() const override { return 6; }
+  size_t summary_floats() const override { return 2; }
+  size_t pooled_size() const override { return kHorizonGroups * kTrends * kRows * kNumbers; }
   size_t sums_size() const override { return pooled_size(); }
   void StartPooled(std::span<double> pooled) const override;
   void Step(const ExpertBlock& block, std::span<float> states, std::span<const double> pooled) const override;
@@ -39,19 +42,23 @@ class CountTableExpert final : public Expert {
   static constexpr size_t kSingleCounts = 16;  ///< 0 .. 15
   static constexpr size_t kCells = 68;
   static constexpr size_t kRows = 32;
+  static constexpr size_t kTrends = 5;
 
  private:
   static constexpr size_t kNumbers = kCells + 2;  ///< a row: cells, sums of actual and of expected mean
-  /// Between which rows an expected mean lies; `right`: share of the upper one.
+  /// Between which rows a forecast lies; `right`, `up`: share of the upper one by mean, by trend.
   struct Place {
     size_t row;
     float right;
+    size_t trend;
+    float up;
   };
-  static bool Find(float mean, Place* place);
+  static bool Find(float mean, float trend, Place* place);
   size_t CellOf(float actual) const;
 
   std::string name_;
   float decay_;
+  float fast_decay_;
   std::vector<float> first_;   ///< [kCells + 1] least count of a cell
   std::vector<double> prior_;  ///< [kRows, kNumbers] what a row holds before anything was seen, for one bucket's weight
 };

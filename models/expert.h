@@ -71,6 +71,8 @@ class Expert {
   virtual std::string_view name() const = 0;
   /// Cost of a forecast in units of persistence.
   virtual double cost() const = 0;
+  /// Weight in a mixture before anything was seen, against 1 of most.
+  virtual double prior() const { return 1; }
   virtual size_t state_floats() const { return 0; }
   virtual size_t summary_floats() const = 0;
   virtual size_t pooled_size() const { return 0; }
@@ -104,9 +106,9 @@ struct PoolShape {
   int horizon = 14;
 };
 
-/// The pool for a shape. `names` empty: all that fit it; else those, in the pool's order.
-/// Names: persistence, seasonal_naive_<season>, profile_<season>, smoothing_5, smoothing_20, empirical_930,
-/// empirical_960, empirical_985, negative_binomial_900, negative_binomial_970,
+/// The pool for a shape. `names` empty: all that fit it, of counts without those in brackets; else those, in the pool's
+/// order. Names: persistence, seasonal_naive_<season>, profile_<season>, [smoothing_5], smoothing_20, empirical_930,
+/// empirical_960, empirical_985, [negative_binomial_900, negative_binomial_970], count_table_800, count_table_970,
 /// known_covariates; of reals only: rls_<lags>_<forgetting rate>.
 std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const std::vector<std::string>& names);
 

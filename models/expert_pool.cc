@@ -29,6 +29,12 @@ void AddRls(const PoolShape& shape, std::vector<std::unique_ptr<Expert>>* all) {
   }
 }
 
+/// Experts that no longer earn their place beside the table of counts (README.md), but may be asked for.
+bool OnlyByName(ValueDomain domain, std::string_view name) {
+  return domain != ValueDomain::kReal &&
+         (name == "smoothing_5" || name == "negative_binomial_900" || name == "negative_binomial_970");
+}
+
 }  // namespace
 
 std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const std::vector<std::string>& names) {
@@ -49,14 +55,14 @@ std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const s
   if (domain != ValueDomain::kReal) {
     all.push_back(std::make_unique<NegativeBinomialExpert>("negative_binomial_900", .9F));
     all.push_back(std::make_unique<NegativeBinomialExpert>("negative_binomial_970", .97F));
-    all.push_back(std::make_unique<CountTableExpert>("count_table_800", .8F));
-    all.push_back(std::make_unique<CountTableExpert>("count_table_950", .95F));
+    all.push_back(std::make_unique<CountTableExpert>("count_table_800", .8F, .5F));
+    all.push_back(std::make_unique<CountTableExpert>("count_table_970", .97F, .8F));
     if (shape.known_covariates > 0)
       all.push_back(std::make_unique<KnownCovariateExpert>(domain, shape.known_covariates));
   }
   if (domain == ValueDomain::kReal) AddRls(shape, &all);
-  if (names.empty()) return all;
   std::erase_if(all, [&](const std::unique_ptr<Expert>& expert) {
+    if (names.empty()) return OnlyByName(domain, expert->name());
     return std::find(names.begin(), names.end(), expert->name()) == names.end();
   });
   return all;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <span>
 
@@ -8,8 +9,8 @@
 
 namespace tidecast {
 
-/// Several rules of weighing the same experts, and a second level that weighs the rules: ML-Poly finds mixtures better than
-/// any member, BOA leaves bad members sooner, BOA with a memory of about 50 rounds follows a changing season.
+/// Several rules of weighing the same experts, and a second level that weighs the rules: ML-Poly finds mixtures better
+/// than any member, BOA leaves bad members sooner, BOA with a memory of about 50 rounds follows a changing season.
 /// Regrets are linear in the weights, so a rule's own regrets follow from the experts' and its weights.
 /// Numbers of a cell: [ML-Poly][BOA][BOA with memory][BOA over the rules].  Thread: confined view.
 class MixRules {
@@ -20,7 +21,9 @@ class MixRules {
     return MlPoly<double>::Size(experts) + 2 * Boa::Size(experts) + Boa::Size(kRules);
   }
 
-  MixRules(std::span<double> numbers, size_t experts) : experts_(experts), numbers_(numbers) {}
+  /// `prior` [experts], sum 1: where every rule begins, and BOA's rules lean to for good; empty: all alike.
+  MixRules(std::span<double> numbers, size_t experts, std::span<const float> prior = {})
+      : experts_(experts), numbers_(numbers), prior_(prior) {}
 
   /// `r` [experts]: loss of the mixture that was used minus loss of the expert; 0 for a sleeping one.
   void Learn(std::span<const double> r) {
@@ -59,21 +62,27 @@ class MixRules {
   using Table = std::array<std::array<double, kExpertsMax>, kRules>;
   static constexpr double kMemory = .98;
 
-  MlPoly<double> Poly() const {
-    return MlPoly<double>::Over(numbers_.first(MlPoly<double>::Size(experts_)), experts_);
-  }
+  MlPoly<double> Poly() const { return MlPoly<double>::Over(numbers_.first(MlPoly<double>::Size(experts_)), experts_); }
   Boa Exponential(size_t rule) const {
     const size_t at = MlPoly<double>::Size(experts_) + (rule - 1) * Boa::Size(experts_);
     return Boa::Over(numbers_.subspan(at, Boa::Size(experts_)), experts_, rule == 1 ? 1.0 : kMemory);
   }
   Boa Top() const { return Boa::Over(numbers_.last(Boa::Size(kRules)), kRules, kMemory); }
   void RuleWeights(Table* weights) const {
-    Poly().Weights(std::span<double>((*weights)[0].data(), experts_));
+    const bool earned = Poly().Weights(std::span<double>((*weights)[0].data(), experts_));
     for (size_t j = 1; j < kRules; ++j) Exponential(j).Weights(std::span<double>((*weights)[j].data(), experts_));
+    if (prior_.empty()) return;
+    if (!earned) std::copy(prior_.begin(), prior_.end(), (*weights)[0].begin());
+    for (size_t j = 1; j < kRules; ++j) {
+      double sum = 0;
+      for (size_t k = 0; k < experts_; ++k) sum += (*weights)[j][k] *= static_cast<double>(prior_[k]);
+      for (size_t k = 0; k < experts_; ++k) (*weights)[j][k] /= sum;
+    }
   }
 
   size_t experts_;
   std::span<double> numbers_;
+  std::span<const float> prior_;
 };
 
 }  // namespace tidecast

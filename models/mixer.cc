@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 
 #include "engine/core/check.h"
 
@@ -19,6 +20,16 @@ size_t BandOf(size_t group, size_t row) {
 }
 
 }  // namespace
+
+Mixer::Mixer(std::vector<float> prior, bool own_means)
+    : experts_(prior.size()),
+      own_bands_(own_means ? kBands : kLevelBands),
+      prior_(std::move(prior)),
+      trust_(Cells(), .5F) {
+  const float sum = std::accumulate(prior_.begin(), prior_.end(), 0.0F);
+  for (float& weight : prior_) weight /= sum;
+  for (size_t cell = 0; cell < Cells(); ++cell) weights_.insert(weights_.end(), prior_.begin(), prior_.end());
+}
 
 void Mixer::WeightsOf(size_t demand_class, size_t group, std::span<const float> state, uint32_t resolved,
                       std::span<const uint8_t> awake, std::span<float> weights, std::span<float> toward) const {
@@ -130,7 +141,8 @@ void Mixer::Fold(std::span<const double> sums, std::span<double> pooled) const {
     if (count <= 0) continue;
     for (size_t k = 0; k < experts_; ++k) r[k] = sum[k] / count;
     const std::span<double> numbers = pooled.subspan(cell * CellNumbers(), CellNumbers());
-    MixRules(numbers.first(MixRules::Size(experts_)), experts_).Learn(std::span<const double>(r.data(), experts_));
+    MixRules(numbers.first(MixRules::Size(experts_)), experts_, prior_)
+        .Learn(std::span<const double>(r.data(), experts_));
     const std::array<double, 2> ways = {sum[experts_] / count, sum[experts_ + 1] / count};
     MlPoly<double>::Over(numbers.last(MlPoly<double>::Size(2)), 2).Learn(std::span<const double>(ways));
   }
@@ -141,8 +153,8 @@ void Mixer::Refresh(std::span<const double> pooled) {
   for (size_t cell = 0; cell < Cells(); ++cell) {
     std::copy_n(pooled.begin() + static_cast<ptrdiff_t>(cell * CellNumbers()), CellNumbers(), numbers.begin());
     const std::span<float> weights(weights_.data() + cell * experts_, experts_);
-    MixRules(std::span(numbers).first(MixRules::Size(experts_)), experts_).Weights(weights);
-    for (float& weight : weights) weight = (1 - kFixedShare) * weight + kFixedShare / static_cast<float>(experts_);
+    MixRules(std::span(numbers).first(MixRules::Size(experts_)), experts_, prior_).Weights(weights);
+    for (size_t k = 0; k < experts_; ++k) weights[k] = (1 - kFixedShare) * weights[k] + kFixedShare * prior_[k];
     std::array<float, 2> ways;
     MlPoly<double>::Over(std::span(numbers).last(MlPoly<double>::Size(2)), 2).Weights(std::span<float>(ways));
     trust_[cell] = ways[1];

@@ -21,11 +21,10 @@ class Mixer {
  public:
   static constexpr size_t kLevelBands = 3;                        ///< low, middle and high levels
   static constexpr size_t kBands = kLevelBands + kHorizonGroups;  ///< and the mean of each horizon group
-  explicit Mixer(size_t experts, bool own_means = false)
-      : experts_(experts),
-        own_bands_(own_means ? kBands : kLevelBands),
-        weights_(Cells() * experts, 1.0F / static_cast<float>(experts)),
-        trust_(Cells(), .5F) {}
+  /// All experts begin alike.
+  explicit Mixer(size_t experts, bool own_means = false) : Mixer(std::vector<float>(experts, 1.0F), own_means) {}
+  /// `prior` [experts], > 0: weights to begin with, to any sum.
+  explicit Mixer(std::vector<float> prior, bool own_means = false);
 
   size_t pooled_size() const { return Cells() * CellNumbers(); }
   size_t sums_size() const { return Cells() * CellSums(); }
@@ -64,6 +63,7 @@ class Mixer {
   size_t CellSums() const { return experts_ + 3; }  ///< experts, pool alone, own as far as it may, count
   size_t experts_;
   size_t own_bands_;
+  std::vector<float> prior_;    ///< [experts], sum 1
   std::vector<float> weights_;  ///< [cells, experts]
   std::vector<float> trust_;    ///< [cells] how far the series's own weights are followed, 0 .. 1
 };

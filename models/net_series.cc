@@ -24,8 +24,8 @@ Half Get(std::span<const char> part, size_t at) {
 
 /// Experts whose words the net hears, by slot; a name ending in _ stands for all that begin so.
 constexpr std::string_view kExpertNames[NetSeries::kExpertSlots] = {
-    "persistence",  "seasonal_naive_", "profile_",      "smoothing_5",
-    "smoothing_20", "empirical_960",   "empirical_985", "negative_binomial_970"};
+    "persistence",  "seasonal_naive_", "profile_",      "count_table_970",
+    "smoothing_20", "empirical_960",   "empirical_985", "count_table_800"};
 constexpr double kCovariateForget = .98;
 
 /// Covariates of any size as the net can take them; absent ones as NaN.

@@ -23,18 +23,23 @@ struct Pool {
     block.scale = scale;
     return block;
   }
-  void Learn(float mean, const auto& actual_of, int rounds) {
+  static std::vector<float> Summaries(float mean, float trend) {
+    std::vector<float> summaries;
+    for (size_t i = 0; i < kSeries; ++i) summaries.insert(summaries.end(), {mean, trend});
+    return summaries;
+  }
+  void Learn(float mean, const auto& actual_of, int rounds, float trend = 0) {
     for (int t = 0; t < rounds; ++t) {
       for (size_t i = 0; i < kSeries; ++i) actual[i] = actual_of(i, t);
       std::vector<double> sums(expert.sums_size(), 0.0);
-      expert.Gather(Block(), {0, 1, 0, 1}, scale, rows, std::vector<float>(kSeries, mean), pooled, sums);
+      expert.Gather(Block(), {0, 1, 0, 1}, scale, rows, Summaries(mean, trend), pooled, sums);
       expert.Fold(sums, pooled);
     }
   }
-  std::array<float, kLevelCount> Forecast(float mean, size_t group = 0) {
+  std::array<float, kLevelCount> Forecast(float mean, size_t group = 0, float trend = 0) {
     std::vector<float> quantiles(kSeries * kLevelCount), means(kSeries), zeros(kSeries);
     std::vector<uint8_t> awakes(kSeries);
-    expert.Expand(Block(), {0, 1, group, 1}, scale, rows, std::vector<float>(kSeries, mean), pooled,
+    expert.Expand(Block(), {0, 1, group, 1}, scale, rows, Summaries(mean, trend), pooled,
                   {quantiles, means, zeros, awakes});
     expected = means[0];
     zero = zeros[0];
@@ -43,7 +48,7 @@ struct Pool {
     std::copy_n(quantiles.begin(), kLevelCount, out.begin());
     return out;
   }
-  const CountTableExpert expert{"count_table_800", .8F};
+  const CountTableExpert expert{"count_table_800", .8F, .5F};
   std::vector<double> pooled;
   std::vector<float> actual = std::vector<float>(kSeries), scale = std::vector<float>(kSeries, 1.0F);
   std::vector<uint8_t> rows = std::vector<uint8_t>(kSeries, 1);
@@ -75,6 +80,18 @@ TEST(CountTableExpertTest, LearnsWhatCameWhereSoMuchWasExpected) {
   const auto far = pool.Forecast(2, 2);
   EXPECT_LT(far[10], 6.5F) << "other horizons keep what they had";
   EXPECT_GT(far[10], 4) << "other horizons keep what they had";
+}
+
+TEST(CountTableExpertTest, WhatRisesHasARowOfItsOwn) {
+  Pool pool;
+  pool.Learn(
+      2, [](size_t, int) { return 5.0F; }, 200, .8F);
+  pool.Learn(
+      2, [](size_t, int) { return 1.0F; }, 200, -.8F);
+  EXPECT_EQ(pool.Forecast(2, 0, .8F)[kMedian], 5);
+  EXPECT_EQ(pool.Forecast(2, 0, -.8F)[kMedian], 1);
+  EXPECT_EQ(pool.Forecast(2, 0, 30)[kMedian], pool.Forecast(2, 0, 1.6F)[kMedian])
+      << "beyond the last row it is the last";
 }
 
 TEST(CountTableExpertTest, LargeCountsAreSpreadInsideTheirCell) {

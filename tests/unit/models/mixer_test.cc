@@ -76,6 +76,32 @@ TEST(MixerTest, OwnWeightsAreTrustedLessWhenTheyMislead) {
   EXPECT_LT(LossOf([](size_t i, int t) { return (i + static_cast<size_t>(t) / 200) % 2; }, 800), .7);
 }
 
+TEST(MixerTest, BeginsAtItsPriorAndLeavesItForWhatIsRight) {
+  Mixer mixer(std::vector<float>{3, 1});
+  const std::vector<float> state(mixer.state_floats());
+  const std::vector<uint8_t> awake(2, 1);
+  std::vector<float> weights((kLevelCount + 1) * 2), toward(weights.size());
+  mixer.WeightsOf(0, 0, state, 0, awake, weights, toward);
+  for (size_t row = 0; row <= kLevelCount; ++row) EXPECT_FLOAT_EQ(weights[2 * row], .75F);
+  std::vector<double> pooled(mixer.pooled_size());
+  mixer.Refresh(pooled);
+  mixer.WeightsOf(0, 0, state, 0, awake, weights, toward);
+  EXPECT_FLOAT_EQ(weights[0], .75F) << "nothing was seen";
+  const std::vector<float> means = {0, 10};
+  std::vector<float> quantiles(2 * kLevelCount), mixed(kLevelCount), regrets(Mixer::kBands * 2);
+  std::fill_n(quantiles.begin() + kLevelCount, kLevelCount, 10.0F);
+  for (int t = 0; t < 50; ++t) {
+    float mean = 0;
+    mixer.WeightsOf(0, 0, state, 0, awake, weights, toward);
+    Mixer::Mix(2, weights, quantiles, means, mixed, &mean);
+    std::vector<double> sums(mixer.sums_size(), 0.0);
+    mixer.Gather(0, 0, 10, 1, awake, quantiles, means, mixed, mean, toward, sums, regrets);
+    mixer.Fold(sums, pooled);
+    mixer.Refresh(pooled);
+  }
+  EXPECT_LT(weights[2 * kMedian], .05F);
+}
+
 TEST(MixerTest, SleepingExpertsHandTheirWeightOn) {
   Mixer mixer(3);
   const std::vector<float> state(mixer.state_floats());
