@@ -4,6 +4,7 @@
 
 #include "config/config_values.h"
 #include "engine/io/input_fields.h"
+#include "operators/holiday_sources.h"
 
 namespace tidecast {
 namespace {
@@ -159,7 +160,12 @@ CalendarOptions BindCalendar(const Section& section) {
     calendar.open = OpenRule::kWeekdays;
     if (const auto number = ParseWeekday(day)) calendar.weekdays.push_back(*number);
   }
-  section.ReadList("holidays", &calendar.holidays);
+  std::vector<std::string> sources;
+  section.ReadList("holidays", &sources);
+  if (const auto holidays = ReadHolidays(sources); holidays.ok()) {  // the checker has told what is wrong
+    for (const auto& [day, name] : *holidays) calendar.holidays.push_back(DateText(day));
+  }
+  section.ReadWord("on_holidays", std::array{Word<bool>{"closed", true}, Word<bool>{"open", false}}, &calendar.closed_on_holidays);
   if (const std::string* text = section.Text("hours")) {
     if (const auto hours = ParseBusinessHours(*text)) {
       calendar.open_minute = hours->open_minute;

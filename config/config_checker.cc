@@ -12,6 +12,7 @@
 #include "engine/io/event_time_parser.h"
 #include "engine/io/json_pointer_path.h"
 #include "engine/io/nearest_name.h"
+#include "operators/holiday_sources.h"
 
 namespace tidecast {
 namespace {
@@ -99,7 +100,7 @@ class Checker {
         }
         return;
       case FieldType::kTextList:
-      case FieldType::kDateList:
+      case FieldType::kHolidays:
         List(field, shown, entry);
         return;
       case FieldType::kOpenDays:
@@ -152,15 +153,26 @@ class Checker {
     }
     if (field.required && node.items.empty()) Add("TC0105", fmt::format("{} is empty", shown), entry.place, std::string(field.doc), fmt::format("e.g. {}: {}", field.key(), field.example));
     for (ConfigNode& item : node.items) {
+      if (field.type == FieldType::kHolidays) TakeFile(&item);
       if (item.kind != ConfigNode::Kind::kScalar) {
         Add("TC0104", fmt::format("{}: each item must be a single value", shown), item.place, "", fmt::format("e.g. {}: {}", field.key(), field.example));
         continue;
       }
       Interpolation(shown, false, &item);
-      if (field.type == FieldType::kDateList && !IsDate(item.text)) {
-        Add("TC0104", fmt::format("{}: not a day: \"{}\"", shown, item.text), item.place, "", "write days as 2011-12-26");
+      if (field.type == FieldType::kHolidays) {
+        if (const auto dates = ReadHolidays({&item.text, 1}); !dates.ok()) {
+          Add("TC0104", fmt::format("{}: {}", shown, dates.status().message()), item.place, "", dates.status().remedy());
+        }
       }
     }
+  }
+
+  // {file: PATH} is a PATH.
+  static void TakeFile(ConfigNode* item) {
+    if (!item->IsSection() || item->entries.size() != 1 || item->entries[0].key != "file") return;
+    if (item->entries[0].value.kind != ConfigNode::Kind::kScalar) return;
+    ConfigNode path = std::move(item->entries[0].value);
+    *item = std::move(path);
   }
 
   // Puts the file's content in for ${file:PATH} where a secret stands. False when something was wrong.

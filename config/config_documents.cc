@@ -36,7 +36,11 @@ Json ValueSchema(const ConfigField& field) {
     case FieldType::kTextMap: return {{"type", "object"}, {"additionalProperties", {{"type", {"string", "number", "boolean"}}}}};
     case FieldType::kName: return pattern("^[a-z0-9._-]+$");
     case FieldType::kTextList: return {{"type", "array"}, {"items", {{"type", "string"}}}};
-    case FieldType::kDateList: return {{"type", "array"}, {"items", {{"type", "string"}, {"format", "date"}}}};
+    case FieldType::kHolidays: {
+      const Json text = {{"type", "string"}};
+      const Json file = {{"type", "object"}, {"properties", {{"file", text}}}, {"required", Json::array({"file"})}, {"additionalProperties", false}};
+      return {{"type", "array"}, {"items", {{"oneOf", Json::array({text, file})}}}};
+    }
     case FieldType::kBoolean: return {{"type", "boolean"}};
     case FieldType::kFlag: return {{"const", true}};
     case FieldType::kDuration: return {{"oneOf", {pattern("^([0-9.]+(us|ms|s|m|min|h|d|w))+$"), {{"const", 0}}}}};
@@ -98,7 +102,7 @@ std::string RangeText(const ConfigField& field) {
     case FieldType::kFlag: return "true";
     case FieldType::kOpenDays: return "all, learned, list of days";
     case FieldType::kTextList: return "list";
-    case FieldType::kDateList: return "list of days";
+    case FieldType::kHolidays: return "list of countries, days, files";
     case FieldType::kTextMap: return "name: value";
     default: return "";
   }

@@ -30,7 +30,7 @@ enum class FieldType : uint8_t {
   kBucketLength,
   kOpenDays,      ///< all | learned | list of weekdays
   kHours,
-  kDateList,
+  kHolidays,      ///< list of countries, days and calendar files
   kFlag,          ///< true only, e.g. `count: true`
   kSecret,        ///< a text that is masked and may be ${file:...}
 };

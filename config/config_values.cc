@@ -120,19 +120,6 @@ std::optional<int> ParseWeekday(std::string_view text) {
   return std::nullopt;
 }
 
-bool IsDate(std::string_view text) {
-  if (text.size() != 10 || text[4] != '-' || text[7] != '-') return false;
-  const int century = TwoDigits(text);
-  const int year = TwoDigits(text.substr(2));
-  const int month = TwoDigits(text.substr(5));
-  const int day = TwoDigits(text.substr(8));
-  if (century < 0 || year < 0 || month < 1 || month > 12 || day < 1) return false;
-  const int full = century * 100 + year;
-  const bool leap = full % 4 == 0 && (full % 100 != 0 || full % 400 == 0);
-  constexpr std::array<int, 12> kDays = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  return day <= kDays[static_cast<size_t>(month - 1)] + (month == 2 && leap ? 1 : 0);
-}
-
 std::optional<bool> ParseBoolean(std::string_view text) {
   if (text == "true") return true;
   if (text == "false") return false;

@@ -28,8 +28,6 @@ struct BusinessHours {
 std::optional<BusinessHours> ParseBusinessHours(std::string_view text);
 /// mon .. sun (or monday ...) -> 1 .. 7.
 std::optional<int> ParseWeekday(std::string_view text);
-/// A day of the calendar, "2011-12-26".
-bool IsDate(std::string_view text);
 std::optional<bool> ParseBoolean(std::string_view text);
 std::optional<int64_t> ParseInteger(std::string_view text);
 std::optional<double> ParseNumber(std::string_view text);

@@ -105,10 +105,17 @@ class ZonedCalendar final : public BucketCalendar {
 
   bool OpenByRule(EventTime start) const override {
     if (options_.open == OpenRule::kLearned || !UpToADay()) return true;
-    if (!open_weekday_[static_cast<size_t>(Weekday(start))] || IsHoliday(start)) return false;
+    if (!open_weekday_[static_cast<size_t>(Weekday(start))] || ClosedByHoliday(start)) return false;
     return InHours(start);
   }
-  bool IsHoliday(EventTime start) const override { return UpToADay() && holidays_.contains(LocalDay(start)); }
+  bool ClosedByHoliday(EventTime start) const override {
+    return options_.closed_on_holidays && UpToADay() && holidays_.contains(LocalDay(start));
+  }
+  int HolidaysIn(EventTime start) const override {
+    const int32_t first = LocalDay(start);
+    const int32_t last = UpToADay() ? first : LocalDay(BucketOf(start).end - Duration(1));
+    return static_cast<int>(std::distance(holidays_.lower_bound(first), holidays_.upper_bound(last)));
+  }
   int Weekday(EventTime start) const override { return WeekdayOf(LocalDay(start)); }
   int32_t LocalDay(EventTime start) const override {
     return static_cast<int32_t>(

@@ -34,8 +34,11 @@ class BucketCalendar {
   /// Whether the fixed rules (weekdays, holidays, hours) leave this bucket open. Learned calendars: always true here.
   /// Rules speak of days: buckets longer than a day are open.
   virtual bool OpenByRule(EventTime start) const = 0;
-  /// Whether the bucket's local date is one of the holidays; false for buckets longer than a day.
-  virtual bool IsHoliday(EventTime start) const = 0;
+  /// Whether the bucket is closed since its local date is a holiday; false for buckets longer than a day, and where
+  /// holidays are open.
+  virtual bool ClosedByHoliday(EventTime start) const = 0;
+  /// How many holidays the bucket's local dates hold (0 or 1 up to a day).
+  virtual int HolidaysIn(EventTime start) const = 0;
   /// 0 = Monday .. 6 = Sunday, of the bucket's local start.
   virtual int Weekday(EventTime start) const = 0;
   /// Days since 1970-01-01 of the bucket's local start.

@@ -126,7 +126,7 @@ class WeekOfOpenBuckets final : public OpenBuckets {
 
   bool ExpectedOpen(EventTime start, const std::array<bool, 7>& week) const {
     if (!learned_) return calendar_.OpenByRule(start);
-    return week[WeekdayOf(calendar_.LocalDay(start))] && !calendar_.IsHoliday(start);
+    return week[WeekdayOf(calendar_.LocalDay(start))] && !calendar_.ClosedByHoliday(start);
   }
 
   const BucketCalendar& calendar_;

@@ -15,6 +15,7 @@
 #include <unordered_map>
 
 #include "engine/io/event_time_parser.h"
+#include "operators/holiday_sources.h"
 #include "operators/series_rows.h"
 
 namespace tidecast {
@@ -84,6 +85,30 @@ void SetSeasons(const BacktestOptions& options, SeriesTable* table) {
       table->phases[t].push_back(static_cast<int32_t>(((phase % season) + season) % season));
     }
   }
+}
+
+/// Puts a column in behind the known ones: how many holidays each bucket holds.
+void AddHolidays(const HolidayDates& dates, SeriesTable* table) {
+  std::vector<float> counts;
+  for (const int64_t at : table->seconds) {
+    const bool long_step = table->frequency == SeriesFrequency::kWeek || table->frequency == SeriesFrequency::kMonth;
+    const int64_t first = DayOf(at);
+    const int64_t last = long_step ? DayOf(StepsAfter(at, 1, table->frequency)) - 1 : first;
+    counts.push_back(static_cast<float>(std::distance(dates.lower_bound(static_cast<int32_t>(first)), dates.upper_bound(static_cast<int32_t>(last)))));
+  }
+  const auto place = static_cast<ptrdiff_t>(table->known_names.size());
+  const auto width = static_cast<ptrdiff_t>(table->known_width);
+  std::vector<float> known;
+  known.reserve(table->actual.size() * (table->known_width + 1));
+  for (size_t at = 0; at < table->actual.size(); ++at) {
+    const auto row = table->known.begin() + static_cast<ptrdiff_t>(at) * width;
+    known.insert(known.end(), row, row + place);
+    known.push_back(counts[at % table->buckets()]);
+    known.insert(known.end(), row + place, row + width);
+  }
+  table->known = std::move(known);
+  table->known_names.emplace_back("holiday");
+  ++table->known_width;
 }
 
 }  // namespace
@@ -182,6 +207,10 @@ Result<SeriesTable> SeriesTable::Read(const BacktestOptions& options) {
     }
   }
   SetSeasons(options, &table);
+  if (!options.holidays.empty()) {
+    TC_ASSIGN_OR_RETURN(const HolidayDates dates, ReadHolidays(options.holidays));
+    AddHolidays(dates, &table);
+  }
   return table;
 }
 

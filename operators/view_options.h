@@ -33,7 +33,7 @@ struct FeatureOptions {
 
 enum class BucketUnit : uint8_t { kSecond, kMinute, kHour, kDay, kWeek, kMonth };
 
-/// Which buckets exist. kAll: every one. kLearned: SEMANTICS.md 2. kWeekdays: an explicit set, minus `holidays`.
+/// Which buckets exist. kAll: every one. kLearned: SEMANTICS.md 2. kWeekdays: an explicit set. Each minus `holidays`, unless open on them.
 enum class OpenRule : uint8_t { kAll, kLearned, kWeekdays };
 
 struct CalendarOptions {
@@ -42,7 +42,8 @@ struct CalendarOptions {
   std::string zone = "UTC";
   OpenRule open = OpenRule::kAll;
   std::vector<int> weekdays;         ///< 1 = Monday .. 7 = Sunday, for kWeekdays
-  std::vector<std::string> holidays; ///< YYYY-MM-DD, closed
+  std::vector<std::string> holidays; ///< YYYY-MM-DD
+  bool closed_on_holidays = true;    ///< false: buckets as on other days; the model hears that it is one
   int open_minute = 0;               ///< business hours within the day, local time; sub-daily buckets outside are closed
   int close_minute = 24 * 60;
 };

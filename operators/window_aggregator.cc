@@ -394,11 +394,16 @@ class KeyedWindows final : public WindowAggregator {
 
 }  // namespace
 
-size_t KnownCovariates(std::span<const InputKind> input_kinds) {
-  const bool any = std::any_of(input_kinds.begin(), input_kinds.end(), [](InputKind kind) {
+bool HasKnownFacts(std::span<const InputKind> input_kinds) {
+  return std::any_of(input_kinds.begin(), input_kinds.end(), [](InputKind kind) {
     return kind == InputKind::kPromotions || kind == InputKind::kCatalog;
   });
-  return any ? 2 : 0;
+}
+
+bool HasOpenHolidays(const CalendarOptions& calendar) { return !calendar.closed_on_holidays && !calendar.holidays.empty(); }
+
+size_t KnownCovariates(std::span<const InputKind> input_kinds, const CalendarOptions& calendar) {
+  return (HasKnownFacts(input_kinds) ? 2 : 0) + (HasOpenHolidays(calendar) ? 1 : 0);
 }
 
 void WindowSink::OnContribution(const Contribution& c) {

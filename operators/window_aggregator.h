@@ -16,8 +16,13 @@
 
 namespace tidecast {
 
-/// Width of `ClosedBucket::known` a step: {promotion depth, price ratio} where a config has such facts, else 0.
-size_t KnownCovariates(std::span<const InputKind> input_kinds);
+/// Width of `ClosedBucket::known` a step: {promotion depth, price ratio} where a config has such facts, then {holidays}
+/// where the view has some and is open on them.
+size_t KnownCovariates(std::span<const InputKind> input_kinds, const CalendarOptions& calendar);
+/// Whether a config has facts that are known ahead.
+bool HasKnownFacts(std::span<const InputKind> input_kinds);
+/// Whether the calendar's holidays are known ahead rather than closed.
+bool HasOpenHolidays(const CalendarOptions& calendar);
 
 /// Receives what a task's windows produce, in a fixed order. Views are valid during the call.
 class WindowSink {

@@ -26,6 +26,7 @@ ViewOptions PartialOptions(ViewOptions options) {
   options.calendar.open = whole.open;
   options.calendar.weekdays = whole.weekdays;
   options.calendar.holidays = whole.holidays;
+  options.calendar.closed_on_holidays = whole.closed_on_holidays;
   options.calendar.open_minute = whole.open_minute;
   options.calendar.close_minute = whole.close_minute;
   return options;
@@ -47,7 +48,9 @@ Result<std::unique_ptr<WindowView>> WindowView::Make(uint16_t index, const ViewO
       new WindowView(index, role == WindowRole::kPartial ? PartialOptions(options) : options, role));
   TC_ASSIGN_OR_RETURN(view->layout_, Accumulator::Make(options, input_names, input_kinds));
   TC_ASSIGN_OR_RETURN(view->calendar_, BucketCalendar::Make(options.calendar));
-  view->has_known_ = view->options_.forecast && KnownCovariates(input_kinds) > 0;
+  view->has_known_ = view->options_.forecast && KnownCovariates(input_kinds, options.calendar) > 0;
+  view->has_known_facts_ = HasKnownFacts(input_kinds);
+  view->has_open_holidays_ = HasOpenHolidays(options.calendar);
   view->has_facts_ = std::any_of(view->layout_.columns().begin(), view->layout_.columns().end(),
                                  [](const Accumulator::Column& c) { return c.is_fact; });
   view->has_catalog_births_ =

@@ -164,6 +164,8 @@ class WindowView {
   Accumulator layout_;
   std::unique_ptr<BucketCalendar> calendar_;
   bool has_known_ = false;
+  bool has_known_facts_ = false;
+  bool has_open_holidays_ = false;
   bool has_facts_ = false;           ///< features of fact inputs
   bool has_catalog_births_ = false;  ///< of items that are ordered
 

@@ -115,8 +115,11 @@ void WindowView::FillValues(const PaneTable* pane, uint32_t row, uint32_t id, Ev
 void WindowView::FillKnown(uint32_t id, EventTime end, const FactTable& facts) {
   known_.clear();
   for (const BucketCalendar::Span& step : walk_steps_) {
-    known_.push_back(facts.empty() ? 0.F : static_cast<float>(facts.PromotionDepth(id, end, step.start, step.end)));
-    known_.push_back(facts.empty() ? 1.F : static_cast<float>(facts.PriceRatio(id, end, step.end)));
+    if (has_known_facts_) {
+      known_.push_back(facts.empty() ? 0.F : static_cast<float>(facts.PromotionDepth(id, end, step.start, step.end)));
+      known_.push_back(facts.empty() ? 1.F : static_cast<float>(facts.PriceRatio(id, end, step.end)));
+    }
+    if (has_open_holidays_) known_.push_back(static_cast<float>(calendar_->HolidaysIn(step.start)));
   }
 }
 

@@ -31,6 +31,7 @@ struct BacktestFlags {
   std::string net = "online";
   std::string domain;
   std::string fill;
+  std::string holidays;
   std::string format = "tidecast";
 };
 
@@ -70,6 +71,7 @@ Status Backtest(BacktestFlags& flags) {
   }
   options.known_columns = SplitList(flags.known);
   options.past_columns = SplitList(flags.past);
+  options.holidays = SplitList(flags.holidays);
   options.static_columns = SplitList(flags.statics);
   options.forecaster.experts = SplitList(flags.experts);
   options.fill_zero = flags.fill == "zero";
@@ -137,6 +139,8 @@ void AddBacktestVerb(CLI::App& app, int* exit_code) {
   verb->add_option("--known", flags->known, "columns known ahead");
   verb->add_option("--past", flags->past, "columns known up to the cutoff");
   verb->add_option("--static", flags->statics, "columns that tell about the series");
+  verb->add_option("--holidays", flags->holidays,
+                   "a known column of holidays: countries (GB-ENG), days (2011-12-27), calendar files (closures.ics), by commas");
   verb->add_option("--domain", flags->domain, "count, nonneg or real instead of inferring it from the warm-up")
       ->check(CLI::IsMember({"count", "nonneg", "real"}));
   verb->add_option("--fill", flags->fill, "zero: absent rows are 0 instead of missing")->check(CLI::IsMember({"zero"}));

@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
   tidecast::AddReplayVerb(app, &exit_code);
   tidecast::AddBacktestVerb(app, &exit_code);
   tidecast::AddPretrainVerb(app, &exit_code);
+  tidecast::AddHolidaysVerb(app, &exit_code);
   tidecast::AddTapVerb(app, &exit_code);
   tidecast::AddTopicsVerb(app, &exit_code);
   tidecast::AddStateVerb(app, &exit_code);

@@ -15,6 +15,7 @@ void AddReplayVerb(CLI::App& app, int* exit_code);
 void AddDemoVerb(CLI::App& app, int* exit_code);
 void AddRunVerb(CLI::App& app, int* exit_code);
 void AddBacktestVerb(CLI::App& app, int* exit_code);
+void AddHolidaysVerb(CLI::App& app, int* exit_code);
 void AddPretrainVerb(CLI::App& app, int* exit_code);
 void AddCheckVerb(CLI::App& app, int* exit_code);
 void AddTapVerb(CLI::App& app, int* exit_code);

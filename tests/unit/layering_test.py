@@ -38,6 +38,7 @@ THIRD_PARTY = {
     "ATen/": "models/torch",
     "c10/": "models/torch",
     "yaml-cpp/": "config",
+    "libical/": "engine/io",
     "boost/beast": "engine/server",
     "CLI/": "engine/app",
     "spdlog/": "engine/app",

@@ -110,7 +110,7 @@ const std::vector<Case> kCases = {
     {"LearnedWeeks", "every: 1d", "every: 1w", {"error[TC0112]: views.sku: bucket.open is learned, but buckets are longer than a day"}},
     {"LearnedCustomers", "    bucket:", "    group_by: customer\n    bucket:", {"error[TC0112]: views.sku: bucket.open is learned, but the view is grouped by customer"}},
     {"SessionsOfARollup", "    bucket:", "    group_by: country\n    windows: {visit: {session: 30m}}\n    bucket:", {"error[TC0112]: views.sku.windows.visit is a session, but the view is grouped by country"}},
-    {"BadHoliday", "open: learned", "open: learned, holidays: [2011-02-29]", {"error[TC0104]: views.sku.bucket.holidays: not a day: \"2011-02-29\""}},
+    {"BadHoliday", "open: learned", "open: learned, holidays: [2011-02-29]", {"error[TC0104]: views.sku.bucket.holidays: no country's holidays, no date, no calendar file: 2011-02-29", "countries: AT, BE"}},
     {"SameTopic", "clicks: {}", "clicks: {topic: shop.orders}", {"error[TC0112]: inputs.orders and inputs.clicks read the same topic: shop.orders"}},
     {"TwoPlacesOfTime", "dedupe: {key", "fields: {ts: /when}\n    dedupe: {key", {"error[TC0112]: inputs.orders: time.field is /ts, but fields.ts is /when"}},
     {"EpochBeyondMemory", "512MiB}", "64MiB}", {"error[TC0112]: commit.epoch_bytes_max 32MiB is more than a quarter of state.memory_limit 64MiB", "128MiB"}},
@@ -278,6 +278,17 @@ TEST(ConfigLoaderTest, AViewOfAnotherKeyTakesWhatItsInputsHave) {
   text.replace(text.find("  clicks: {}"), 12, "  clicks: {}\n  market: {}");
   text.replace(text.find("input: orders, mean: unit_price"), 31, "input: market, last: close");
   EXPECT_THAT(ProblemsOf(text), HasSubstr("error[TC0112]: views.sku is grouped by country, but market have no country"));
+}
+
+TEST(ConfigLoaderTest, HolidaysComeFromCountriesDaysAndFiles) {
+  const std::string path = ::testing::TempDir() + "config_holidays.csv";
+  std::ofstream(path) << "date,name\n2011-05-05,Stock-taking\n";
+  const ConfigReport report = CheckConfigText(With("open: learned", fmt::format("open: learned, holidays: [GB-ENG, 2011-12-28, {{file: {}}}], on_holidays: open", path)), "t.yaml");
+  ASSERT_TRUE(report.problems.empty()) << PrintProblems(report);
+  const CalendarOptions& calendar = report.options.views[0].calendar;
+  EXPECT_FALSE(calendar.closed_on_holidays);
+  for (const char* day : {"2011-04-29", "2011-05-05", "2011-12-28"}) EXPECT_THAT(calendar.holidays, ::testing::Contains(day));
+  EXPECT_THAT(ProblemsOf(With("open: learned", "open: learned, holidays: nowhere.ics")), HasSubstr("views.sku.bucket.holidays: "));
 }
 
 // ---- documents ----

@@ -123,5 +123,24 @@ TEST(FactTableTest, ClosedBucketsCarryWhatIsKnownAhead) {
   EXPECT_EQ(sink.rows[1].known, (std::vector<float>{.5F, 1, .5F, 1, 0, 1}));
 }
 
+TEST(FactTableTest, OpenHolidaysAreKnownAhead) {
+  auto options = HourlyUnits();
+  options.views[0].calendar.unit = BucketUnit::kDay;
+  options.views[0].calendar.holidays = {"1970-01-03"};
+  options.views[0].calendar.closed_on_holidays = false;
+  options.views[0].forecast = true;
+  options.views[0].horizon = 2;
+  const auto windows = MakeWindows(options);
+  EXPECT_EQ(KnownCovariates(options.input_kinds, options.views[0].calendar), 1U);
+  RecordingSink sink;
+  FixedActivity activity;
+  windows->OnEvent(Order("a", 10), EventTime::Min());
+  windows->OnEvent(Order("a", 2 * kDay + 10), EventTime::Min());
+  Drain(*windows, At(3 * kDay), sink, activity);
+  ASSERT_EQ(sink.rows.size(), 3U) << "a holiday that is open has its bucket";
+  EXPECT_EQ(sink.rows[0].known, (std::vector<float>{0, 0, 1}));
+  EXPECT_EQ(sink.rows[2].known, (std::vector<float>{1, 0, 0}));
+}
+
 }  // namespace
 }  // namespace tidecast

@@ -21,7 +21,8 @@ class LabelCalendar final : public BucketCalendar {
   Span Next(EventTime start) const override { return {start + Duration(kDay), start + Duration(2 * kDay)}; }
   Span Previous(EventTime start) const override { return {start - Duration(kDay), start}; }
   bool OpenByRule(EventTime) const override { return true; }
-  bool IsHoliday(EventTime) const override { return false; }
+  bool ClosedByHoliday(EventTime) const override { return false; }
+  int HolidaysIn(EventTime) const override { return 0; }
   int Weekday(EventTime start) const override { return static_cast<int>((LocalDay(start) + 3) % 7); }
   int32_t LocalDay(EventTime start) const override { return static_cast<int32_t>(start.us / kDay); }
   CalendarStep StepAt(EventTime start, int64_t index) const override {
