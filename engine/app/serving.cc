@@ -1,5 +1,7 @@
 #include "engine/app/serving.h"
 
+#include "engine/runtime/savepoint.h"
+
 namespace tidecast {
 
 Serving::Serving(const EngineOptions& options, const Clock& clock, MetricRegistry& metrics)
@@ -18,17 +20,37 @@ Status Serving::Start(WiredEngine& engine) {
   const EventSink sink = [poster = poster_.get()](const std::string& input, const std::string& body, bool durable) {
     return poster->Post(input, body, durable);
   };
+  {
+    const std::lock_guard lock(store_mutex_);
+    store_ = &engine.store();
+  }
+  const SavepointSink savepoints = [this](const std::string& name) { return MakeSavepoint(name); };
   HttpServerOptions http;
   http.address = options_.server.address;
   http.port = options_.server.port;
   http.insecure = options_.server.insecure;
-  server_ = std::make_unique<HttpServer>(http, *view_, metrics_, sink);
+  server_ = std::make_unique<HttpServer>(http, *view_, metrics_, sink, savepoints);
   Status started = server_->Start();
   if (started.code() != Code::kUnavailable || !another_port_) return started;
   note_ = started.message();
   http.port = 0;
-  server_ = std::make_unique<HttpServer>(http, *view_, metrics_, sink);
+  server_ = std::make_unique<HttpServer>(http, *view_, metrics_, sink, savepoints);
   return server_->Start();
+}
+
+void Serving::Detach() {
+  if (poster_) poster_->Close();
+  const std::lock_guard lock(store_mutex_);
+  store_ = nullptr;
+}
+
+Result<std::string> Serving::MakeSavepoint(const std::string& name) {
+  const std::lock_guard lock(store_mutex_);
+  if (store_ == nullptr) return Status(Code::kNotReady, "the engine has ended");
+  const ProcessingTime now = clock_.Now();
+  TC_ASSIGN_OR_RETURN(const SavepointHead head, CreateSavepoint(*store_, SavepointsBeside(options_.state_directory),
+                                                                name.empty() ? SavepointNameOf(now) : name, now));
+  return SavepointJson(head);
 }
 
 void Serving::Stop() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "engine/app/event_poster.h"
@@ -25,9 +26,7 @@ class Serving {
   const std::string& note() const { return note_; }
   void Stop();
   /// The engine is about to go: events are refused from now on; the page stays with what it has.
-  void Detach() {
-    if (poster_) poster_->Close();
-  }
+  void Detach();
   /// Detaches when it goes; stands behind the engine, so that it goes before it, whatever the way out.
   class EngineEnd {
    public:
@@ -45,6 +44,8 @@ class Serving {
   std::string url() const { return server_ ? server_->url() : std::string(); }
 
  private:
+  Result<std::string> MakeSavepoint(const std::string& name);
+
   const EngineOptions options_;
   const Clock& clock_;
   MetricRegistry& metrics_;
@@ -53,6 +54,8 @@ class Serving {
   std::string note_;
   std::unique_ptr<EventAppender> appender_;
   std::unique_ptr<EventPoster> poster_;
+  std::mutex store_mutex_;  ///< one savepoint at a time
+  StateStore* store_ = nullptr;  ///< under store_mutex_; of the engine, while it is there
   std::unique_ptr<HttpServer> server_;
 };
 

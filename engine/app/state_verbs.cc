@@ -10,6 +10,7 @@
 #include "engine/io/kafka_reset.h"
 #include "engine/runtime/savepoint.h"
 #include "engine/runtime/state_inspector.h"
+#include "engine/server/http_client.h"
 
 namespace tidecast {
 namespace {
@@ -27,10 +28,7 @@ struct StateFlags {
 StateOwner OwnerOf(const EngineOptions& options) { return {options.name_space, options.instance}; }
 
 std::string SavepointDirectory(const StateFlags& flags, const EngineOptions& options) {
-  if (!flags.directory.empty()) return flags.directory;
-  std::filesystem::path state = std::filesystem::path(options.state_directory).lexically_normal();
-  if (!state.has_filename()) state = state.parent_path();
-  return state.string() + ".savepoints";
+  return flags.directory.empty() ? SavepointsBeside(options.state_directory) : flags.directory;
 }
 
 std::string Time(ProcessingTime time, const char* pattern) {
@@ -67,8 +65,12 @@ Status ResetTopics(const EngineOptions& options) {
                   Domain::kExternal)
         .WithRemedy("stop all instances; one that was killed is a member until its session times out (45 s)");
   }
-  const std::string& ns = options.name_space;
-  return DeleteKafkaTopics(kafka, {ns + ".changelog.series", ns + ".changelog.model", ns + ".activity"});
+  std::vector<std::string> topics;
+  for (const char* topic : {".changelog.series", ".changelog.rollup", ".changelog.actor", ".changelog.model",
+                            ".rekey.rollup", ".rekey.actor", ".activity"})
+    topics.push_back(options.name_space + topic);
+  TC_RETURN_IF_ERROR(DeleteKafkaTopics(kafka, topics));
+  return DeleteKafkaGroup(kafka);  // positions without the state that they belong to would be taken for a tear
 }
 
 Status Reset(const StateFlags& flags) {
@@ -103,13 +105,32 @@ void Print(const SavepointHead& head) {
              head.owner.name_space, head.owner.instance, head.tasks.size(), least, most, head.store_format, head.bytes);
 }
 
+/// An engine runs on the state: it makes the savepoint itself, in its own place.
+Status AskEngine(const StateFlags& flags, const EngineOptions& options, const std::string& name, Status held) {
+  if (!flags.directory.empty() || !options.server.enabled || options.server.port == 0) {
+    return std::move(held).WithRemedy(
+        "a running engine makes savepoints itself, beside its state: leave --directory out, and give it a server.port; "
+        "or stop it");
+  }
+  if (Status asked = PostToEngine(options.server.address, options.server.port, "/v1/savepoints?name=" + name);
+      !asked.ok())
+    return std::move(asked).In("an engine runs on the state and was asked for the savepoint");
+  TC_ASSIGN_OR_RETURN(const std::vector<SavepointHead> heads, ListSavepoints(SavepointDirectory(flags, options)));
+  for (const SavepointHead& head : heads) {
+    if (head.name == name) Print(head);
+  }
+  return Status::Ok();
+}
+
 Status Create(const StateFlags& flags) {
   TC_ASSIGN_OR_RETURN(const EngineOptions options, LoadOptions(flags.config));
   const ProcessingTime now = SystemClock().Now();
-  TC_ASSIGN_OR_RETURN(const std::unique_ptr<StateStore> store, OpenState(options, StateUse::kWrite));
+  const std::string name = flags.savepoint.empty() ? SavepointNameOf(now) : flags.savepoint;
+  Result<std::unique_ptr<StateStore>> store = OpenState(options, StateUse::kWrite);
+  if (store.status().code() == Code::kFenced) return AskEngine(flags, options, name, store.status());
+  TC_RETURN_IF_ERROR(store.status());
   TC_ASSIGN_OR_RETURN(const SavepointHead head,
-                      CreateSavepoint(*store, SavepointDirectory(flags, options),
-                                      flags.savepoint.empty() ? Time(now, "{:%Y%m%dT%H%M%SZ}") : flags.savepoint, now));
+                      CreateSavepoint(**store, SavepointDirectory(flags, options), name, now));
   Print(head);
   return Status::Ok();
 }
@@ -162,7 +183,7 @@ void AddSavepointVerb(CLI::App& app, int* exit_code) {
   CLI::App* savepoint = app.add_subcommand("savepoint", "Export the local state, and put it back");
   savepoint->require_subcommand(1);
   CLI::App* create =
-      Add(savepoint, "create", "Copy the local state; the engine must not run", flags, Create, exit_code);
+      Add(savepoint, "create", "Copy the local state; a running engine is asked to do it", flags, Create, exit_code);
   create->add_option("name", flags->savepoint, "default: the time");
   CLI::App* restore =
       Add(savepoint, "restore",

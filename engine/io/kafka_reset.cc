@@ -57,4 +57,25 @@ Status DeleteKafkaTopics(const KafkaTransportOptions& options, const std::vector
   return Status::Ok();
 }
 
+Status DeleteKafkaGroup(const KafkaTransportOptions& options) {
+  const auto log = std::make_shared<KafkaLog>(options.log);
+  TC_ASSIGN_OR_RETURN(const KafkaClient client, MakeObserver(options, log));
+  rd_kafka_DeleteGroup_t* wanted = rd_kafka_DeleteGroup_new(KafkaGroup(options).c_str());
+  const KafkaQueue answers(rd_kafka_queue_new(client.get()));
+  rd_kafka_DeleteGroups(client.get(), &wanted, 1, nullptr, answers.get());
+  rd_kafka_DeleteGroup_destroy(wanted);
+  const KafkaEvent answer(rd_kafka_queue_poll(answers.get(), static_cast<int>(options.open_timeout.count())));
+  if (!answer) return UnreachableStatus(options, log->last_trouble());
+  if (const auto error = rd_kafka_event_error(answer.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return KafkaStatus(error, "the group cannot be deleted");
+  size_t count = 0;
+  const auto* results = rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(answer.get()), &count);
+  for (size_t i = 0; i < count; ++i) {
+    const rd_kafka_error_t* const error = rd_kafka_group_result_error(results[i]);
+    if (error == nullptr || rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) continue;
+    return KafkaStatus(*error, fmt::format("the group {} cannot be deleted", rd_kafka_group_result_name(results[i])));
+  }
+  return Status::Ok();
+}
+
 }  // namespace tidecast

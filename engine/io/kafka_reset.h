@@ -15,4 +15,8 @@ Result<std::vector<std::string>> KafkaGroupMembers(const KafkaTransportOptions& 
 /// Deletes topics; one that is not there is no trouble.  Errors: kUnavailable, kPermission.
 Status DeleteKafkaTopics(const KafkaTransportOptions& options, const std::vector<std::string>& topics);
 
+/// Deletes the options' group, its positions with it; none there is no trouble.
+/// Errors: kUnavailable, kPermission, kIo (it has members).
+Status DeleteKafkaGroup(const KafkaTransportOptions& options);
+
 }  // namespace tidecast

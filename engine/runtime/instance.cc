@@ -248,6 +248,7 @@ void Instance::LetGo() {
 // In this order (EXACTLY_ONCE.md 2): once the group's positions are stable, no earlier owner has a commit on its way, so
 // that the ends which the restorer takes afterwards hold all that was committed.
 Result<bool> Instance::RestoreStreams(int wait_ms) {
+  if (unreachable_) return false;
   if (!group_positions_) {
     std::vector<TopicPartition> sources;
     for (const uint16_t partition : assignment_) {

@@ -1,5 +1,7 @@
 #include "engine/runtime/savepoint.h"
 
+#include <fmt/chrono.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -140,11 +142,23 @@ Result<SavepointHead> CreateSavepoint(StateStore& store, const std::string& dire
     TC_ASSIGN_OR_RETURN(const auto copy, OpenRocksStore({(half / kStateFolder).string(), 16ULL << 20, true}));
     TC_ASSIGN_OR_RETURN(head.tasks, ListStoredTasks(*copy));
   }
-  TC_RETURN_IF_ERROR(WriteText(half / kHeadFile, ToJson(head).dump(2) + "\n"));
+  TC_RETURN_IF_ERROR(WriteText(half / kHeadFile, SavepointJson(head)));
   fs::rename(half, target, error);
   if (error) return IoStatus("cannot make a savepoint", target, error);
   head.bytes = BytesBelow(target);
   return head;
+}
+
+std::string SavepointJson(const SavepointHead& head) { return ToJson(head).dump(2) + "\n"; }
+
+std::string SavepointsBeside(const std::string& state_directory) {
+  fs::path state = fs::path(state_directory).lexically_normal();
+  if (!state.has_filename()) state = state.parent_path();
+  return state.string() + ".savepoints";
+}
+
+std::string SavepointNameOf(ProcessingTime now) {
+  return fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(static_cast<std::time_t>(now.us / 1'000'000)));
 }
 
 Result<std::vector<SavepointHead>> ListSavepoints(const std::string& directory) {

@@ -129,8 +129,9 @@ void HttpServer::Core::PumpAll() {
   for (const auto& session : std::vector<HttpSession*>(sessions.begin(), sessions.end())) session->PumpStream();
 }
 
-HttpServer::HttpServer(HttpServerOptions options, LiveView& view, MetricRegistry& metrics, EventSink sink)
-    : core_(std::make_shared<Core>(options, view, metrics, std::move(sink))) {}
+HttpServer::HttpServer(HttpServerOptions options, LiveView& view, MetricRegistry& metrics, EventSink sink,
+                       SavepointSink savepoints)
+    : core_(std::make_shared<Core>(options, view, metrics, std::move(sink), std::move(savepoints))) {}
 
 HttpServer::~HttpServer() { Stop(); }
 

@@ -29,15 +29,17 @@ struct HttpServerOptions {
 };
 
 /// The HTTP API, the live stream and the page, on one thread of its own (posted events wait for durability on a few
-/// others). It reads the view and never touches the engine. Without authentication it answers on loopback only, and only
-/// to requests that name a loopback host, so that a foreign web page cannot reach it by a name that resolves to this
-/// machine. Slow clients: a stream that falls behind the ring of events, or does not take bytes for `request_timeout`,
-/// is closed; the browser connects again and starts from a fresh picture. Thread: Start and Stop by one owner, may be
-/// called twice; Stop waits for requests under way.
+/// others). It reads the view and never touches the engine. Without authentication it answers on loopback only, and
+/// only to requests that name a loopback host, so that a foreign web page cannot reach it by a name that resolves to
+/// this machine. Slow clients: a stream that falls behind the ring of events, or does not take bytes for
+/// `request_timeout`, is closed; the browser connects again and starts from a fresh picture. Thread: Start and Stop by
+/// one owner, may be called twice; Stop waits for requests under way.
 class HttpServer {
  public:
   /// `view` and `metrics` outlive the server. `sink` may be empty: then events are refused.
-  HttpServer(HttpServerOptions options, LiveView& view, MetricRegistry& metrics, EventSink sink);
+  /// `savepoints` may be, too.
+  HttpServer(HttpServerOptions options, LiveView& view, MetricRegistry& metrics, EventSink sink,
+             SavepointSink savepoints = {});
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

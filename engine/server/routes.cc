@@ -9,7 +9,7 @@
 namespace tidecast {
 namespace {
 
-constexpr std::array<RouteRow, 12> kRoutes = {{
+constexpr std::array<RouteRow, 13> kRoutes = {{
     {"GET", "/v1/status"},
     {"GET", "/v1/series"},
     {"GET", "/v1/forecasts"},
@@ -18,6 +18,7 @@ constexpr std::array<RouteRow, 12> kRoutes = {{
     {"GET", "/v1/trends"},
     {"GET", "/v1/stream"},
     {"POST", "/v1/events/{input}"},
+    {"POST", "/v1/savepoints"},
     {"GET", "/metrics"},
     {"GET", "/livez"},
     {"GET", "/readyz"},
@@ -59,8 +60,13 @@ Result<size_t> CountParameter(const HttpRequest& request, const std::string& nam
   return value;
 }
 
-Routes::Routes(const LiveView& view, const MetricRegistry& metrics, EventSink sink, std::string ui_directory)
-    : view_(view), metrics_(metrics), sink_(std::move(sink)), pages_(std::move(ui_directory)) {}
+Routes::Routes(const LiveView& view, const MetricRegistry& metrics, EventSink sink, SavepointSink savepoints,
+               std::string ui_directory)
+    : view_(view),
+      metrics_(metrics),
+      sink_(std::move(sink)),
+      savepoints_(std::move(savepoints)),
+      pages_(std::move(ui_directory)) {}
 
 std::span<const RouteRow> Routes::Table() { return kRoutes; }
 
@@ -70,12 +76,16 @@ bool Routes::MayBlock(const HttpRequest& request) { return request.method == "PO
 
 HttpReply Routes::Answer(const HttpRequest& request) const {
   const bool events = request.path.starts_with(kEventsPrefix);
-  if (events && request.method != "POST") {
-    HttpReply reply =
-        Problem(405, "usage", "Events are posted: " + request.method, "POST a JSON object, an array or NDJSON");
+  const bool savepoints = request.path == "/v1/savepoints";
+  if ((events || savepoints) && request.method != "POST") {
+    HttpReply reply = savepoints ? Problem(405, "usage", "Savepoints are made by POST: " + request.method,
+                                           "`tidecast savepoint list` shows what there is")
+                                 : Problem(405, "usage", "Events are posted: " + request.method,
+                                           "POST a JSON object, an array or NDJSON");
     reply.headers.emplace_back("Allow", "POST");
     return reply;
   }
+  if (savepoints) return PostSavepoint(request);
   if (events)
     return PostEvents(request, PercentDecode(std::string_view(request.path).substr(kEventsPrefix.size()), false));
   if (request.method != "GET" && request.method != "HEAD") {
@@ -172,6 +182,16 @@ HttpReply Routes::Ready(const HttpRequest& request) const {
   return Text(ready ? 200 : 503, std::move(text));
 }
 
+HttpReply Routes::PostSavepoint(const HttpRequest& request) const {
+  if (!savepoints_) return Problem(503, "not_ready", "No engine runs here whose state could be saved");
+  // As with events: a foreign page's form cannot send this without asking first.
+  if (!request.Header("content-type").starts_with("application/json"))
+    return Problem(415, "invalid_argument", "A savepoint is asked for as JSON", "send Content-Type: application/json");
+  Result<std::string> head = savepoints_(request.Query("name"));
+  if (!head.ok()) return Problem(head.status());
+  return Json(std::move(*head));
+}
+
 HttpReply Routes::PostEvents(const HttpRequest& request, const std::string& input) const {
   if (!sink_)
     return Problem(503, "not_ready", "This run takes no events over HTTP", "write to the input's topic instead");
@@ -189,7 +209,8 @@ HttpReply Routes::PostEvents(const HttpRequest& request, const std::string& inpu
   }
   const std::string durable = request.Query("durable", "false");
   if (durable != "true" && durable != "false") {
-    return Problem(400, "invalid_argument", "A parameter is neither true nor false: durable=" + durable, "use durable=true, or leave it out");
+    return Problem(400, "invalid_argument", "A parameter is neither true nor false: durable=" + durable,
+                   "use durable=true, or leave it out");
   }
   Result<std::string> outcome = sink_(input, request.body, durable == "true");
   if (!outcome.ok()) return Problem(outcome.status());

@@ -14,9 +14,13 @@
 namespace tidecast {
 
 /// Takes a posted body (a JSON object, an array of them, or NDJSON) for an input and returns, once it is durable, JSON
-/// that tells where it stands (topic, partition, offsets). `durable`: safe from a power loss before it returns. May block.
-/// Called from several threads. Errors: kNotFound for an unknown input, kParse, kWouldBlock, kUnavailable.
+/// that tells where it stands (topic, partition, offsets). `durable`: safe from a power loss before it returns. May
+/// block. Called from several threads. Errors: kNotFound for an unknown input, kParse, kWouldBlock, kUnavailable.
 using EventSink = std::function<Result<std::string>(std::string input, std::string body, bool durable)>;
+
+/// Makes a savepoint of the running engine's state under a name ("": the time) and returns its head as JSON. May block.
+/// Called from several threads. Errors: kInvalidArgument, kNotReady, kNoSpace, kIo.
+using SavepointSink = std::function<Result<std::string>(std::string name)>;
 
 /// One row of the API: what the OpenAPI document must list.
 struct RouteRow {
@@ -28,7 +32,8 @@ struct RouteRow {
 /// Thread: safe.
 class Routes {
  public:
-  Routes(const LiveView& view, const MetricRegistry& metrics, EventSink sink, std::string ui_directory);
+  Routes(const LiveView& view, const MetricRegistry& metrics, EventSink sink, SavepointSink savepoints,
+         std::string ui_directory);
 
   static std::span<const RouteRow> Table();
   /// GET /v1/stream is the session's business.
@@ -42,12 +47,14 @@ class Routes {
   HttpReply Get(const HttpRequest& request) const;
   HttpReply PostEvents(const HttpRequest& request, const std::string& input) const;
   HttpReply Trends(const HttpRequest& request) const;
+  HttpReply PostSavepoint(const HttpRequest& request) const;
   HttpReply OneForecast(const HttpRequest& request, const std::string& series) const;
   HttpReply Ready(const HttpRequest& request) const;
 
   const LiveView& view_;
   const MetricRegistry& metrics_;
   const EventSink sink_;
+  const SavepointSink savepoints_;
   const PageStore pages_;
 };
 

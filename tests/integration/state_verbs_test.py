@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -33,8 +34,18 @@ views:
       orders: {{input: orders, count: true}}
     target: units
     horizon: 3
-model: experts
-server: {{address: 127.0.0.1, port: 0}}
+{total}model: experts
+server: {{address: 127.0.0.1, port: {port}}}
+"""
+
+TOTAL = """\
+  total:
+    group_by: all
+    bucket: {every: 1d}
+    features:
+      units: {input: orders, sum: quantity}
+    target: units
+    forecast: false
 """
 
 flags = None
@@ -42,11 +53,11 @@ address = "127.0.0.1:1"
 folder = None
 
 
-def write_config(ns, instance="i1", transport="embedded", state=None):
+def write_config(ns, instance="i1", transport="embedded", state=None, total="", port=0):
     path = os.path.join(folder, f"{ns}-{instance}.yaml")
     with open(path, "w") as file:
         file.write(CONFIG.format(ns=ns, instance=instance, transport=transport, address=address,
-                                 partitions=1 if transport == "embedded" else 2,
+                                 partitions=1 if transport == "embedded" else 2, total=total, port=port,
                                  state=state or os.path.join(folder, "state-" + ns)))
     return path
 
@@ -209,7 +220,7 @@ class StateVerbs(unittest.TestCase):
     def test_4_on_kafka_the_changelog_brings_the_rest(self):
         if os.path.exists(os.path.join(flags.broker, "skipped")):
             self.skipTest("no Kafka broker could be started")
-        config = write_config("saved", transport="kafka")
+        config = write_config("saved", transport="kafka", total=TOTAL)
         orders = os.path.join(folder, "orders.csv")
         with open(orders, "w") as file:
             file.write("id,sku,quantity,ts\n")
@@ -242,9 +253,41 @@ class StateVerbs(unittest.TestCase):
             self.assertIn("its group has 1 members", reset.stderr)  # until the session of the last run is over
             time.sleep(.5)
         self.assertEqual(reset.returncode, 0, reset.stderr)
-        self.good("run", config, "--no-server", "--until-end")
+        anew = call("run", config, "--no-server", "--until-end")
+        self.assertEqual(anew.returncode, 0, anew.stderr)
+        self.assertNotIn("alarm", anew.stderr)
         again = self.series(config, "sku1")
         self.assertEqual(again["views"][0]["buckets"], end["views"][0]["buckets"])
+        # The stage behind has begun anew, too: it has not taken the second pass for late news of the first.
+        self.assertEqual(self.good("tap", "late", "--config", config), "")
+
+    def test_5_a_running_engine_makes_its_savepoints_itself(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        config = write_config("live", port=port)
+        with Engine(config) as engine:
+            engine.post([order(day, "A", day) for day in range(1, 6)])
+            engine.await_forecast("A", "2024-01-04")
+            # Meanwhile it goes on: whatever it was doing, the copy is at one of its commits.
+            for day in range(6, 12):
+                engine.post([order(day, "A", day)])
+                self.assertIn(f"at{day}\t", self.good("savepoint", "create", f"at{day}", "--config", config))
+            engine.await_forecast("A", "2024-01-10")
+            self.refused(64, ["of this name already"], "savepoint", "create", "at7", "--config", config)
+            self.refused(75, ["holds the state directory"], "savepoint", "create", "--config", config, "--directory", folder)
+        end = self.series(config)
+        names = [line.split("\t")[0] for line in self.good("savepoint", "list", "--config", config).splitlines()]
+        self.assertEqual(names, sorted(f"at{day}" for day in range(6, 12)))
+        self.good("savepoint", "restore", "at7", "--replace", "--config", config)
+        middle = self.series(config)
+        self.assertLess(middle["seq"], end["seq"])
+        with Engine(config) as engine:
+            engine.post([order(day, "A", day) for day in range(8, 12)])
+            engine.await_forecast("A", "2024-01-10")
+        again = self.series(config)
+        again["seq"] = end["seq"]
+        self.assertEqual(again, end)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@
 #include <future>
 #include <nlohmann/json.hpp>
 
+#include "engine/server/http_client.h"
 #include "engine/server/page_store.h"
 
 namespace tidecast {
@@ -81,7 +82,7 @@ class HttpServerTest : public testing::Test {
   }
   uint16_t Serve() {
     view_ = std::make_unique<LiveView>(view_options_, clock_);
-    server_ = std::make_unique<HttpServer>(options_, *view_, metrics_, sink_);
+    server_ = std::make_unique<HttpServer>(options_, *view_, metrics_, sink_, savepoints_);
     const Status started = server_->Start();
     EXPECT_TRUE(started.ok()) << started.message();
     return server_->port();
@@ -103,6 +104,7 @@ class HttpServerTest : public testing::Test {
   LiveViewOptions view_options_;
   HttpServerOptions options_;
   EventSink sink_;
+  SavepointSink savepoints_;
   MetricRegistry metrics_;
   std::unique_ptr<LiveView> view_;
   std::unique_ptr<HttpServer> server_;
@@ -343,6 +345,40 @@ TEST_F(HttpServerTest, StopWaitsForAPostedEventAndItsReply) {
   leave.set_value();
   EXPECT_EQ(client.Receive().result_int(), 200U);
   stopped.wait();
+}
+
+TEST_F(HttpServerTest, ASavepointIsMadeByPostAlone) {
+  savepoints_ = [](const std::string& name) -> Result<std::string> {
+    if (name == "taken") return Status(Code::kInvalidArgument, "of this name already").WithRemedy("another name");
+    return Json{{"name", name}}.dump();
+  };
+  Client client(Serve());
+  client.Send(Post("/v1/savepoints?name=monday", ""));
+  const Reply made = client.Receive();
+  EXPECT_EQ(made.result_int(), 200U);
+  EXPECT_EQ(Json::parse(made.body())["name"], "monday");
+  const Reply read = client.Get("/v1/savepoints");
+  EXPECT_EQ(read.result_int(), 405U);
+  EXPECT_EQ(read["Allow"], "POST");
+  auto form = Post("/v1/savepoints", "");
+  form.set(http::field::content_type, "text/plain");
+  client.Send(form);
+  EXPECT_EQ(client.Receive().result_int(), 415U) << "a foreign page's form could fill the disk";
+
+  EXPECT_TRUE(PostToEngine("127.0.0.1", server_->port(), "/v1/savepoints?name=tuesday").ok());
+  const Status refused = PostToEngine("localhost", server_->port(), "/v1/savepoints?name=taken");
+  EXPECT_EQ(refused.code(), Code::kInvalidArgument);
+  EXPECT_EQ(refused.message(), "of this name already");
+  EXPECT_EQ(refused.remedy(), "another name");
+  const uint16_t port = server_->port();
+  server_->Stop();
+  EXPECT_EQ(PostToEngine("127.0.0.1", port, "/v1/savepoints").code(), Code::kUnavailable);
+}
+
+TEST_F(HttpServerTest, ASavepointIsRefusedWhereNoEngineRuns) {
+  Client client(Serve());
+  client.Send(Post("/v1/savepoints", ""));
+  EXPECT_EQ(client.Receive().result_int(), 503U);
 }
 
 TEST_F(HttpServerTest, ThePageComesCompressedAndIsNotSentTwice) {
