@@ -3,6 +3,7 @@
 // Runs seeded schedules of the whole engine and prints how often each (step x fault) was met.
 // Exit codes: 0 all well, 1 a schedule failed (its seed is printed) or a cell was met too rarely, 64 usage.
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,13 +32,19 @@ struct Flags {
   ScheduleOptions schedule;
 };
 
-uint64_t seed_under_way = 0;
+uint64_t own_seed = 0;
+uint64_t* seed_under_way = &own_seed;
+/// From now on it lies where the parent of a worker sees it, too.
+void ShareTheSeed() {
+  void* const shared = mmap(nullptr, sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared != MAP_FAILED) seed_under_way = static_cast<uint64_t*>(shared);
+}
 
 // A failed check ends the process: the seed must be known all the same.
 void OnAbort(int) {
   std::fprintf(stderr,
                "seed %llu: a check of the engine failed; repeat it by: ./dev sim --seeds 1 --from %llu --trace\n",
-               static_cast<unsigned long long>(seed_under_way), static_cast<unsigned long long>(seed_under_way));
+               static_cast<unsigned long long>(*seed_under_way), static_cast<unsigned long long>(*seed_under_way));
 }
 
 bool ParseFlags(int argc, char** argv, Flags* flags) {
@@ -89,7 +96,7 @@ struct Sum {
 /// Every `stride`-th seed. False once one has failed.
 bool RunShare(const Flags& flags, uint64_t first, uint64_t stride, Sum* sum) {
   for (uint64_t seed = first; seed < flags.from + flags.seeds; seed += stride) {
-    seed_under_way = seed;
+    *seed_under_way = seed;
     ScheduleOptions options = flags.schedule;
     options.seed = seed;
     const ScheduleResult result = RunSchedule(options);
@@ -182,8 +189,26 @@ int RunSeeds(const Flags& flags) {
   return rare == 0 ? 0 : 1;
 }
 
+/// Of the seeds of the test command, one that is known to find the mutant: saves the way there. Where it does not any
+/// more, since schedules have changed, all are tried from the first on.
+uint64_t LikelySeed(Mutant mutant) {
+  switch (mutant) {
+    case Mutant::kRestoreToLastStable:
+      return 22;
+    case Mutant::kUnknownIsCommitted:
+      return 27;
+    case Mutant::kIdleByPosition:
+      return 35;
+    case Mutant::kNextEpochKept:
+      return 5;
+    default:
+      return 0;
+  }
+}
+
 // Each mutant in a process of its own, since many end by a check of the engine.
 int RunMutants(const Flags& flags) {
+  ShareTheSeed();
   int missed = 0;
   for (int m = 1; m < static_cast<int>(Mutant::kCount_); ++m) {
     Flags own = flags;
@@ -201,12 +226,18 @@ int RunMutants(const Flags& flags) {
       if (std::freopen("/dev/null", "w", stdout) == nullptr || std::freopen("/dev/null", "w", stderr) == nullptr)
         _exit(2);
       Sum sum;
+      Flags first = own;
+      first.from = LikelySeed(own.schedule.mutant);
+      first.seeds = 1;
+      const bool is_ours = first.from >= own.from && first.from < own.from + own.seeds;
+      if (is_ours && !RunShare(first, first.from, 1, &sum)) _exit(1);
       _exit(RunShare(own, own.from, 1, &sum) ? 0 : 1);
     }
     int status = 0;
     if (child < 0 || waitpid(child, &status, 0) != child) return 2;
     const bool found = WIFSIGNALED(status) || WEXITSTATUS(status) == 1;
-    fmt::print("mutant {}: {}\n", MutantName(own.schedule.mutant), found ? "found" : "NOT FOUND");
+    const std::string verdict = found ? fmt::format("found by seed {}", *seed_under_way) : std::string("NOT FOUND");
+    fmt::print("mutant {}: {}\n", MutantName(own.schedule.mutant), verdict);
     missed += found ? 0 : 1;
   }
   return missed == 0 ? 0 : 1;
