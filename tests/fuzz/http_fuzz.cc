@@ -38,6 +38,7 @@ struct Served {
                 [this](const std::string& input, const std::string& body, auto... more) {
                   return poster.Post(input, body, more...);
                 },
+                {},
                 ""};
 
   Served() {
