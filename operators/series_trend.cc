@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint8_t kFormat = 1;
 constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
-constexpr double kLogOddsMax = 6;
+constexpr double kLogOddsMax = 4;
 constexpr double kTenth = 1.2815515655446004;  // normal quantile at .9
 constexpr double kNews = .1;
 // Into a phase and out of it: what is said once does not flicker.
@@ -48,6 +48,7 @@ Result<SeriesTrend> SeriesTrend::Decode(std::string_view state, int horizon) {
     for (float* value : {&waiting.log_odds, &waiting.rise, &waiting.expected, &waiting.variance, &waiting.last})
       *value = in.F32();
     waiting.growth = static_cast<int8_t>(in.U8());
+    waiting.cell = in.U8();
     trend.waiting_ = waiting;
   }
   trend.has_said_ = (has & 2) != 0;
@@ -57,8 +58,9 @@ Result<SeriesTrend> SeriesTrend::Decode(std::string_view state, int horizon) {
     trend.said_at_ = in.I64();
   }
   TC_RETURN_IF_ERROR(in.Finish("a series's trend"));
-  if (trend.waiting_ && (trend.waiting_->growth < -1 || trend.waiting_->growth > 1)) {
-    return Status(Code::kCorruption, "a series's trend has a growth that is none");
+  if (trend.waiting_ &&
+      (trend.waiting_->growth < -1 || trend.waiting_->growth > 1 || trend.waiting_->cell >= TrendCalibration::kCells)) {
+    return Status(Code::kCorruption, "a series's trend has a growth or a cell that is none");
   }
   return trend;
 }
@@ -72,7 +74,7 @@ std::string SeriesTrend::Encode() const {
     for (const float value :
          {waiting_->log_odds, waiting_->rise, waiting_->expected, waiting_->variance, waiting_->last})
       out.F32(value);
-    out.U8(static_cast<uint8_t>(waiting_->growth));
+    out.U8(static_cast<uint8_t>(waiting_->growth)).U8(waiting_->cell);
   }
   if (has_said_) out.U8(static_cast<uint8_t>(said_phase_)).F32(said_rise_).I64(said_at_);
   return out.Take();
@@ -110,6 +112,7 @@ std::optional<MaturedTrend> SeriesTrend::OnActual(int64_t index, float value, fl
   matured.error = static_cast<float>(last) - said.expected;
   matured.variance = said.variance;
   matured.growth = said.growth;
+  matured.cell = said.cell;
   matured.rose = last > static_cast<double>(said.last);
   return matured;
 }
@@ -135,10 +138,11 @@ std::optional<Trend> SeriesTrend::Next(ValueDomain domain, const SumMoments& mom
   trend.expected = moments.mean;
   if (!std::isfinite(trend.last) || !std::isfinite(moments.mean) || !std::isfinite(moments.variance))
     return std::nullopt;
-  const SumLaw law(domain, moments, calibration.Inflation());
+  const uint8_t cell = TrendCalibration::CellOf(trend.last, moments.mean, moments.variance);
+  const SumLaw law(domain, moments, calibration.Inflation(cell));
   const double above = std::clamp(law.Above(trend.last), 1e-9, 1 - 1e-9);
   const double log_odds = std::clamp(std::log(above / (1 - above)), -kLogOddsMax, kLogOddsMax);
-  trend.rise = calibration.Calibrated(log_odds);
+  trend.rise = calibration.Calibrated(cell, log_odds);
   trend.next = {law.Quantile(-kTenth), law.Quantile(0), law.Quantile(kTenth)};
   trend.acceleration = domain == ValueDomain::kReal
                            ? std::numeric_limits<double>::quiet_NaN()
@@ -154,6 +158,7 @@ std::optional<Trend> SeriesTrend::Next(ValueDomain domain, const SumMoments& mom
     waiting.variance = static_cast<float>(moments.variance);
     waiting.last = static_cast<float>(trend.last);
     waiting.growth = static_cast<int8_t>(trend.last > trend.before ? 1 : trend.last < trend.before ? -1 : 0);
+    waiting.cell = cell;
     waiting_ = waiting;
   }
   return trend;

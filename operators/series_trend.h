@@ -45,6 +45,7 @@ class SeriesTrend {
     float variance = 0;
     float last = 0;
     int8_t growth = 0;
+    uint8_t cell = 0;
   };
   explicit SeriesTrend(int horizon);
   int horizon() const { return static_cast<int>(values_.size() / 2); }

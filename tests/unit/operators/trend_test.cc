@@ -206,13 +206,14 @@ TEST(TrendCalibration, LearnsHowWideSumsSpreadAndHowOddsTurnOut) {
     TrendCalibration::Sums sums;
     for (int i = 0; i < 40; ++i) {
       const double last = 70 + noise(chance), next = 70 + noise(chance);
-      const SumLaw law(ValueDomain::kReal, {70, 70, 0}, calibration.Inflation());
+      const SumLaw law(ValueDomain::kReal, {70, 70, 0}, calibration.Inflation(3));
       const double above = std::clamp(law.Above(last), 1e-9, 1 - 1e-9);
       MaturedTrend matured;
       matured.log_odds = static_cast<float>(std::clamp(std::log(above / (1 - above)), -6.0, 6.0));
-      matured.rise = static_cast<float>(calibration.Calibrated(static_cast<double>(matured.log_odds)));
+      matured.rise = static_cast<float>(calibration.Calibrated(3, static_cast<double>(matured.log_odds)));
       matured.error = static_cast<float>(next - 70);
       matured.variance = 70;
+      matured.cell = 3;
       matured.growth = last > 70 ? 1 : -1;
       matured.rose = next > last;
       if (round >= 200) {
@@ -224,13 +225,21 @@ TEST(TrendCalibration, LearnsHowWideSumsSpreadAndHowOddsTurnOut) {
     }
     calibration.Fold(sums);
   }
-  EXPECT_NEAR(calibration.Inflation(), 4, .3);
-  EXPECT_NEAR(calibration.Calibrated(0), .5, .02);
-  EXPECT_NEAR(calibration.Calibrated(std::log(9.0)), .9, .02) << "odds are right once the spread is";
+  EXPECT_NEAR(calibration.Inflation(3), 4, .3);
+  EXPECT_EQ(calibration.Inflation(1), 1) << "cells learn apart";
+  EXPECT_NEAR(calibration.Calibrated(3, 0), .5, .02);
+  EXPECT_NEAR(calibration.Calibrated(3, std::log(9.0)), .9, .02) << "odds are right once the spread is";
   // P(next > last) known exactly gives 1/6.
   EXPECT_NEAR(late_score / late, 1.0 / 6, .01);
   EXPECT_LT(calibration.score().brier, calibration.score().brier_base);
   EXPECT_LT(late_score, .8 * late_base);
+}
+
+TEST(TrendCalibration, PutsWhatSoldNothingAndWhatIsUncertainApart) {
+  EXPECT_EQ(TrendCalibration::CellOf(0, 5, 5), 0);
+  EXPECT_EQ(TrendCalibration::CellOf(3, 1, 4), 1);
+  EXPECT_EQ(TrendCalibration::CellOf(3, 4, 8), 2);
+  EXPECT_EQ(TrendCalibration::CellOf(3, 40, 80), 3);
 }
 
 TEST(TrendCalibration, GoesOnFromItsBytes) {
@@ -243,6 +252,7 @@ TEST(TrendCalibration, GoesOnFromItsBytes) {
     matured.variance = 9;
     matured.growth = static_cast<int8_t>(i % 3 - 1);
     matured.rose = i % 4 == 0;
+    matured.cell = static_cast<uint8_t>(i % 4);
     calibration.Gather(matured, &sums);
   }
   ByteWriter gathered;
@@ -261,8 +271,10 @@ TEST(TrendCalibration, GoesOnFromItsBytes) {
   again.Decode(&in);
   ASSERT_TRUE(in.Finish("calibration").ok());
   for (const TrendCalibration& one : {again, other}) {
-    EXPECT_EQ(one.Inflation(), calibration.Inflation());
-    EXPECT_EQ(one.Calibrated(1), calibration.Calibrated(1));
+    for (uint8_t cell = 0; cell < TrendCalibration::kCells; ++cell) {
+      EXPECT_EQ(one.Inflation(cell), calibration.Inflation(cell));
+      EXPECT_EQ(one.Calibrated(cell, 1), calibration.Calibrated(cell, 1));
+    }
     EXPECT_EQ(one.score().brier_base, calibration.score().brier_base);
   }
   EXPECT_TRUE(std::isnan(TrendCalibration().score().brier));
