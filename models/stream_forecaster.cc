@@ -66,7 +66,6 @@ StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique
   shape_.calibrator_floats = Calibrator::state_floats();
   mixer_part_ = pool_.Claim(mixer_.pooled_size(), mixer_.sums_size());
   calibrator_part_ = pool_.Claim(Calibrator::pooled_size(), Calibrator::sums_size());
-  mean_part_ = pool_.Claim(MeanCalibrator::pooled_size(), MeanCalibrator::sums_size());
   profile_part_ = pool_.Claim(profile_.pooled_size(), profile_.sums_size());
   series_part_ = pool_.Claim(1, 3);
   if (net != nullptr) {
@@ -261,8 +260,6 @@ void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const S
     mixer_.Gather(work.demand_class[i], target.group, work.actual[i], work.origin_scale[i], awake, quantiles, means,
                   mixed, mean, toward, pool_.Sums(mixer_part_, sums),
                   std::span(work.regrets).subspan(i * bands, bands));
-    MeanCalibrator::Gather(work.demand_class[i], target.group, work.actual[i], work.origin_scale[i], mean,
-                           pool_.Sums(mean_part_, sums));
     work.resolved[i] = 1;
     const double chance = UniformAt(options_.seed, rows[i].key_hash, context_.now.index * 1024 + horizon, kTiePurpose);
     if (trainer_ != nullptr) {
@@ -396,7 +393,6 @@ Status StreamForecaster::LearnShared() {
   }
   mixer_.Fold(std::as_const(pool_).Sums(mixer_part_, all), pool_.pooled(mixer_part_));
   calibrator_.Fold(std::as_const(pool_).Sums(calibrator_part_, all), pool_.pooled(calibrator_part_));
-  MeanCalibrator::Fold(std::as_const(pool_).Sums(mean_part_, all), pool_.pooled(mean_part_));
   profile_.Fold(PhaseOf(context_.now), std::as_const(pool_).Sums(profile_part_, all), pool_.pooled(profile_part_));
   mixer_.Refresh(std::as_const(pool_).pooled(mixer_part_));
   const std::span<const double> series = std::as_const(pool_).Sums(series_part_, all);
@@ -486,9 +482,6 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
                           std::span<const float>(work.columns.calibrator)
                               .subspan(i * shape_.calibrator_floats, shape_.calibrator_floats),
                           std::as_const(pool_).pooled(calibrator_part_), q);
-        if (options_.domain != ValueDomain::kReal) {
-          mean *= MeanCalibrator::Ratio(work.demand_class[i], target.group, std::as_const(pool_).pooled(mean_part_));
-        }
       }
       out.mean[i * horizon + h] = mean;
       out.zero_probability[i * horizon + h] = zero;

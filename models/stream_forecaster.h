@@ -8,7 +8,6 @@
 #include "models/expert.h"
 #include "models/forecaster.h"
 #include "models/horizon_plan.h"
-#include "models/mean_calibrator.h"
 #include "models/mixer.h"
 #include "models/net_series.h"
 #include "models/net_trainer.h"
@@ -95,7 +94,6 @@ class StreamForecaster final : public Forecaster {
   std::vector<size_t> expert_part_;
   size_t mixer_part_ = 0;
   size_t calibrator_part_ = 0;
-  size_t mean_part_ = 0;
   size_t profile_part_ = 0;
   size_t outer_part_ = 0;
   size_t outer_calibrator_part_ = 0;
