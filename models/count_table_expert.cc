@@ -29,15 +29,16 @@ CountTableExpert::CountTableExpert(std::string name, float decay, float fast_dec
     first_.push_back(c <= kSingleCounts ? static_cast<float>(c)
                                         : std::floor(first_.back() * static_cast<float>(kCellGrowth)));
   }
+  std::array<float, kCells> last;
+  for (size_t c = 0; c < kCells; ++c) last[c] = first_[c + 1] - 1;
+  std::array<double, kCells> upto;
   prior_.resize(kRows * kNumbers);
   for (size_t row = 0; row < kRows; ++row) {
     const double mean = kLeastMean * std::exp(kRowStep * static_cast<double>(row));
     const NegativeBinomial law{mean, kPriorDispersion};
-    double below = 0;
+    law.Cdf(last, upto);
     for (size_t c = 0; c < kCells; ++c) {
-      const double upto = c + 1 < kCells ? law.Cdf(first_[c + 1] - 1) : 1;
-      prior_[row * kNumbers + c] = upto - below;
-      below = upto;
+      prior_[row * kNumbers + c] = (c + 1 < kCells ? upto[c] : 1) - (c > 0 ? upto[c - 1] : 0);
     }
     prior_[row * kNumbers + kCells] = prior_[row * kNumbers + kCells + 1] = mean;
   }

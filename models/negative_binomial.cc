@@ -24,9 +24,7 @@ class Walk {
     probability_ = poisson_ ? std::exp(-mean_) : std::exp(-size_ * std::log1p(dispersion_ * mean_));
   }
   double probability() const { return probability_; }
-  void Next(double count) {
-    probability_ *= poisson_ ? mean_ / (count + 1) : (count + size_) / (count + 1) * odds_;
-  }
+  void Next(double count) { probability_ *= poisson_ ? mean_ / (count + 1) : (count + size_) / (count + 1) * odds_; }
 
  private:
   double mean_, dispersion_, size_ = 0, odds_ = 0, probability_ = 0;
@@ -54,6 +52,21 @@ double NegativeBinomial::Cdf(double count) const {
     sum += walk.probability();
   }
   return std::min(sum, 1.0);
+}
+
+void NegativeBinomial::Cdf(std::span<const float> counts, std::span<double> probabilities) const {
+  TC_CHECK_EQ(counts.size(), probabilities.size());
+  Walk walk(*this);
+  double sum = walk.probability();
+  double k = 0;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    const double last = std::min(std::floor(static_cast<double>(counts[i])), static_cast<double>(kWalkMax));
+    for (; k < last; ++k) {
+      walk.Next(k);
+      sum += walk.probability();
+    }
+    probabilities[i] = counts[i] < 0 ? 0 : std::min(sum, 1.0);
+  }
 }
 
 void NegativeBinomial::Quantiles(std::span<const float> levels, std::span<float> counts) const {

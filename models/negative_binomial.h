@@ -14,6 +14,8 @@ struct NegativeBinomial {
   double ZeroProbability() const;
   /// P(Y <= count).
   double Cdf(double count) const;
+  /// P(Y <= count) of ascending counts in one walk; counts beyond 20,000 as that one.
+  void Cdf(std::span<const float> counts, std::span<double> probabilities) const;
   /// Least counts with P(Y <= count) >= level. `levels` ascending in (0, 1); exact up to a mean of 200, beyond that a
   /// gamma's quantile by Wilson and Hilferty's cube (a real number, relative error of the count at a dispersion of .4:
   /// < 1 % from level .1 up, < 4 % at .025).

@@ -29,10 +29,12 @@ TEST(NegativeBinomialTest, QuantilesEqualThoseOfScipy) {
 }
 
 TEST(NegativeBinomialTest, LargeMeansAreNearScipys) {
-  const std::array<float, kLevelCount> pinned = {165, 228, 321, 468, 599, 731, 870, 1026, 1213, 1458, 1848, 2216, 2568, 3020};
+  const std::array<float, kLevelCount> pinned = {165,  228,  321,  468,  599,  731,  870,
+                                                 1026, 1213, 1458, 1848, 2216, 2568, 3020};
   std::array<float, kLevelCount> got;
   NegativeBinomial{1000, .4}.Quantiles(kLevels, got);
-  for (size_t l = 0; l < kLevelCount; ++l) EXPECT_NEAR(got[l] / pinned[l], 1, kLevels[l] < .1F ? .04 : .01) << "level " << kLevels[l];
+  for (size_t l = 0; l < kLevelCount; ++l)
+    EXPECT_NEAR(got[l] / pinned[l], 1, kLevels[l] < .1F ? .04 : .01) << "level " << kLevels[l];
 }
 
 TEST(NegativeBinomialTest, ProbabilitiesEqualThoseOfScipy) {
@@ -40,6 +42,14 @@ TEST(NegativeBinomialTest, ProbabilitiesEqualThoseOfScipy) {
   EXPECT_NEAR((NegativeBinomial{4, .5}.Cdf(5)), 0.736625514403292, 1e-12);
   EXPECT_NEAR((NegativeBinomial{20, 1.2}.Cdf(5)), 0.29236980750186464, 1e-12);
   EXPECT_NEAR((NegativeBinomial{2, 0}.ZeroProbability()), std::exp(-2.0), 1e-12);
+}
+
+TEST(NegativeBinomialTest, OneWalkGivesWhatManyGive) {
+  const NegativeBinomial law{20, 1.2};
+  const std::array<float, 5> counts = {-1, 0, 5, 40, 30000};
+  std::array<double, 5> got;
+  law.Cdf(counts, got);
+  for (size_t i = 0; i < counts.size(); ++i) EXPECT_DOUBLE_EQ(got[i], law.Cdf(counts[i])) << counts[i];
 }
 
 TEST(NegativeBinomialTest, NormalQuantileIsThatOfTheTables) {
