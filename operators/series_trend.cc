@@ -38,9 +38,14 @@ Result<SeriesTrend> SeriesTrend::Decode(std::string_view state, int horizon) {
   const uint64_t made_for = in.Varint();
   if (made_for != 0 && made_for != static_cast<uint64_t>(horizon)) return trend;
   trend.newest_ = in.I64();
-  trend.seen_ = in.U32();
   trend.top_ = in.F32();
-  in.Array<float>(trend.values_);
+  const size_t seen = in.Count(sizeof(float));
+  trend.seen_ = static_cast<uint32_t>(std::min(seen, trend.values_.size()));
+  for (size_t back = seen; back-- > 0;) {
+    const float value = in.F32();
+    if (back < trend.seen_)
+      trend.values_[Slot(trend.newest_ - static_cast<int64_t>(back), trend.values_.size())] = value;
+  }
   const uint8_t has = in.U8();
   if ((has & 1) != 0) {
     Waiting waiting;
@@ -67,7 +72,9 @@ Result<SeriesTrend> SeriesTrend::Decode(std::string_view state, int horizon) {
 
 std::string SeriesTrend::Encode() const {
   ByteWriter out;
-  out.U8(kFormat).Varint(static_cast<uint64_t>(horizon())).I64(newest_).U32(seen_).F32(top_).Array<float>(values_);
+  out.U8(kFormat).Varint(static_cast<uint64_t>(horizon())).I64(newest_).F32(top_).Varint(seen_);
+  // Only what there is: most series of a large shop that just opened are young.
+  for (int64_t index = newest_ - seen_ + 1; index <= newest_; ++index) out.F32(values_[Slot(index, values_.size())]);
   out.U8(static_cast<uint8_t>((waiting_ ? 1 : 0) | (has_said_ ? 2 : 0)));
   if (waiting_) {
     out.I64(waiting_->from);
