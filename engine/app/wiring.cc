@@ -54,7 +54,7 @@ StateStoreOptions StoreOptions(const EngineOptions& options, bool read_only) {
   store.directory = options.state_directory;
   const size_t limit = MemoryLimit(options);
   const size_t torch = options.model.net == NetKind::kNone ? 0 : std::min(kTorchBytes, limit / 2);
-  store.memory_bytes_max = std::max(kMemoryLeast, (limit - torch) / 6);
+  store.memory_bytes_max = std::max(kMemoryLeast, (limit - torch) / 7);
   store.read_only = read_only;
   return store;
 }
