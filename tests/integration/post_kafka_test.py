@@ -166,7 +166,7 @@ if __name__ == "__main__":
     flags, rest = parser.parse_known_args()
     if os.path.exists(os.path.join(flags.broker, "skipped")):
         print("SKIPPED: no Kafka broker could be started")
-        sys.exit(1 if os.environ.get("CI") == "true" else 0)
+        sys.exit(1 if os.environ.get("CI") == "true" else 77)
     with open(os.path.join(flags.broker, "address")) as file:
         address = file.read().strip()
     with tempfile.TemporaryDirectory(prefix="tidecast-post-") as folder:
