@@ -97,6 +97,7 @@ double SeriesTrend::Sum(int back) const {
 
 std::optional<MaturedTrend> SeriesTrend::OnActual(int64_t index, float value, float between) {
   const auto length = static_cast<int64_t>(values_.size());
+  if (seen_ > 0 && index <= newest_) *this = SeriesTrend(horizon());
   if (seen_ == 0) {
     seen_ = 1;
   } else {

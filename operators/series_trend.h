@@ -25,7 +25,8 @@ class SeriesTrend {
   std::string Encode() const;
 
   /// The closed bucket; NaN: missing. `between`: what buckets that were left out had; NaN: missing too. Returns the
-  /// trend of `horizon` buckets ago, when one was waiting and both its sums are known.
+  /// trend of `horizon` buckets ago, when one was waiting and both its sums are known. An index that does not go on
+  /// (another instance numbered the buckets before) begins anew.
   std::optional<MaturedTrend> OnActual(int64_t index, float value, float between);
 
   /// The trend as of the newest bucket; nothing while the last horizon is not known. `phase_of_wait`: which buckets may

@@ -161,7 +161,7 @@ void AddBacktestVerb(CLI::App& app, int* exit_code) {
   verb->add_option("--device", options.forecaster.device, "auto, cpu or cuda")->capture_default_str();
   verb->add_flag(
       "--compare", options.compare,
-      "run each expert alone, too, and test against it; takes about 2 to 4 times the experts' own time more");
+      "run each expert alone, too, and test against it; the pool's time once more, at the least");
   verb->add_option("--seeds", options.seeds, "runs with as many seeds from --seed on: median and spread of the figures")
       ->capture_default_str();
   verb->add_option("--format", flags->format, "tidecast: q0.1 ...; nixtla: y, median, lo-80, hi-80 ...")

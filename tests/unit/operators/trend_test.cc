@@ -129,6 +129,24 @@ TEST(SeriesTrend, AMissingBucketIsNoZeroAndADormantOneIs) {
   EXPECT_EQ(dormant.Next(ValueDomain::kCount, PoissonSum(3), calibration, 0)->last, 3);
 }
 
+TEST(SeriesTrend, BeginsAnewWhereTheNumbersOfBucketsGoBack) {
+  const TrendCalibration calibration;
+  SeriesTrend series = Fresh();
+  for (int64_t index = 100; index < 130; ++index) {
+    series.OnActual(index, 4, kNone);
+    series.Next(ValueDomain::kCount, PoissonSum(4), calibration, 0);
+  }
+  for (int64_t index = 50; index < 50 + kHorizon; ++index) {
+    EXPECT_FALSE(series.OnActual(index, 9, kNone).has_value());
+    series = SeriesTrend::Decode(series.Encode(), kHorizon).value();
+    const auto trend = series.Next(ValueDomain::kCount, PoissonSum(9), calibration, 0);
+    EXPECT_EQ(trend.has_value(), index == 49 + kHorizon);
+    if (trend) {
+      EXPECT_EQ(trend->last, 9 * kHorizon);
+    }
+  }
+}
+
 TEST(SeriesTrend, AnOutcomeComesOneHorizonLaterAndOnce) {
   const TrendCalibration calibration;
   SeriesTrend series = Fresh();
