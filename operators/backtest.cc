@@ -25,7 +25,8 @@ namespace tidecast {
 namespace {
 
 constexpr size_t kFans = 6;
-constexpr size_t kFanHistoryMin = 28;  ///< buckets shown before a fan chart's forecasts: five horizons, within these bounds
+constexpr size_t kFanHistoryMin =
+    28;  ///< buckets shown before a fan chart's forecasts: five horizons, within these bounds
 constexpr size_t kFanHistoryMax = 120;
 
 double CpuSeconds() {
@@ -35,10 +36,11 @@ double CpuSeconds() {
          1e-6 * static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
-ValueDomain InferDomain(const SeriesTable& table, size_t warmup) {
+/// The narrowest domain that holds the values of buckets `from` to `to` - 1.
+ValueDomain InferDomain(const SeriesTable& table, size_t from, size_t to) {
   ValueDomain domain = ValueDomain::kCount;
   for (size_t s = 0; s < table.names.size(); ++s) {
-    for (size_t t = 0; t < std::min(warmup, table.buckets()); ++t) {
+    for (size_t t = from; t < std::min(to, table.buckets()); ++t) {
       const float y = table.Actual(s, t);
       if (!std::isfinite(y)) continue;
       if (y < 0) return ValueDomain::kReal;
@@ -48,14 +50,15 @@ ValueDomain InferDomain(const SeriesTable& table, size_t warmup) {
   return domain;
 }
 
-/// The rounds of one forecaster over one table. `out`: where forecasts are written; null: nowhere.
+/// The rounds of one forecaster over one table. Where the options name no domain it widens at the first value outside
+/// of it (SEMANTICS.md 1): a new forecaster learns what has come so far, and goes on from there. `out`: where forecasts
+/// are written; null: nowhere.
 class Run {
  public:
-  Run(const BacktestOptions& options, const SeriesTable& table, const ScoreConstants& constants, Forecaster& forecaster,
-      ValueDomain domain, TextFile* out)
+  Run(const BacktestOptions& options, const SeriesTable& table, const ScoreConstants& constants, ValueDomain domain,
+      TextFile* out)
       : options_(options),
         table_(table),
-        forecaster_(forecaster),
         domain_(domain),
         out_(out),
         executor_(MakeExecutor(options.threads)),
@@ -65,8 +68,9 @@ class Run {
     for (const std::string& name : table.names) hashes_.push_back(Hash64(name));
   }
 
-  /// All rounds, in order.
+  /// All rounds, in order. Errors: as MakeForecaster; those of the file.
   Status Rounds();
+  ValueDomain domain() const { return domain_; }
   BacktestSummary Summary() const;
   const ScoreCard& card() const { return card_; }
   /// The forecasts made at the last origin with a whole horizon, by series; empty when there was none.
@@ -77,7 +81,9 @@ class Run {
   const LastForecasts& last() const { return last_; }
 
  private:
-  Status Bucket(size_t t);
+  Status Start();
+  Status Widen(size_t t);
+  Status Bucket(size_t t, bool write);
   bool IsOrigin(size_t t) const {
     const size_t first = static_cast<size_t>(options_.warmup) - 1;
     if (t < first || (t - first) % static_cast<size_t>(options_.every) != 0) return false;
@@ -94,7 +100,7 @@ class Run {
 
   const BacktestOptions& options_;
   const SeriesTable& table_;
-  Forecaster& forecaster_;
+  std::unique_ptr<Forecaster> forecaster_;
   ValueDomain domain_;
   TextFile* out_;
   std::unique_ptr<Executor> executor_;
@@ -114,8 +120,10 @@ struct LevelPair {
 std::vector<LevelPair> LevelPairs(const std::vector<double>& levels) {
   std::vector<LevelPair> pairs;
   for (const double lower : levels) {
-    const auto upper = std::find_if(levels.begin(), levels.end(), [&](double l) { return std::fabs(l - (1 - lower)) < 1e-9; });
-    if (lower < .5 - 1e-9 && upper != levels.end()) pairs.push_back({std::round(1e6 * (1 - 2 * lower)) / 1e4, lower, *upper});
+    const auto upper =
+        std::find_if(levels.begin(), levels.end(), [&](double l) { return std::fabs(l - (1 - lower)) < 1e-9; });
+    if (lower < .5 - 1e-9 && upper != levels.end())
+      pairs.push_back({std::round(1e6 * (1 - 2 * lower)) / 1e4, lower, *upper});
   }
   return pairs;
 }
@@ -147,8 +155,9 @@ CalendarStep Run::StepAt(size_t t) const {
   for (size_t k = 0; k < table_.season_lengths.size(); ++k) {
     // Past the file's end the season simply goes on; those horizons are never written.
     const int season = table_.season_lengths[k];
-    const int32_t phase = t <= last ? table_.phases[t][k]
-                                    : static_cast<int32_t>((table_.phases[last][k] + static_cast<int64_t>(t - last)) % season);
+    const int32_t phase =
+        t <= last ? table_.phases[t][k]
+                  : static_cast<int32_t>((table_.phases[last][k] + static_cast<int64_t>(t - last)) % season);
     step.season_phase.push_back(phase);
     const double angle = 2 * std::numbers::pi * phase / season;
     step.features.push_back(static_cast<float>(std::sin(angle)));
@@ -157,12 +166,34 @@ CalendarStep Run::StepAt(size_t t) const {
   return step;
 }
 
-Status Run::Rounds() {
-  for (size_t t = 0; t <= table_.last_actual; ++t) TC_RETURN_IF_ERROR(Bucket(t));
+Status Run::Start() {
+  ForecasterOptions options = options_.forecaster;
+  options.domain = domain_;
+  TC_ASSIGN_OR_RETURN(forecaster_, MakeForecaster(options));
+  states_.assign(table_.names.size(), {});
   return Status::Ok();
 }
 
-Status Run::Bucket(size_t t) {
+Status Run::Rounds() {
+  TC_RETURN_IF_ERROR(Start());
+  for (size_t t = 0; t <= table_.last_actual; ++t) {
+    if (!options_.domain) TC_RETURN_IF_ERROR(Widen(t));
+    TC_RETURN_IF_ERROR(Bucket(t, true));
+  }
+  return Status::Ok();
+}
+
+Status Run::Widen(size_t t) {
+  const ValueDomain needed = InferDomain(table_, t, t + 1);
+  if (needed <= domain_) return Status::Ok();
+  domain_ = needed;
+  card_.set_domain(domain_);
+  TC_RETURN_IF_ERROR(Start());
+  for (size_t before = 0; before < t; ++before) TC_RETURN_IF_ERROR(Bucket(before, false));
+  return Status::Ok();
+}
+
+Status Run::Bucket(size_t t, bool write) {
   std::vector<size_t> alive;
   for (size_t s = 0; s < table_.names.size(); ++s) {
     if (table_.first_row[s] <= t) alive.push_back(s);
@@ -193,12 +224,12 @@ Status Run::Bucket(size_t t) {
     return std::span(all).subspan(block * width, std::min(width, all.size() - block * width));
   };
   const double before = CpuSeconds();
-  forecaster_.BeginRound(context, blocks);
+  forecaster_->BeginRound(context, blocks);
   std::vector<BucketScore> scores(alive.size());
   executor_->ParallelFor(blocks, [&](size_t b) {
-    forecaster_.ScoreAndLearnBlock(b, block_of(rows, b), block_of(states, b), block_of(scores, b));
+    forecaster_->ScoreAndLearnBlock(b, block_of(rows, b), block_of(states, b), block_of(scores, b));
   });
-  TC_RETURN_IF_ERROR(forecaster_.LearnShared());
+  TC_RETURN_IF_ERROR(forecaster_->LearnShared());
   std::vector<ForecastBlock> forecasts(blocks);
   executor_->ParallelFor(blocks, [&](size_t b) {
     const size_t count = block_of(rows, b).size();
@@ -206,16 +237,16 @@ Status Run::Bucket(size_t t) {
     forecasts[b].quantiles.resize(count * horizon_ * kLevelCount);
     forecasts[b].zero_probability.resize(count * horizon_);
     forecasts[b].age_buckets.resize(count);
-    forecaster_.ForecastBlock(b, block_of(rows, b), block_of(states, b), forecasts[b]);
+    forecaster_->ForecastBlock(b, block_of(rows, b), block_of(states, b), forecasts[b]);
   });
   cpu_seconds_ += CpuSeconds() - before;
   series_buckets_ += alive.size();
   for (size_t i = 0; i < alive.size(); ++i) states_[alive[i]] = std::move(states[i]);
-  return IsOrigin(t) ? WriteOrigin(t, alive, forecasts) : Status::Ok();
+  return write && IsOrigin(t) ? WriteOrigin(t, alive, forecasts) : Status::Ok();
 }
 
-void Run::AppendRow(size_t series, size_t cutoff, size_t step, std::string_view name, float mean, float zero_probability,
-                    std::span<const float> quantiles, fmt::memory_buffer* text) const {
+void Run::AppendRow(size_t series, size_t cutoff, size_t step, std::string_view name, float mean,
+                    float zero_probability, std::span<const float> quantiles, fmt::memory_buffer* text) const {
   const PredictiveDistribution law(domain_, mean, zero_probability, quantiles);
   const auto to = std::back_inserter(*text);
   fmt::format_to(to, "{},{},{}", name, table_.labels[cutoff + step], table_.labels[cutoff]);
@@ -238,7 +269,9 @@ void Run::AppendRow(size_t series, size_t cutoff, size_t step, std::string_view 
 Status Run::WriteOrigin(size_t t, std::span<const size_t> alive, std::span<const ForecastBlock> blocks) {
   const size_t width = options_.forecaster.block_series;
   const bool keep = IsLastWhole(t);
-  if (keep) last_ = {t, std::vector<std::vector<float>>(table_.names.size()), std::vector<std::vector<float>>(table_.names.size())};
+  if (keep)
+    last_ = {t, std::vector<std::vector<float>>(table_.names.size()),
+             std::vector<std::vector<float>>(table_.names.size())};
   fmt::memory_buffer text;
   std::string name;
   card_.BeginOrigin();
@@ -248,10 +281,12 @@ Status Run::WriteOrigin(size_t t, std::span<const size_t> alive, std::span<const
     const ForecastBlock& block = blocks[i / width];
     const size_t row = i % width;
     const std::span<const float> mean = std::span(block.mean).subspan(row * horizon_, horizon_);
-    const std::span<const float> quantiles = std::span(block.quantiles).subspan(row * horizon_ * kLevelCount, horizon_ * kLevelCount);
+    const std::span<const float> quantiles =
+        std::span(block.quantiles).subspan(row * horizon_ * kLevelCount, horizon_ * kLevelCount);
     for (size_t h = 0; h < horizon_ && t + 1 + h < table_.buckets(); ++h) {
       const std::span<const float> q = quantiles.subspan(h * kLevelCount, kLevelCount);
-      if (out_ != nullptr) AppendRow(alive[i], t, 1 + h, name, mean[h], block.zero_probability[row * horizon_ + h], q, &text);
+      if (out_ != nullptr)
+        AppendRow(alive[i], t, 1 + h, name, mean[h], block.zero_probability[row * horizon_ + h], q, &text);
       card_.Add(alive[i], t, 1 + h, mean[h], q);
       ++written_;
     }
@@ -274,12 +309,13 @@ BacktestSummary Run::Summary() const {
   summary.forecasts = written_;
   summary.seconds_models = cpu_seconds_;
   summary.series_buckets_per_second = cpu_seconds_ > 0 ? static_cast<double>(series_buckets_) / cpu_seconds_ : 0;
-  summary.stats = forecaster_.Stats();
+  summary.stats = forecaster_->Stats();
   return summary;
 }
 
 /// The series that sell most, one of each demand class first.
-std::vector<FanChart> FansOf(const SeriesTable& table, const ScoreConstants& constants, const Run::LastForecasts& last) {
+std::vector<FanChart> FansOf(const SeriesTable& table, const ScoreConstants& constants,
+                             const Run::LastForecasts& last) {
   std::vector<std::pair<double, size_t>> by_volume;
   for (size_t s = 0; s < last.mean.size(); ++s) {
     if (last.mean[s].empty()) continue;
@@ -296,7 +332,9 @@ std::vector<FanChart> FansOf(const SeriesTable& table, const ScoreConstants& con
   for (const bool first_of_class : {true, false}) {
     for (const auto& [volume, s] : by_volume) {
       bool& known = seen[constants.demand_class[s]];
-      if (chosen.size() >= kFans || (first_of_class && known) || std::find(chosen.begin(), chosen.end(), s) != chosen.end()) continue;
+      if (chosen.size() >= kFans || (first_of_class && known) ||
+          std::find(chosen.begin(), chosen.end(), s) != chosen.end())
+        continue;
       known = true;
       chosen.push_back(s);
     }
@@ -306,7 +344,8 @@ std::vector<FanChart> FansOf(const SeriesTable& table, const ScoreConstants& con
     FanChart fan;
     fan.series = table.names[s];
     fan.demand_class = kDemandClassNames[constants.demand_class[s]];
-    const size_t history = std::min(last.cutoff + 1, std::clamp(5 * last.mean[s].size(), kFanHistoryMin, kFanHistoryMax));
+    const size_t history =
+        std::min(last.cutoff + 1, std::clamp(5 * last.mean[s].size(), kFanHistoryMin, kFanHistoryMax));
     const size_t from = std::max(table.first_row[s], last.cutoff + 1 - history);
     for (size_t t = from; t < last.cutoff + 1 + last.mean[s].size(); ++t) {
       fan.labels.push_back(table.labels[t]);
@@ -320,16 +359,18 @@ std::vector<FanChart> FansOf(const SeriesTable& table, const ScoreConstants& con
   return fans;
 }
 
-/// Each expert alone, best first. What a single one says is calibrated as the mixture is.
-Result<std::vector<BaselineReport>> Compare(const BacktestOptions& options, const SeriesTable& table, const ScoreConstants& constants,
-                                            ValueDomain domain, std::span<const double> losses) {
+/// Each expert alone, best first. What a single one says is calibrated as the mixture is. All know from their first
+/// bucket on the domain that the model's run ended in.
+Result<std::vector<BaselineReport>> Compare(const BacktestOptions& options, const SeriesTable& table,
+                                            const ScoreConstants& constants, ValueDomain domain,
+                                            std::span<const double> losses) {
   std::vector<BaselineReport> baselines;
-  for (const auto& expert : MakeExperts({domain, table.season_lengths, table.known_width}, options.forecaster.experts)) {
+  for (const auto& expert :
+       MakeExperts({domain, table.season_lengths, table.known_width}, options.forecaster.experts)) {
     BacktestOptions alone = options;
     alone.forecaster.experts = {std::string(expert->name())};
     alone.forecaster.net = NetKind::kNone;
-    TC_ASSIGN_OR_RETURN(const std::unique_ptr<Forecaster> forecaster, MakeForecaster(alone.forecaster));
-    Run run(alone, table, constants, *forecaster, domain, nullptr);
+    Run run(alone, table, constants, domain, nullptr);
     TC_RETURN_IF_ERROR(run.Rounds());
     BaselineReport report;
     report.expert = expert->name();
@@ -338,7 +379,9 @@ Result<std::vector<BaselineReport>> Compare(const BacktestOptions& options, cons
     report.against = CompareLosses(losses, run.card().origin_losses(), static_cast<size_t>(options.horizon));
     baselines.push_back(std::move(report));
   }
-  const auto by_loss = [](const BaselineReport& a, const BaselineReport& b) { return a.table.all.wql < b.table.all.wql; };
+  const auto by_loss = [](const BaselineReport& a, const BaselineReport& b) {
+    return a.table.all.wql < b.table.all.wql;
+  };
   std::stable_sort(baselines.begin(), baselines.end(), by_loss);
   const std::string naive = fmt::format("seasonal_naive_{}", constants.season);
   const auto mark = [&](auto&& is, bool BaselineReport::*flag) {
@@ -379,28 +422,31 @@ Result<BacktestReport> RunBacktest(const BacktestOptions& options) {
     return Status(Code::kUsage, "horizon, warm-up, every and seeds must be 1 or more", Domain::kInput);
   }
   for (const double level : options.levels) {
-    if (!(level > 0 && level < 1)) return Status(Code::kUsage, fmt::format("a level must lie between 0 and 1: {}", level), Domain::kInput);
+    if (!(level > 0 && level < 1))
+      return Status(Code::kUsage, fmt::format("a level must lie between 0 and 1: {}", level), Domain::kInput);
   }
   TC_ASSIGN_OR_RETURN(const SeriesTable table, SeriesTable::Read(options));
   if (static_cast<size_t>(options.warmup) > table.last_actual + 1) {
-    return Status(Code::kData, fmt::format("the warm-up is longer than the file: {} of {} buckets", options.warmup, table.last_actual + 1),
-                  Domain::kInput);
+    return Status(
+        Code::kData,
+        fmt::format("the warm-up is longer than the file: {} of {} buckets", options.warmup, table.last_actual + 1),
+        Domain::kInput);
   }
   const ScoreConstants constants = ScoreConstants::Of(table);
   BacktestOptions own = options;
   BacktestReport report;
-  report.domain = options.domain.value_or(InferDomain(table, static_cast<size_t>(options.warmup)));
+  const ValueDomain first = options.domain.value_or(InferDomain(table, 0, static_cast<size_t>(options.warmup)));
   report.horizon = options.horizon;
   report.season_lengths = table.season_lengths;
   report.mase_season = constants.season;
   own.forecaster.horizon = options.horizon;
   own.forecaster.season_lengths = table.season_lengths;
-  own.forecaster.domain = report.domain;
   own.forecaster.known_covariates = table.known_width;
   own.forecaster.past_covariates = table.past_width;
   own.forecaster.calendar_features = 2 * table.season_lengths.size();
   TC_RETURN_IF_ERROR(MakeOutputDirectory(options.out_directory));
-  TC_ASSIGN_OR_RETURN(const std::unique_ptr<TextFile> forecasts, TextFile::Create(options.out_directory + "/forecasts.csv", false));
+  TC_ASSIGN_OR_RETURN(const std::unique_ptr<TextFile> forecasts,
+                      TextFile::Create(options.out_directory + "/forecasts.csv", false));
   forecasts->Write(HeaderOf(options));
   TC_RETURN_IF_ERROR(forecasts->status());
 
@@ -408,9 +454,9 @@ Result<BacktestReport> RunBacktest(const BacktestOptions& options) {
   std::vector<double> losses;
   for (int seed = 0; seed < options.seeds; ++seed) {
     own.forecaster.seed = options.forecaster.seed + static_cast<uint64_t>(seed);
-    TC_ASSIGN_OR_RETURN(const std::unique_ptr<Forecaster> forecaster, MakeForecaster(own.forecaster));
-    Run run(own, table, constants, *forecaster, report.domain, seed == 0 ? forecasts.get() : nullptr);
+    Run run(own, table, constants, first, seed == 0 ? forecasts.get() : nullptr);
     TC_RETURN_IF_ERROR(run.Rounds());
+    report.domain = run.domain();
     tables.push_back(run.card().Table());
     if (seed > 0) continue;
     TC_RETURN_IF_ERROR(forecasts->Close());

@@ -33,7 +33,7 @@ struct BacktestOptions {
   bool fill_zero = false;                ///< an absent row is 0, not missing
   std::vector<std::string> known_columns, past_columns, static_columns;
   std::vector<std::string> holidays;     ///< as ReadHolidays takes them: a further known column, how many a bucket holds
-  std::optional<ValueDomain> domain;     ///< nullopt: inferred from the warm-up
+  std::optional<ValueDomain> domain;     ///< nullopt: inferred from the warm-up; widens at the first value outside
   size_t threads = 1;
   ForecastFormat format = ForecastFormat::kQuantiles;
   bool compare = false;                  ///< run each expert of the pool alone, too

@@ -58,6 +58,7 @@ struct ScoreTable {
 class ScoreCard {
  public:
   ScoreCard(const SeriesTable& table, const ScoreConstants& constants, ValueDomain domain, size_t horizon);
+  void set_domain(ValueDomain domain) { domain_ = domain; }  ///< of what is added from now on
   /// Begins the forecasts of a cutoff.
   void BeginOrigin() { origin_losses_.push_back(0); }
   /// One forecast for the bucket `cutoff + step` (step 1 = the next one). `quantiles`: [kLevelCount].

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -65,6 +66,55 @@ TEST_F(BacktestTest, RunsEachExpertAloneBesideTheModel) {
       EXPECT_DOUBLE_EQ(Run().table.all.wql, baseline.table.all.wql);
     }
   }
+}
+
+TEST_F(BacktestTest, WidensTheDomainAtTheFirstValueOutsideAndNotBefore) {
+  constexpr int kTurn = 40;
+  options_.warmup = 20;
+  const std::string path = testing::TempDir() + "backtest_widens_" + std::to_string(getpid()) + ".csv";
+  std::ofstream file(path);
+  file << "unique_id,ds,y\n";
+  for (int day = 0; day < 60; ++day) {
+    for (int series = 0; series < 4; ++series) {
+      const int value = series == 0 && day >= kTurn ? -30 : (day * 7 + series * 5) % 11;
+      file << "s" << series << ",2024-" << (day < 31 ? "01-" : "02-") << (day % 31 < 9 ? "0" : "") << day % 31 + 1
+           << "," << value << "\n";
+    }
+  }
+  file.close();
+  options_.series_path = path;
+  const auto rows_by_cutoff = [&] {
+    std::stringstream text(File("forecasts.csv"));
+    std::map<std::string, std::string> rows;
+    std::string line;
+    std::getline(text, line);
+    while (std::getline(text, line)) {
+      std::stringstream fields(line);
+      std::string id, ds, cutoff;
+      std::getline(fields, id, ',');
+      std::getline(fields, ds, ',');
+      std::getline(fields, cutoff, ',');
+      rows[cutoff] += line + "\n";
+    }
+    return rows;
+  };
+  const BacktestReport inferred = Run();
+  const auto widened = rows_by_cutoff();
+  options_.domain = ValueDomain::kCount;
+  Run();
+  const auto counts = rows_by_cutoff();
+  options_.domain = ValueDomain::kReal;
+  Run();
+  const auto reals = rows_by_cutoff();
+  std::filesystem::remove(path);
+  EXPECT_EQ(inferred.domain, ValueDomain::kReal);
+  ASSERT_EQ(widened.size(), counts.size());
+  const std::string turn = "2024-02-10";  // day 40
+  for (const auto& [cutoff, rows] : widened) {
+    EXPECT_EQ(rows, cutoff < turn ? counts.at(cutoff) : reals.at(cutoff)) << cutoff;
+  }
+  EXPECT_NE(counts.rbegin()->second, reals.rbegin()->second);
+  EXPECT_NE(counts.begin()->second, reals.begin()->second);
 }
 
 TEST_F(BacktestTest, TellsTheSpreadOverSeeds) {
