@@ -70,7 +70,7 @@ Result<HolidayDates> ReadHolidays(std::span<const std::string> sources) {
     } else if (LooksLikeFile(source)) {
       TC_RETURN_IF_ERROR(MergeFile(source, &dates));
     } else {
-      return Status(Code::kConfig, fmt::format("no country's holidays, no date, no calendar file: {}", source),
+      return Status(Code::kUsage, fmt::format("no country's holidays, no date, no calendar file: {}", source),
                     Domain::kInput)
           .WithRemedy(fmt::format("countries: {}; days as 2011-12-26; files as closures.ics or holidays.csv",
                                   fmt::join(HolidayCountries(), ", ")));
