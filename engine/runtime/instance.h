@@ -81,6 +81,10 @@ class Instance {
 
  private:
   enum class State : uint8_t { kJoining, kRestoring, kRunning, kFinished };
+  static constexpr uint8_t kInstanceRecordVersion = 1;
+  static constexpr std::string_view kPositionNote = "tidecast ";  ///< positions that an instance commits begin so
+  /// Of a broker that does not answer now: asked again, however long it takes.
+  static bool PassesBy(const Status& status) { return status.retry() == Retry::kBackoff; }
 
   Status PrepareTopics();
   Status OnEvent(const TransportEvent& event);

@@ -9,11 +9,13 @@ import sys
 IS = "::tidecast::simulation::IsOn(::tidecast::simulation::Mutant::%s)"
 PATCHES = {
     "instance.cc": [
-        ("kNextEpochKept", "Status Instance::RollBack() {", "open_outputs_.clear();", "if (!{is}) open_outputs_.clear();"),
         ("kModelOutsideTheCut", "Instance::Cut(", "model_->Save(cut.epoch, cut.state);",
          "if (!{is} || cut.epoch % 3 == 0) model_->Save(cut.epoch, cut.state);"),
         ("kSeqReused", "Status Instance::OnCommitFailed() {", "committer_->Take();",
          "if (const uint64_t failed = committer_->Take().seq; {is}) next_seq_ = failed;"),
+    ],
+    "instance_restore.cc": [
+        ("kNextEpochKept", "Status Instance::RollBack() {", "open_outputs_.clear();", "if (!{is}) open_outputs_.clear();"),
     ],
     "series_task.cc": [
         ("kCacheNotReloaded", "SeriesTask::Reload(", "TC_RETURN_IF_ERROR(windows_->Reload(reader));",
