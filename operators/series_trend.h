@@ -29,8 +29,8 @@ class SeriesTrend {
   /// (another instance numbered the buckets before) begins anew.
   std::optional<MaturedTrend> OnActual(int64_t index, float value, float between);
 
-  /// The trend as of the newest bucket; nothing while the last horizon is not known. `phase_of_wait`: which buckets may
-  /// begin to wait for an outcome, so that the series of a view take turns; in units of index mod horizon.
+  /// The trend as of the newest bucket; nothing while the last horizon is not known. `turn`: a trend
+  /// may begin to wait for its outcome where the bucket's index equals it modulo the horizon, so that series take turns.
   std::optional<Trend> Next(ValueDomain domain, const SumMoments& moments, const TrendCalibration& calibration,
                             uint64_t turn);
 
