@@ -259,6 +259,7 @@ EngineOptions BindConfig(const ConfigNode& root) {
   top.ReadMap("kafka", &options.kafka);
   const Section commit(root, "commit");
   commit.Read("interval", &options.commit_interval);
+  options.epoch_bytes_max = 0;
   commit.ReadBytes("epoch_bytes_max", &options.epoch_bytes_max);
   Section(root, "privacy").Read("pseudonym_key", &options.pseudonym_key);
   if (const ConfigNode* inputs = root.Find("inputs")) {

@@ -257,10 +257,9 @@ class Rules {
   void Process() {
     constexpr size_t kMemoryLeast = size_t{64} << 20;  // below, the field table has refused it
     if (options_.memory_limit_bytes >= kMemoryLeast && options_.epoch_bytes_max * 4 > options_.memory_limit_bytes) {
-      const bool written = NodeAt({"commit", "epoch_bytes_max"}) != nullptr;
       Add("TC0112", fmt::format("commit.epoch_bytes_max {} is more than a quarter of state.memory_limit {}", ShowBytes(options_.epoch_bytes_max), ShowBytes(options_.memory_limit_bytes)),
-          written ? Path{"commit", "epoch_bytes_max"} : Path{"state", "memory_limit"}, "two epochs are held in memory while one commits",
-          fmt::format("set epoch_bytes_max to {} at most, or memory_limit to {} at least", ShowBytes(options_.memory_limit_bytes / 4), ShowBytes(options_.epoch_bytes_max * 4)));
+          {"commit", "epoch_bytes_max"}, "two epochs are held in memory while one commits",
+          fmt::format("leave it out, set it to {} at most, or memory_limit to {} at least", ShowBytes(options_.memory_limit_bytes / 4), ShowBytes(options_.epoch_bytes_max * 4)));
     }
     if (options_.transport == TransportKind::kKafka) Kafka();
     const std::string& address = options_.server.address;

@@ -19,6 +19,11 @@ namespace tidecast {
 namespace {
 
 constexpr size_t kMemoryLeast = 64ULL << 20;
+// An epoch's bytes are held about six times: being filled, in flight, in the store's batch, in the client's queue, and as
+// they are read back.
+constexpr size_t kEpochShare = 32;
+constexpr size_t kEpochLeast = 1ULL << 20;
+constexpr size_t kEpochMost = 32ULL << 20;
 constexpr size_t kSendQueueLeast = 8ULL << 20;
 constexpr size_t kFetchShare = 24;  // of the limit, for the payload of what is read ahead; with librdkafka's own it is about thrice as much
 constexpr size_t kTorchBytes = 256ULL << 20;  // measured: what LibTorch, the net and its samples take beside the rest
@@ -44,7 +49,7 @@ KafkaTransportOptions KafkaOptions(const EngineOptions& options, const std::stri
   kafka.name_space = options.name_space;
   kafka.instance = instance;
   // A full queue makes an epoch wait, it loses nothing: half an epoch keeps the client busy.
-  kafka.send_queue_bytes_max = std::max(kSendQueueLeast, options.epoch_bytes_max / 2);
+  kafka.send_queue_bytes_max = std::max(kSendQueueLeast, EpochBytesMax(options) / 2);
   kafka.fetch_bytes_total = MemoryLimit(options) / kFetchShare;
   return kafka;
 }
@@ -60,6 +65,11 @@ StateStoreOptions StoreOptions(const EngineOptions& options, bool read_only) {
 }
 
 }  // namespace
+
+size_t EpochBytesMax(const EngineOptions& options) {
+  if (options.epoch_bytes_max > 0) return options.epoch_bytes_max;
+  return std::clamp(MemoryLimit(options) / kEpochShare, kEpochLeast, kEpochMost);
+}
 
 size_t MemoryLimit(const EngineOptions& options) {
   if (options.memory_limit_bytes > 0) return options.memory_limit_bytes;
@@ -92,6 +102,7 @@ Result<std::unique_ptr<StateStore>> OpenState(const EngineOptions& options, Stat
 Result<std::unique_ptr<WiredEngine>> WiredEngine::Make(EngineOptions options, const Wishes& wishes, const Clock& clock, MetricRegistry& metrics) {
   auto engine = std::make_unique<WiredEngine>();
   options.memory_limit_bytes = MemoryLimit(options);
+  options.epoch_bytes_max = EpochBytesMax(options);
   engine->options_ = options;
   FaultPoints::ArmFromEnvironment(engine->faults_);
   engine->executor_ = MakeExecutor(static_cast<size_t>(std::max(1, options.threads)));

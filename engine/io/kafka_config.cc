@@ -114,6 +114,9 @@ Status SetDefaults(rd_kafka_conf_t* conf, const KafkaTransportOptions& options, 
              {"fetch.wait.max.ms", role == KafkaRole::kReader ? "20" : "100"},
              {"queued.max.messages.kbytes", std::to_string(std::max<size_t>(1, options.fetch_queue_bytes_max >> 10))},
              {"fetch.max.bytes", std::to_string(std::clamp<size_t>(options.fetch_bytes_total, 1 << 20, 50 << 20))},
+             // librdkafka takes up to 1 MB a compressed batch to unpack it, however small: a response of many small ones (a
+             // changelog read back) would take a hundred times its size.
+             {"fetch.message.max.bytes", role == KafkaRole::kReader ? "262144" : "1048576"},
              {"queued.min.messages", "1000000"}});
 }
 

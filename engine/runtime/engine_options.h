@@ -32,7 +32,7 @@ struct EngineOptions {
   std::string state_directory = "./tidecast-state";
   size_t memory_limit_bytes = 0;      ///< 0: half of the cgroup or machine
   Duration commit_interval = std::chrono::seconds(1);
-  size_t epoch_bytes_max = 32ULL << 20;
+  size_t epoch_bytes_max = 32ULL << 20;  ///< a config without it: a 32nd of the memory limit
   int threads = 1;
   std::vector<InputOptions> inputs;
   std::vector<ViewOptions> views;

@@ -113,7 +113,7 @@ const std::vector<Case> kCases = {
     {"BadHoliday", "open: learned", "open: learned, holidays: [2011-02-29]", {"error[TC0104]: views.sku.bucket.holidays: no country's holidays, no date, no calendar file: 2011-02-29", "countries: AT, BE"}},
     {"SameTopic", "clicks: {}", "clicks: {topic: shop.orders}", {"error[TC0112]: inputs.orders and inputs.clicks read the same topic: shop.orders"}},
     {"TwoPlacesOfTime", "dedupe: {key", "fields: {ts: /when}\n    dedupe: {key", {"error[TC0112]: inputs.orders: time.field is /ts, but fields.ts is /when"}},
-    {"EpochBeyondMemory", "512MiB}", "64MiB}", {"error[TC0112]: commit.epoch_bytes_max 32MiB is more than a quarter of state.memory_limit 64MiB", "128MiB"}},
+    {"EpochBeyondMemory", "512MiB}", "64MiB}\ncommit: {epoch_bytes_max: 32MiB}", {"error[TC0112]: commit.epoch_bytes_max 32MiB is more than a quarter of state.memory_limit 64MiB", "128MiB"}},
     {"WindowWithoutKind", "target: units", "windows: {hour: {}}\n    target: units", {"error[TC0108]: views.sku.windows.hour needs one of hopping and session"}},
     {"AlertsWithoutModel", "threads: 2", "model: none\nalerts: true", {"error[TC0112]: alerts.enabled is true, but model.kind is none"}},
     {"JavaOnlyName", "threads: 2", "kafka: {key.deserializer: x}", {"error[TC0113]: \"key.deserializer\" is not a setting of librdkafka", "leave it out"}},
