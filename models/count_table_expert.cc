@@ -23,26 +23,37 @@ constexpr float kActualMax = 20;  ///< an actual beyond so many times 1 + expect
 
 }  // namespace
 
-CountTableExpert::CountTableExpert(std::string name, float decay, float fast_decay)
-    : name_(std::move(name)), decay_(decay), fast_decay_(fast_decay) {
-  for (size_t c = 0; c <= kCells; ++c) {
-    first_.push_back(c <= kSingleCounts ? static_cast<float>(c)
-                                        : std::floor(first_.back() * static_cast<float>(kCellGrowth)));
-  }
-  std::array<float, kCells> last;
-  for (size_t c = 0; c < kCells; ++c) last[c] = first_[c + 1] - 1;
-  std::array<double, kCells> upto;
-  prior_.resize(kRows * kNumbers);
-  for (size_t row = 0; row < kRows; ++row) {
-    const double mean = kLeastMean * std::exp(kRowStep * static_cast<double>(row));
-    const NegativeBinomial law{mean, kPriorDispersion};
-    law.Cdf(last, upto);
-    for (size_t c = 0; c < kCells; ++c) {
-      prior_[row * kNumbers + c] = (c + 1 < kCells ? upto[c] : 1) - (c > 0 ? upto[c - 1] : 0);
+const CountTableExpert::Cells& CountTableExpert::SharedCells() {
+  static const Cells cells = [] {
+    Cells made;
+    for (size_t c = 0; c <= kCells; ++c) {
+      made.first.push_back(c <= kSingleCounts ? static_cast<float>(c)
+                                              : std::floor(made.first.back() * static_cast<float>(kCellGrowth)));
     }
-    prior_[row * kNumbers + kCells] = prior_[row * kNumbers + kCells + 1] = mean;
-  }
+    std::array<float, kCells> last;
+    for (size_t c = 0; c < kCells; ++c) last[c] = made.first[c + 1] - 1;
+    std::array<double, kCells> upto;
+    made.prior.resize(kRows * kNumbers);
+    for (size_t row = 0; row < kRows; ++row) {
+      const double mean = kLeastMean * std::exp(kRowStep * static_cast<double>(row));
+      const NegativeBinomial law{mean, kPriorDispersion};
+      law.Cdf(last, upto);
+      for (size_t c = 0; c < kCells; ++c) {
+        made.prior[row * kNumbers + c] = (c + 1 < kCells ? upto[c] : 1) - (c > 0 ? upto[c - 1] : 0);
+      }
+      made.prior[row * kNumbers + kCells] = made.prior[row * kNumbers + kCells + 1] = mean;
+    }
+    return made;
+  }();
+  return cells;
 }
+
+CountTableExpert::CountTableExpert(std::string name, float decay, float fast_decay)
+    : name_(std::move(name)),
+      decay_(decay),
+      fast_decay_(fast_decay),
+      first_(SharedCells().first),
+      prior_(SharedCells().prior) {}
 
 bool CountTableExpert::Find(float mean, float trend, Place* place) {
   const float at = (std::log(std::max(mean, kLeastMean)) - std::log(kLeastMean)) / kRowStep;

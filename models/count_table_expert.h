@@ -56,11 +56,18 @@ class CountTableExpert final : public Expert {
   static bool Find(float mean, float trend, Place* place);
   size_t CellOf(float actual) const;
 
+  struct Cells {
+    std::vector<float> first;   ///< [kCells + 1] least count of a cell
+    std::vector<double> prior;  ///< [kRows, kNumbers] what a row holds before anything was seen, for one bucket's weight
+  };
+  /// The same for all tables, made once.
+  static const Cells& SharedCells();
+
   std::string name_;
   float decay_;
   float fast_decay_;
-  std::vector<float> first_;   ///< [kCells + 1] least count of a cell
-  std::vector<double> prior_;  ///< [kRows, kNumbers] what a row holds before anything was seen, for one bucket's weight
+  const std::vector<float>& first_;
+  const std::vector<double>& prior_;
 };
 
 }  // namespace tidecast

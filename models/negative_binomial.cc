@@ -61,7 +61,8 @@ void NegativeBinomial::Cdf(std::span<const float> counts, std::span<double> prob
   double k = 0;
   for (size_t i = 0; i < counts.size(); ++i) {
     const double last = std::min(std::floor(static_cast<double>(counts[i])), static_cast<double>(kWalkMax));
-    for (; k < last; ++k) {
+    // Past the mean, what is too small to change the sum once is so for ever.
+    for (; k < last && !(k > mean && walk.probability() < 1e-17 && sum > .5); ++k) {
       walk.Next(k);
       sum += walk.probability();
     }

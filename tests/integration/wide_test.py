@@ -141,14 +141,14 @@ class Wide(unittest.TestCase):
 
         first = Engine(config)
         try:
-            met = first.wait_for("tidecast_forecasts_total", SERIES / 4, 300)
+            met = first.wait_for("tidecast_forecasts_total", SERIES / 4, 420)
         finally:
             self.assertEqual(first.end(signal.SIGKILL), -signal.SIGKILL)
         self.assertLess(met, SERIES, "the kill came after the round")
         second = Engine(config)
         begun = time.monotonic()
         try:
-            second.wait_for("tidecast_forecasts_total", SERIES, 300)
+            second.wait_for("tidecast_forecasts_total", SERIES, 420)
             seconds = time.monotonic() - begun
             series = second.counter("tidecast_series")
             accepted = second.counter('tidecast_events_total{result="accepted"}')

@@ -42,7 +42,8 @@ std::vector<std::unique_ptr<Expert>> AllExperts(const PoolShape& shape) {
 std::vector<Member> Members(const std::vector<PoolShape>& shapes) {
   std::vector<Member> members;
   for (const PoolShape& shape : shapes) {
-    for (size_t place = 0; place < AllExperts(shape).size(); ++place) members.push_back({shape, place});
+    const size_t count = AllExperts(shape).size();
+    for (size_t place = 0; place < count; ++place) members.push_back({shape, place});
   }
   return members;
 }
