@@ -201,6 +201,10 @@ uint64_t LikelySeed(Mutant mutant) {
       return 35;
     case Mutant::kNextEpochKept:
       return 5;
+    case Mutant::kWatermarkNotRestored:
+      return 44;
+    case Mutant::kOrphansApplied:
+      return 53;
     default:
       return 0;
   }
