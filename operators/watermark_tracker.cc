@@ -1,6 +1,7 @@
 #include "operators/watermark_tracker.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "state/key_codec.h"
 
@@ -30,7 +31,7 @@ EventTime WatermarkTracker::newest_event() const {
 
 void WatermarkTracker::WakeUp(SourceState& state) {
   if (!state.idle) return;
-  state.idle = false;
+  state.idle = state.unproven = false;
   state.carried = std::max(state.carried, task_);
 }
 
@@ -66,6 +67,7 @@ void WatermarkTracker::OnPoll(size_t source, bool got_records, bool at_end, bool
     state.quiet = true;
     state.quiet_since = now;
   }
+  if (std::exchange(state.unproven, false)) Advance();
   const Duration timeout = sources_[source].options.idle_timeout;
   if (timeout.count() > 0 && !state.idle && now - state.quiet_since >= timeout) {
     state.idle = true;
@@ -85,6 +87,7 @@ void WatermarkTracker::OnCarried(size_t source, EventTime watermark, bool idle) 
   if (!idle) WakeUp(state);
   state.carried = std::max(state.carried, watermark);
   state.idle = idle;
+  state.unproven = false;
   Advance();
 }
 
@@ -92,7 +95,7 @@ void WatermarkTracker::Advance() {
   EventTime least = EventTime::Max();
   bool any = false;
   for (size_t i = 0; i < states_.size(); ++i) {
-    if (!sources_[i].is_clock || states_[i].idle || states_[i].ended) continue;
+    if (!sources_[i].is_clock || idle(i) || states_[i].ended) continue;
     any = true;
     least = std::min(least, source_watermark(i));
   }
@@ -120,10 +123,11 @@ Status WatermarkTracker::Decode(std::string_view bytes) {
                   fmt::format("stored watermarks are of {} sources, the config has {}", count, states_.size()));
   }
   std::vector<SourceState> states(states_.size());
-  for (SourceState& state : states) {
-    state.max_time = reader.Time();
-    state.carried = reader.Time();
-    state.idle = reader.Bool();
+  for (size_t i = 0; i < states.size(); ++i) {
+    states[i].max_time = reader.Time();
+    states[i].carried = reader.Time();
+    states[i].idle = reader.Bool();
+    states[i].unproven = states[i].idle && sources_[i].options.idle_timeout.count() > 0;
   }
   const EventTime task = reader.Time();
   TC_RETURN_IF_ERROR(reader.Finish("watermarks"));

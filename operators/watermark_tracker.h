@@ -41,7 +41,7 @@ class WatermarkTracker {
   /// The greatest event time of the clock sources; Min() before the first event.
   EventTime newest_event() const;
   EventTime source_watermark(size_t source) const;
-  bool idle(size_t source) const { return states_[source].idle; }
+  bool idle(size_t source) const { return states_[source].idle && !states_[source].unproven; }
   bool blocked(size_t source) const { return states_[source].blocked; }
 
   /// Fixed-size encoding for the commit record: per source max event time, carried watermark and idle flag, then the
@@ -55,6 +55,7 @@ class WatermarkTracker {
     EventTime max_time;
     EventTime carried;  ///< from an internal topic, or the task's watermark when the source came back from idle
     bool idle = false;
+    bool unproven = false;  ///< idle as it was stored: much may have come since, so it holds until its end is seen again
     bool ended = false;
     bool blocked = false;
     bool quiet = false;  ///< at the end, with nothing since `quiet_since`

@@ -47,6 +47,34 @@ TEST(WatermarkTrackerTest, ASourceGoesIdleAfterItsTimeoutAtTheEnd) {
   EXPECT_EQ(tracker.task_watermark(), S(100));
 }
 
+TEST(WatermarkTrackerTest, AfterARestartAnIdleSourceHoldsUntilItsEndIsSeenAgain) {
+  WatermarkTracker tracker({Clock(0, 5), Clock(0, 5)});
+  tracker.OnEvent(0, S(100));
+  tracker.OnEvent(1, S(10));
+  tracker.OnPoll(1, false, true, false, P(0));
+  tracker.OnPoll(1, false, true, false, P(9));
+  std::string saved;
+  tracker.Encode(&saved);
+  ASSERT_TRUE(tracker.idle(1));
+  for (const bool has_news : {false, true}) {
+    WatermarkTracker next({Clock(0, 5), Clock(0, 5)});
+    ASSERT_TRUE(next.Decode(saved).ok());
+    next.OnEvent(0, S(500));  // what came meanwhile to the one, before anything is known of the other
+    EXPECT_EQ(next.task_watermark(), S(100));
+    EXPECT_FALSE(next.idle(1));
+    next.OnPoll(1, false, false, false, P(1));  // nothing has been fetched yet
+    EXPECT_EQ(next.task_watermark(), S(100));
+    if (has_news) {
+      EXPECT_EQ(next.OnEvent(1, S(120)), S(100)) << "it is judged as if nobody had died";
+      EXPECT_EQ(next.task_watermark(), S(120));
+    } else {
+      next.OnPoll(1, false, true, false, P(1));
+      EXPECT_TRUE(next.idle(1));
+      EXPECT_EQ(next.task_watermark(), S(500));
+    }
+  }
+}
+
 TEST(WatermarkTrackerTest, AnIdleSourceComesBackUnderTheTasksWatermarkAndStaysThere) {
   WatermarkTracker tracker({Clock(0, 5), Clock(0, 5)});
   tracker.OnEvent(0, S(100));
@@ -131,6 +159,7 @@ TEST(WatermarkTrackerTest, DecodesWhatItEncoded) {
   WatermarkTracker other({Clock(10, 5), Clock(0, 5), Fact()});
   ASSERT_TRUE(other.Decode(bytes).ok());
   EXPECT_EQ(other.task_watermark(), tracker.task_watermark());
+  other.OnPoll(1, false, true, false, P(10));
   EXPECT_TRUE(other.idle(1));
   EXPECT_EQ(other.OnEvent(1, S(71)), tracker.OnEvent(1, S(71)));
   std::string again;
