@@ -59,6 +59,7 @@ Status SeriesTask::Reload(const StateStore& store) {
   stored_seq_ = 0;
   waiting_ = false;
   dirty_ = false;
+  saved_watermark_ = EventTime::Min();
   std::vector<WatermarkTracker::Source> watermark_sources;
   for (const Source& source : sources_) watermark_sources.push_back({plan_.options.inputs[source.input].watermark, source.is_clock});
   watermarks_ = std::make_unique<WatermarkTracker>(std::move(watermark_sources));
@@ -82,7 +83,9 @@ Status SeriesTask::Reload(const StateStore& store) {
   }
   for (int64_t& reject : rejects_) reject = static_cast<int64_t>(bytes.Varint());
   TC_RETURN_IF_ERROR(bytes.Finish("commit record"));
-  return watermarks_->Decode(watermarks);
+  TC_RETURN_IF_ERROR(watermarks_->Decode(watermarks));
+  saved_watermark_ = watermark();
+  return Status::Ok();
 }
 
 void SeriesTask::Save(Epoch epoch, uint64_t seq, StateBatch& out) {
@@ -102,6 +105,7 @@ void SeriesTask::Save(Epoch epoch, uint64_t seq, StateBatch& out) {
   sink.Put(Family::kMeta, kCommitRecordKey, value.view());
   stored_seq_ = seq;
   dirty_ = false;
+  saved_watermark_ = watermark();
 }
 
 Position SeriesTask::position(size_t source) const { return {sources_[source].tp, sources_[source].position}; }
@@ -272,10 +276,9 @@ void SeriesTask::Forward(const Event& event, EventTime judged_by, const TopicPar
 
 void SeriesTask::Process(const ActivityBoard& activity, size_t bytes_max, TaskStepOutput& out) {
   RowSink sink(id(), plan_, rows_, out);
-  const EventTime watermark_before = watermark();
   Run(activity, bytes_max, sink, out);
   out.progressed |= sink.calls() > 0;
-  dirty_ |= out.progressed || watermark() != watermark_before;
+  dirty_ |= out.progressed;
 }
 
 void SeriesTask::Run(const ActivityBoard& activity, size_t bytes_max, RowSink& sink, TaskStepOutput& out) {

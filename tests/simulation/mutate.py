@@ -20,8 +20,8 @@ PATCHES = {
     "series_task.cc": [
         ("kCacheNotReloaded", "SeriesTask::Reload(", "TC_RETURN_IF_ERROR(windows_->Reload(reader));",
          "if (!{is} || !sources_[0].batch) TC_RETURN_IF_ERROR(windows_->Reload(reader));"),
-        ("kWatermarkNotRestored", "SeriesTask::Reload(", "return watermarks_->Decode(watermarks);",
-         "return {is} ? Status::Ok() : watermarks_->Decode(watermarks);"),
+        ("kWatermarkNotRestored", "SeriesTask::Reload(", "TC_RETURN_IF_ERROR(watermarks_->Decode(watermarks));",
+         "if (!{is}) TC_RETURN_IF_ERROR(watermarks_->Decode(watermarks));"),
     ],
     "changelog_fold.cc": [
         ("kOrphansApplied", "ChangelogFold::OnCommit(", "if (!is_own && !is_thinned) {", "if (!is_own && !is_thinned && !{is}) {"),
