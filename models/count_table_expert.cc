@@ -104,6 +104,39 @@ void CountTableExpert::Summarise(const ExpertBlock& block, std::span<const float
   }
 }
 
+const double* CountTableExpert::NumbersOf(std::span<const double> pooled, size_t group, size_t row,
+                                          double* total) const {
+  const double* numbers = pooled.data() + (group * kTrends * kRows + row) * kNumbers;
+  *total = 0;
+  for (size_t c = 0; c < kCells; ++c) *total += std::max(numbers[c], 0.0);
+  if (*total > 0 && *total < 1e30) return numbers;
+  *total = 1;  // bytes that nobody wrote
+  return prior_.data() + row % kRows * kNumbers;
+}
+
+float CountTableExpert::RatioOf(const double* numbers) {
+  const double expected = numbers[kCells + 1];
+  return static_cast<float>(expected > 0 ? std::clamp(numbers[kCells] / expected, .05, 20.0) : 1);
+}
+
+void CountTableExpert::Explain(const OneForecast& one, ForecastSteps* steps) const {
+  steps->seasonal = one.mean;
+  const float mean = one.summary[0] * one.block.scale[0];
+  Place place{};
+  if (!Find(mean, one.summary[1], &place)) {
+    steps->present = one.mean / one.target.factor;
+    return;
+  }
+  float ratio = 0;
+  for (size_t corner = 0; corner < 4; ++corner) {
+    double total = 0;
+    const size_t row = (place.trend + corner / 2) * kRows + place.row + corner % 2;
+    const float weight = (corner < 2 ? 1 - place.up : place.up) * (corner % 2 == 0 ? 1 - place.right : place.right);
+    ratio += weight * RatioOf(NumbersOf(one.pooled, one.target.group, row, &total));
+  }
+  steps->present = mean * ratio;
+}
+
 void CountTableExpert::Expand(const ExpertBlock& block, const ForecastTarget& target, std::span<const float> scale,
                               std::span<const uint8_t> rows, std::span<const float> summaries,
                               std::span<const double> pooled, const ExpertOutput& out) const {
@@ -111,20 +144,14 @@ void CountTableExpert::Expand(const ExpertBlock& block, const ForecastTarget& ta
   std::array<std::array<float, kCells>, kTrends * kRows> below;  // P(Y < first count of the next cell)
   std::array<float, kTrends * kRows> ratio;                      // actual over expected mean
   for (size_t row = 0; row < kTrends * kRows; ++row) {
-    const double* numbers = pooled.data() + (target.group * kTrends * kRows + row) * kNumbers;
     double total = 0;
-    for (size_t c = 0; c < kCells; ++c) total += std::max(numbers[c], 0.0);
-    if (!(total > 0 && total < 1e30)) {  // bytes that nobody wrote
-      numbers = prior_.data() + row % kRows * kNumbers;
-      total = 1;
-    }
+    const double* numbers = NumbersOf(pooled, target.group, row, &total);
     double sum = 0;
     for (size_t c = 0; c < kCells; ++c) {
       sum += std::max(numbers[c], 0.0);
       below[row][c] = static_cast<float>(sum / total);
     }
-    const double expected = numbers[kCells + 1];
-    ratio[row] = static_cast<float>(expected > 0 ? std::clamp(numbers[kCells] / expected, .05, 20.0) : 1);
+    ratio[row] = RatioOf(numbers);
   }
   std::array<float, kCells> cdf;
   for (size_t i = 0; i < block.series; ++i) {

@@ -38,6 +38,8 @@ class CountTableExpert final : public Expert {
               std::span<const uint8_t> rows, std::span<const float> summaries, std::span<const double> pooled,
               std::span<double> sums) const override;
   void Fold(std::span<const double> sums, std::span<double> pooled) const override;
+  /// As others, without the whole table.
+  void Explain(const OneForecast& one, ForecastSteps* steps) const override;
 
   static constexpr size_t kSingleCounts = 16;  ///< 0 .. 15
   static constexpr size_t kCells = 68;
@@ -55,10 +57,14 @@ class CountTableExpert final : public Expert {
   };
   static bool Find(float mean, float trend, Place* place);
   size_t CellOf(float actual) const;
+  /// A row of the table, and the sum of its cells.
+  const double* NumbersOf(std::span<const double> pooled, size_t group, size_t row, double* total) const;
+  static float RatioOf(const double* numbers);  ///< actual over expected mean of a row
 
   struct Cells {
-    std::vector<float> first;   ///< [kCells + 1] least count of a cell
-    std::vector<double> prior;  ///< [kRows, kNumbers] what a row holds before anything was seen, for one bucket's weight
+    std::vector<float> first;  ///< [kCells + 1] least count of a cell
+    std::vector<double>
+        prior;  ///< [kRows, kNumbers] what a row holds before anything was seen, for one bucket's weight
   };
   /// The same for all tables, made once.
   static const Cells& SharedCells();

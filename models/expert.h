@@ -56,6 +56,24 @@ struct ExpertOutput {
   std::span<uint8_t> awake;           ///< [series] 0: has nothing to say, its numbers are not to be used
 };
 
+/// A forecast of one series, to be taken apart.
+struct OneForecast {
+  const ExpertBlock& block;  ///< of this series alone, as it stood at the target's origin
+  const ForecastTarget& target;
+  std::span<const float> state;
+  std::span<const float> summary;
+  std::span<const double> pooled;
+  float level = 0;  ///< the series's slow level (models/explanation.h)
+  float mean = 0;   ///< what Expand gave
+};
+
+/// Means on the way from the slow level to the forecast.
+struct ForecastSteps {
+  float present = 0;       ///< the present level: without a season, known columns as they were of late
+  float seasonal = 0;      ///< with the season
+  std::span<float> known;  ///< [known columns] mean - seasonal, shared out among them; zeros where left alone
+};
+
 /// One forecaster of the pool. It owns no state: a series's own numbers, the summary kept for each pending origin, and
 /// what the pool shares are handed in, so that they can lie in one blob and one commit.
 ///   Step       takes the newest value in
@@ -63,6 +81,7 @@ struct ExpertOutput {
 ///   Expand     turns a summary (of this origin or of an older one) into a forecast of one target
 ///   Gather     compares an old origin's forecast with what came: sums for the pool
 ///   Fold       moves the pooled numbers by the sums of all series, once a round
+///   Explain    takes a forecast of one series apart, on demand
 /// A missing or non-finite value never changes state. Same calls, same bits; a series never sees its neighbours.
 /// Thread: immutable.
 class Expert {
@@ -96,6 +115,9 @@ class Expert {
   virtual void GatherStates(const ExpertBlock& /*block*/, std::span<const float> /*states*/,
                             std::span<double> /*sums*/) const {}
   virtual void Fold(std::span<const double> /*sums*/, std::span<double> /*pooled*/) const {}
+  /// REQUIRES: the expert is awake for it. Unless said otherwise the present level is the forecast at a seasonal factor
+  /// of 1, and known columns add nothing.
+  virtual void Explain(const OneForecast& one, ForecastSteps* steps) const;
 };
 
 /// What a pool is made for.

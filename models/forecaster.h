@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,6 +12,7 @@
 #include "engine/core/stateful.h"
 #include "engine/core/status.h"
 #include "models/bucket_context.h"
+#include "models/explanation.h"
 
 namespace tidecast {
 
@@ -38,8 +40,9 @@ struct ForecasterOptions {
   int64_t net_freeze_after_rounds = 0;  ///< kFrozen: rounds in which the net still learns (a warm-up)
   std::string net_weights;              ///< bytes that ExportNet gave: where a new net begins; empty: at its base
   int64_t net_warm_steps = 0;           ///< steps made before: the learning rate goes on from there
-  bool net_ids = true;       ///< false: the net learns nothing of single series (for weights that move elsewhere)
-  std::string state_prefix;  ///< of the shared rows' keys, where several views share one store
+  bool net_ids = true;  ///< false: the net learns nothing of single series (for weights that move elsewhere)
+  std::vector<std::string> known_names;  ///< of the known covariates, for explanations; those beyond have numbers
+  std::string state_prefix;              ///< of the shared rows' keys, where several views share one store
 };
 
 /// What a series brings to a round. Views are valid during the call.
@@ -58,6 +61,11 @@ struct ForecastBlock {
   std::vector<float> zero_probability;  ///< [series, horizon]
   std::vector<uint32_t> age_buckets;    ///< [series]
 };
+
+/// Explains the forecast that a scored row of the block was scored against, from the state that made it.
+using ExplainRow = std::function<Explanation(size_t row)>;
+/// Called once a block between scoring and learning. `explain`: valid during the call, for rows that had a forecast.
+using OnScored = std::function<void(const ExplainRow& explain)>;
 
 /// Counters and figures of the model, for metrics and the page.
 struct ForecasterStats {
@@ -92,10 +100,13 @@ class Forecaster {
   /// rows, states, scores: one entry a series of the block. Scores are of the one-step-ahead forecast stored in the
   /// state.
   virtual void ScoreAndLearnBlock(size_t block, std::span<const SeriesRow> rows, std::span<std::string> states,
-                                  std::span<BucketScore> scores) = 0;
+                                  std::span<BucketScore> scores, const OnScored& on_scored) = 0;
   virtual Status LearnShared() = 0;
   virtual void ForecastBlock(size_t block, std::span<const SeriesRow> rows, std::span<std::string> states,
                              struct ForecastBlock& out) = 0;
+  /// Explains the newest forecast of a series, step by step; [horizon], empty where the bucket `context.now` left none.
+  /// REQUIRES: the state and the shared part as that round left them.
+  virtual std::vector<Explanation> Explain(const BucketContext& context, const std::string& state) const = 0;
 
   /// Shared state: rows under keys of the forecaster's own in Family::kModels. Between BeginRound and LearnShared the
   /// gathered sums are part of it, so that a round can go on after a crash with the block that was next.

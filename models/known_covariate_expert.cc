@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "engine/core/check.h"
 #include "models/small_ridge.h"
 
 namespace tidecast {
@@ -115,14 +116,22 @@ void KnownCovariateExpert::Summarise(const ExpertBlock& block, std::span<const f
   }
 }
 
+float KnownCovariateExpert::DemandOf(float log_step) {
+  return std::max(0.0F, std::exp(std::clamp(log_step, -kLogStepMax, kLogStepMax)) - kOffset);
+}
+
+float KnownCovariateExpert::Lift(std::span<const double> pooled) const {
+  const double* level = pooled.data() + pooled_size() - 2;
+  return level[1] > 0 ? static_cast<float>(std::clamp(level[0] / level[1], .5, 2.0)) : 1;
+}
+
 PointExpert::Point KnownCovariateExpert::PointOf(const ExpertBlock&, size_t series, const ForecastTarget& target,
                                                  float scale, const float* summary) const {
   std::array<float, kWidthMax> x;
   if (summary[1] <= 0 || !Regressors(target.known, series, x.data())) return {};
   float step = summary[0];
   for (size_t a = 0; a < width_; ++a) step += summary[2 + a] * x[a];
-  step = std::clamp(step, -kLogStepMax, kLogStepMax);
-  const float value = std::max(0.0F, (std::exp(step) - kOffset) * scale * target.factor);
+  const float value = DemandOf(step) * scale * target.factor;
   return {value, std::max(value, 0.05F * scale), true};
 }
 
@@ -130,12 +139,35 @@ void KnownCovariateExpert::Expand(const ExpertBlock& block, const ForecastTarget
                                   std::span<const uint8_t> rows, std::span<const float> summaries,
                                   std::span<const double> pooled, const ExpertOutput& out) const {
   PointExpert::Expand(block, target, scale, rows, summaries, pooled.first(PointExpert::pooled_size()), out);
-  // The exponential of a mean logarithm lies below the mean.
-  const double* level = pooled.data() + pooled_size() - 2;
-  const float lift = level[1] > 0 ? static_cast<float>(std::clamp(level[0] / level[1], .5, 2.0)) : 1;
+  const float lift = Lift(pooled);
   for (size_t i = 0; i < block.series; ++i) {
     if (out.awake[i] != 0) out.mean[i] *= lift;
   }
+}
+
+void KnownCovariateExpert::Explain(const OneForecast& one, ForecastSteps* steps) const {
+  std::array<float, kWidthMax> x;
+  TC_CHECK(Regressors(one.target.known, 0, x.data()), "an expert that sleeps is explained");
+  const float* mean = one.state.data() + 3;
+  double usual = static_cast<double>(one.summary[0]);
+  std::array<double, kColumnsMax> change{};
+  double all = 0;
+  for (size_t a = 0; a < width_; ++a) {
+    const double of_late = static_cast<double>(mean[a] / one.state[1]);
+    const double slope = static_cast<double>(one.summary[2 + a]);
+    usual += slope * of_late;
+    change[a / 2] += slope * (static_cast<double>(x[a]) - of_late);
+    all += slope * (static_cast<double>(x[a]) - of_late);
+  }
+  const float unit = one.block.scale[0] * Lift(one.pooled);
+  steps->present = DemandOf(static_cast<float>(usual)) * unit;
+  steps->seasonal = steps->present * one.target.factor;
+  const double change_of_mean = static_cast<double>(one.mean) - steps->seasonal;
+  // Changes that cancel each other: the slope at the usual columns is what the quotient tends to.
+  const double a_unit_of_log = std::fabs(all) > 1e-3
+                                   ? change_of_mean / all
+                                   : std::exp(std::min<double>(usual, kLogStepMax)) * unit * one.target.factor;
+  for (size_t c = 0; c < used_; ++c) steps->known[c] = static_cast<float>(change[c] * a_unit_of_log);
 }
 
 void KnownCovariateExpert::Gather(const ExpertBlock& block, const ForecastTarget& target, std::span<const float> scale,

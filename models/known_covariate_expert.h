@@ -33,6 +33,9 @@ class KnownCovariateExpert final : public PointExpert {
               std::span<double> sums) const override;
   void GatherStates(const ExpertBlock& block, std::span<const float> states, std::span<double> sums) const override;
   void Fold(std::span<const double> sums, std::span<double> pooled) const override;
+  /// A column's part is its share of the change in log demand (the logarithmic mean Divisia index: nothing is left
+  /// over, and the order of the columns does not matter).  Source: Ang, Energy Policy 33 (2005) 867, additive form.
+  void Explain(const OneForecast& one, ForecastSteps* steps) const override;
 
   size_t width() const { return width_; }
   /// The pool's coefficients [width()], as elasticities and log factors.
@@ -46,6 +49,10 @@ class KnownCovariateExpert final : public PointExpert {
   size_t Triangle() const { return width_ * (width_ + 1) / 2; }
   /// Regressors of one row of columns; false where one is missing.
   bool Regressors(std::span<const float> known, size_t series, float* out) const;
+  /// Demand of a log step, in scales.
+  static float DemandOf(float log_step);
+  /// The exponential of a mean logarithm lies below the mean: by so much.
+  float Lift(std::span<const double> pooled) const;
   size_t columns_;  ///< in a row
   size_t used_;     ///< of them
   size_t width_;    ///< regressors

@@ -109,6 +109,11 @@ PointExpert::Point SeasonalNaiveExpert::PointOf(const ExpertBlock& block, size_t
   return {};
 }
 
+void SeasonalNaiveExpert::Explain(const OneForecast& one, ForecastSteps* steps) const {
+  steps->present = one.level;
+  steps->seasonal = one.mean;
+}
+
 ProfileExpert::ProfileExpert(ValueDomain domain, int season)
     : PointExpert("profile_" + std::to_string(season), domain),
       season_(season),
@@ -163,6 +168,11 @@ PointExpert::Point ProfileExpert::PointOf(const ExpertBlock& block, size_t serie
   if (real) return {mean + fast - slow, scale, true};
   const float value = mean * (fast + .1F * scale) / (slow + .1F * scale);
   return {value, std::max(value, 0.05F * scale), true};
+}
+
+void ProfileExpert::Explain(const OneForecast& one, ForecastSteps* steps) const {
+  steps->present = one.summary[0] * one.block.scale[0];
+  steps->seasonal = one.mean;
 }
 
 void SmoothingExpert::Step(const ExpertBlock& block, std::span<float> states, std::span<const double>) const {

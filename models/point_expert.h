@@ -67,6 +67,8 @@ class SeasonalNaiveExpert final : public PointExpert {
   size_t summary_floats() const override { return 0; }
   void Summarise(const ExpertBlock&, std::span<const float>, std::span<const double>, std::span<float>) const override {
   }
+  /// All that it says is the season's.
+  void Explain(const OneForecast& one, ForecastSteps* steps) const override;
 
  protected:
   Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
@@ -91,6 +93,8 @@ class ProfileExpert final : public PointExpert {
   void Step(const ExpertBlock& block, std::span<float> states, std::span<const double> pooled) const override;
   void Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double> pooled,
                  std::span<float> summaries) const override;
+  /// The present level is the fast one.
+  void Explain(const OneForecast& one, ForecastSteps* steps) const override;
 
  protected:
   Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,

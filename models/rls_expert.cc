@@ -238,4 +238,21 @@ PointExpert::Point RlsExpert::PointOf(const ExpertBlock& block, size_t series, c
   return {};
 }
 
+void RlsExpert::Explain(const OneForecast& one, ForecastSteps* steps) const {
+  steps->present = steps->seasonal = one.mean;
+  if (day_ == 0) return;
+  Window window;
+  std::array<float, kHistory> x;
+  Read(one.block.history.data(), one.block.index, &window);
+  if (!Regressors(window, 0, x.data())) return;
+  const float* weights =
+      one.state.data() + kHead + 2 * Triangle() + static_cast<size_t>(one.target.horizon - 1) * width_;
+  const float change = Dot(weights, x.data(), width_);
+  if (!std::isfinite(change) || change == 0) return;
+  // What the range took off is taken off both alike.
+  const float last = window.value[kHistory - 1];
+  const float kept = (one.mean - last) / change;
+  steps->present = last + kept * Dot(weights, x.data(), lags_ - 1);
+}
+
 }  // namespace tidecast

@@ -35,6 +35,8 @@ class RlsExpert final : public PointExpert {
   void Step(const ExpertBlock& block, std::span<float> states, std::span<const double> pooled) const override;
   void Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double> pooled,
                  std::span<float> summaries) const override;
+  /// Coefficient x value: the mean day's are the season, the newest values' the present level.
+  void Explain(const OneForecast& one, ForecastSteps* steps) const override;
 
  protected:
   Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,

@@ -29,13 +29,15 @@ uint32_t SeriesShape::Fingerprint() const {
   for (const size_t n : summary_floats) add(n);
   add(mixer_floats);
   add(calibrator_floats);
+  if (known_floats > 0) add(known_floats);
   add(extra_bytes);
   return static_cast<uint32_t>(hash);
 }
 
 size_t SeriesShape::BlobBytes() const {
   return sizeof(SeriesCore) + (kHistory + states() + mixer_floats + calibrator_floats) * sizeof(float) +
-         static_cast<size_t>(horizon) * (sizeof(OriginHead) + summaries() * sizeof(Half)) + extra_bytes;
+         static_cast<size_t>(horizon) * (sizeof(OriginHead) + summaries() * sizeof(Half)) + known_floats * sizeof(float) +
+         extra_bytes;
 }
 
 SeriesColumns::SeriesColumns(const SeriesShape& shape, size_t series) : shape_(shape) {
@@ -47,6 +49,7 @@ SeriesColumns::SeriesColumns(const SeriesShape& shape, size_t series) : shape_(s
   calibrator.resize(series * shape.calibrator_floats);
   origins.resize(series * horizon);
   summaries.resize(series * horizon * shape.summaries());
+  known.resize(series * shape.known_floats, std::numeric_limits<float>::quiet_NaN());
   extra.resize(series * shape.extra_bytes);
   size_t offset = 0;
   for (const size_t n : shape.summary_floats) {
@@ -67,6 +70,7 @@ void SeriesColumns::ForEachPart(size_t i, Visit visit) {
   visit(calibrator.data() + i * shape_.calibrator_floats, shape_.calibrator_floats * sizeof(float));
   visit(origins.data() + i * horizon, horizon * sizeof(OriginHead));
   visit(summaries.data() + i * horizon * shape_.summaries(), horizon * shape_.summaries() * sizeof(Half));
+  visit(known.data() + i * shape_.known_floats, shape_.known_floats * sizeof(float));
   visit(extra.data() + i * shape_.extra_bytes, shape_.extra_bytes);
 }
 

@@ -42,6 +42,7 @@ struct SeriesShape {
   std::vector<size_t> summary_floats;  ///< by expert
   size_t mixer_floats = 0;
   size_t calibrator_floats = 0;
+  size_t known_floats = 0;             ///< of the newest forecast's columns known ahead
   size_t extra_bytes = 0;              ///< of the net's part, opaque here
 
   size_t states() const;
@@ -54,7 +55,7 @@ struct SeriesShape {
 struct OriginHead {
   int64_t index = INT64_MIN;
   float scale = 1;
-  uint32_t unused = 0;
+  float next_factor = 0;  ///< pooled seasonal factor that its one-step forecast was made with
 };
 
 /// The states of a block's series, taken apart into columns and put together again.
@@ -74,6 +75,7 @@ class SeriesColumns {
   std::vector<float> calibrator;             ///< [series, calibrator_floats]
   std::vector<OriginHead> origins;           ///< [series, horizon] by slot = index mod horizon
   std::vector<Half> summaries;               ///< [series, horizon, summaries]
+  std::vector<float> known;                  ///< [series, horizon, known columns] of the newest forecast
   std::vector<char> extra;                   ///< [series, extra_bytes]
 
   size_t OriginSlot(int64_t index) const;

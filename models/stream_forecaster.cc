@@ -1,5 +1,5 @@
 // A bucket of a block, in ScoreAndLearnBlock:
-//   1. score     the one-step forecast stored in the state against the actual
+//   1. score     the one-step forecast stored in the state against the actual; explain it, where somebody asks
 //   2. resolve   for each learned horizon h: the origin h buckets back is expanded again from its summaries and
 //   compared
 //                with the actual; mixer, calibrator and experts learn from that, the pool by sums
@@ -49,7 +49,8 @@ bool Usable(float value) { return std::isfinite(value) && std::fabs(value) < 1e3
 
 StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique_ptr<ResidualNet> net)
     : options_(options),
-      experts_(MakeExperts({options.domain, options.season_lengths, options.known_covariates, options.horizon}, options.experts)),
+      experts_(MakeExperts({options.domain, options.season_lengths, options.known_covariates, options.horizon},
+                           options.experts)),
       plan_(options.horizon),
       mixer_(PriorsOf(experts_), options.domain == ValueDomain::kReal),
       calibrator_(options.domain),
@@ -64,6 +65,7 @@ StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique
   }
   shape_.mixer_floats = mixer_.state_floats();
   shape_.calibrator_floats = Calibrator::state_floats();
+  shape_.known_floats = static_cast<size_t>(options.horizon) * options.known_covariates;
   mixer_part_ = pool_.Claim(mixer_.pooled_size(), mixer_.sums_size());
   calibrator_part_ = pool_.Claim(Calibrator::pooled_size(), Calibrator::sums_size());
   profile_part_ = pool_.Claim(profile_.pooled_size(), profile_.sums_size());
@@ -113,14 +115,18 @@ float StreamForecaster::FactorOf(int32_t phase) const {
 void StreamForecaster::TakeContext(const BucketContext& context) {
   TC_CHECK_EQ(context.ahead.size(), static_cast<size_t>(options_.horizon));
   context_ = context;
+  FillSlots(context.now.index, inverse_factor_, age_);
+  prior_mean_ = profile_.PriorMean(std::as_const(pool_).pooled(profile_part_));
+}
+
+void StreamForecaster::FillSlots(int64_t index, std::span<float> inverse_factor, std::span<float> age) const {
   std::vector<float> factor(static_cast<size_t>(profile_.season()));
   for (size_t p = 0; p < factor.size(); ++p) factor[p] = FactorOf(static_cast<int32_t>(p));
-  for (int64_t age = 0; age < kHistory; ++age) {
-    const size_t slot = HistorySlot(context.now.index - age);
-    age_[slot] = static_cast<float>(age);
-    inverse_factor_[slot] = 1 / factor[pool_.PhaseOf(context.now.index - age) % factor.size()];
+  for (int64_t back = 0; back < kHistory; ++back) {
+    const size_t slot = HistorySlot(index - back);
+    age[slot] = static_cast<float>(back);
+    inverse_factor[slot] = 1 / factor[pool_.PhaseOf(index - back) % factor.size()];
   }
-  prior_mean_ = profile_.PriorMean(std::as_const(pool_).pooled(profile_part_));
 }
 
 void StreamForecaster::BeginRound(const BucketContext& context, size_t blocks) {
@@ -348,7 +354,7 @@ void StreamForecaster::TakeActuals(Work& work, std::span<double> sums) const {
 }
 
 void StreamForecaster::ScoreAndLearnBlock(size_t block, std::span<const SeriesRow> rows, std::span<std::string> states,
-                                          std::span<BucketScore> scores) {
+                                          std::span<BucketScore> scores, const OnScored& on_scored) {
   TC_CHECK(rows.size() == states.size() && rows.size() == scores.size());
   Work work(shape_, rows.size(), experts_.size(), options_.known_covariates);
   Load(work, rows, states);
@@ -366,6 +372,7 @@ void StreamForecaster::ScoreAndLearnBlock(size_t block, std::span<const SeriesRo
     series_sums[2] += 1;
   }
   Score(work, scores);
+  if (on_scored) on_scored([&](size_t row) { return ExplainScored(work, row); });
   Resolve(work, rows, sums);
   TakeActuals(work, sums);
   Describe(work);
@@ -435,6 +442,7 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
     OriginHead& head = work.columns.origins[i * horizon + work.columns.OriginSlot(context_.now.index)];
     head.index = context_.now.index;
     head.scale = work.scale[i];
+    head.next_factor = FactorOf(PhaseOf(context_.ahead[0]));
   }
   work.sorted.Take(work.block, options_.domain != ValueDomain::kReal);
   work.block.sorted = &work.sorted;
@@ -452,6 +460,11 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
   for (size_t h = 0; h < horizon; ++h) {
     const int steps = static_cast<int>(h) + 1;
     TakeKnown(rows, h + 1, work);
+    const size_t width = options_.known_covariates;
+    for (size_t i = 0; width > 0 && i < count; ++i) {
+      std::copy_n(work.known.begin() + static_cast<ptrdiff_t>(i * width), width,
+                  work.columns.known.begin() + static_cast<ptrdiff_t>(i * shape_.known_floats + h * width));
+    }
     const ForecastTarget target{context_.now.index, steps, plan_.GroupOf(steps), FactorOf(PhaseOf(context_.ahead[h])),
                                 work.known};
     for (size_t k = 0; k < experts; ++k) {
@@ -548,6 +561,7 @@ Status StreamForecaster::ReloadShared(const StateReader& store) {
   TC_ASSIGN_OR_RETURN(const bool found, store.Get(Family::kModels, options_.state_prefix + "pool", &value));
   if (!found) return Status::Ok();
   TC_RETURN_IF_ERROR(pool_.Decode(Fingerprint(), value));
+  prior_mean_ = profile_.PriorMean(std::as_const(pool_).pooled(profile_part_));
   mixer_.Refresh(std::as_const(pool_).pooled(mixer_part_));
   if (trainer_ != nullptr) outer_.Refresh(std::as_const(pool_).pooled(outer_part_));
   TC_ASSIGN_OR_RETURN(has_stored_round_, store.Get(Family::kModels, options_.state_prefix + "round", &value));

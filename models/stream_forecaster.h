@@ -30,10 +30,11 @@ class StreamForecaster final : public Forecaster {
   void BeginRound(const BucketContext& context, size_t blocks) override;
   void ResumeRound(const BucketContext& context, size_t blocks) override;
   void ScoreAndLearnBlock(size_t block, std::span<const SeriesRow> rows, std::span<std::string> states,
-                          std::span<BucketScore> scores) override;
+                          std::span<BucketScore> scores, const OnScored& on_scored) override;
   Status LearnShared() override;
   void ForecastBlock(size_t block, std::span<const SeriesRow> rows, std::span<std::string> states,
                      struct ForecastBlock& out) override;
+  std::vector<Explanation> Explain(const BucketContext& context, const std::string& state) const override;
   void SaveShared(Epoch epoch, DeltaSink& out) override;
   void OnCommitted(Epoch epoch) override;
   Status ReloadShared(const StateReader& store) override;
@@ -46,12 +47,18 @@ class StreamForecaster final : public Forecaster {
   struct Work;  ///< columns of a block at work
   void StartParts();
   void TakeContext(const BucketContext& context);
+  /// By slot of the history, as of the bucket `index`: 1 / pooled seasonal factor, and buckets since.
+  void FillSlots(int64_t index, std::span<float> inverse_factor, std::span<float> age) const;
   float FactorOf(int32_t phase) const;
   int32_t PhaseOf(const CalendarStep& step) const { return step.season_phase.empty() ? 0 : step.season_phase[0]; }
   void Load(Work& work, std::span<const SeriesRow> rows, std::span<const std::string> states) const;
   void TakeKnown(std::span<const SeriesRow> rows, size_t step, Work& work) const;
   void Describe(Work& work) const;
   void Score(Work& work, std::span<BucketScore> scores) const;
+  /// Forecasts of one series at one origin, taken apart. `work`: the series as that origin left it, described.
+  std::vector<Explanation> ExplainTargets(const Work& work, size_t series,
+                                          std::span<const ForecastTarget> targets) const;
+  Explanation ExplainScored(const Work& work, size_t series) const;
   void Resolve(Work& work, std::span<const SeriesRow> rows, std::span<double> sums) const;
   void ResolveHorizon(Work& work, int horizon, std::span<const SeriesRow> rows, std::span<double> sums) const;
   void TakeActuals(Work& work, std::span<double> sums) const;

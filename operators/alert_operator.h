@@ -8,6 +8,7 @@
 
 #include "engine/core/forecast.h"
 #include "engine/core/time.h"
+#include "models/explanation.h"
 #include "operators/alert_options.h"
 
 namespace tidecast {
@@ -35,6 +36,7 @@ struct Alert {
   double tail_probability = 1;
   double effect_ratio = 1;  ///< observed / expected; NaN where expected <= 0
   double effect_absolute = 0;
+  Explanation explanation;  ///< of `expected`; AlertOperator leaves it to its caller
 };
 
 /// Turns scores of closed buckets into alerts with a lifecycle. Stateless itself: a series's alert state is a blob that

@@ -227,7 +227,7 @@ Status Run::Bucket(size_t t, bool write) {
   forecaster_->BeginRound(context, blocks);
   std::vector<BucketScore> scores(alive.size());
   executor_->ParallelFor(blocks, [&](size_t b) {
-    forecaster_->ScoreAndLearnBlock(b, block_of(rows, b), block_of(states, b), block_of(scores, b));
+    forecaster_->ScoreAndLearnBlock(b, block_of(rows, b), block_of(states, b), block_of(scores, b), {});
   });
   TC_RETURN_IF_ERROR(forecaster_->LearnShared());
   std::vector<ForecastBlock> forecasts(blocks);

@@ -1,6 +1,7 @@
 // A round, in four steps that never change their order:
 //   1. score    every stored forecast whose bucket has now closed            (RunBlock, phase kScore)
-//   2. alert    on the closed bucket, against the forecast made before it    (RunBlock, phase kScore)
+//   2. alert    on the closed bucket, against the forecast made before it, and explain that forecast from the state
+//               that made it                                                 (RunBlock, phase kScore)
 //   3. learn    each series's own state, then once the shared part           (RunBlock, then LearnShared)
 //   4. forecast the next horizon with what was learned                       (RunBlock, phase kForecast)
 #include "operators/forecast_operator.h"
@@ -133,20 +134,35 @@ void ForecastOperator::ScoreBlock(size_t block, std::span<const ModelRow> rows, 
     awake_rows.push_back(series[i]);
     states.push_back(std::move(entries[i].forecaster));
   }
-  forecaster_->ScoreAndLearnBlock(block, awake_rows, states, scores);
-  for (size_t k = 0; k < awake.size(); ++k) {
-    entries[awake[k]].forecaster = std::move(states[k]);
-    out.scores[awake[k]] = scores[k];
-    out.scores[awake[k]].series = out.series[awake[k]];
-  }
-  std::vector<uint32_t> ages(rows.size());
-  std::vector<std::string> alert_states(rows.size());
-  for (size_t i = 0; i < rows.size(); ++i) {
+  forecaster_->ScoreAndLearnBlock(block, awake_rows, states, scores, [&](const ExplainRow& explain) {
+    for (size_t k = 0; k < awake.size(); ++k) {
+      out.scores[awake[k]] = scores[k];
+      out.scores[awake[k]].series = out.series[awake[k]];
+    }
+    AlertOnBlock(awake, explain, entries, out);
+  });
+  for (size_t k = 0; k < awake.size(); ++k) entries[awake[k]].forecaster = std::move(states[k]);
+}
+
+void ForecastOperator::AlertOnBlock(std::span<const size_t> awake, const ExplainRow& explain, Entries& entries, RoundBlockOutput& out) const {
+  std::vector<uint32_t> ages(entries.size());
+  std::vector<std::string> alert_states(entries.size());
+  for (size_t i = 0; i < entries.size(); ++i) {
     ages[i] = ++entries[i].age_buckets;
     alert_states[i] = std::move(entries[i].alert);
   }
   alerts_.OnScores(context_.now.start, context_.now.end, out.scores, ages, alert_states, &out.alerts);
-  for (size_t i = 0; i < rows.size(); ++i) entries[i].alert = std::move(alert_states[i]);
+  for (size_t i = 0; i < entries.size(); ++i) entries[i].alert = std::move(alert_states[i]);
+  size_t row = 0;  // alerts are in the order of the rows
+  for (Alert& alert : out.alerts) {
+    while (out.series[row] != alert.series) ++row;
+    const auto at = std::lower_bound(awake.begin(), awake.end(), row);
+    if (at != awake.end() && *at == row) {
+      alert.explanation = explain(static_cast<size_t>(at - awake.begin()));
+    } else {  // of a dormant or retired series nothing is expected, and no expert is asked
+      alert.explanation.mean = alert.explanation.level = static_cast<float>(alert.expected);
+    }
+  }
 }
 
 void ForecastOperator::ForecastBlockOf(size_t block, std::span<const ModelRow> rows, std::span<const SeriesRow> series, Entries& entries,

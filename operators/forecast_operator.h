@@ -118,6 +118,8 @@ class ForecastOperator {
   /// Makes the forecaster of a domain; its shared rows have a prefix of their own.
   Status TakeDomain(ValueDomain domain);
   void ScoreBlock(size_t block, std::span<const ModelRow> rows, std::span<const SeriesRow> series, Entries& entries, RoundBlockOutput& out) const;
+  /// `awake`: ascending, the rows that the forecaster was asked to score; `explain` goes by their place in it.
+  void AlertOnBlock(std::span<const size_t> awake, const ExplainRow& explain, Entries& entries, RoundBlockOutput& out) const;
   void ForecastBlockOf(size_t block, std::span<const ModelRow> rows, std::span<const SeriesRow> series, Entries& entries,
                        RoundBlockOutput& out) const;
   size_t block_count() const { return (rows_.size() + options_.block_series - 1) / options_.block_series; }

@@ -121,7 +121,7 @@ Result<PassResult> RunRounds(const PretrainSeries& series, ForecasterOptions opt
     forecaster->BeginRound(context, blocks);
     visit([&](size_t b, std::span<const size_t> part, std::vector<SeriesRow>& rows, std::vector<std::string>& own) {
       std::vector<BucketScore> scores(rows.size());
-      forecaster->ScoreAndLearnBlock(b, rows, own, scores);
+      forecaster->ScoreAndLearnBlock(b, rows, own, scores, {});
       for (size_t i = 0; i < rows.size(); ++i) {
         if (!std::isfinite(rows[i].actual)) continue;
         if (scores[i].has_forecast && age[part[i]] >= kYoung) {

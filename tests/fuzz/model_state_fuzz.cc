@@ -48,7 +48,7 @@ void Round(Forecaster& forecaster, int64_t index, std::array<std::string, kSerie
   }
   std::array<BucketScore, kSeries> scores{};
   forecaster.BeginRound(Context(index), 1);
-  forecaster.ScoreAndLearnBlock(0, rows, states, scores);
+  forecaster.ScoreAndLearnBlock(0, rows, states, scores, {});
   TC_CHECK(forecaster.LearnShared().ok());
   ForecastBlock out;
   out.mean.resize(kSeries * kHorizon);

@@ -191,15 +191,18 @@ class LeakyForecaster final : public Forecaster {
     behind_->ResumeRound(context, blocks);
   }
   void ScoreAndLearnBlock(size_t block, std::span<const SeriesRow> rows, std::span<std::string> states,
-                          std::span<BucketScore> scores) override {
+                          std::span<BucketScore> scores, const OnScored& on_scored) override {
     const Leaked leaked(*this, rows);
-    behind_->ScoreAndLearnBlock(block, leaked.rows, states, scores);
+    behind_->ScoreAndLearnBlock(block, leaked.rows, states, scores, on_scored);
   }
   Status LearnShared() override { return behind_->LearnShared(); }
   void ForecastBlock(size_t block, std::span<const SeriesRow> rows, std::span<std::string> states,
                      struct ForecastBlock& out) override {
     const Leaked leaked(*this, rows);
     behind_->ForecastBlock(block, leaked.rows, states, out);
+  }
+  std::vector<Explanation> Explain(const BucketContext& context, const std::string& state) const override {
+    return behind_->Explain(context, state);
   }
   void SaveShared(Epoch epoch, DeltaSink& out) override { behind_->SaveShared(epoch, out); }
   void OnCommitted(Epoch epoch) override { behind_->OnCommitted(epoch); }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -61,6 +62,33 @@ struct Driven {
     expert.Expand(block, {last, horizon, 0, 1.3F, known}, scale, rows, summaries, pooled,
                   {a.quantiles, a.mean, a.zero, a.awake});
     return a;
+  }
+  /// The forecast of one series that Forecast(horizon) gave, taken apart; `columns` [2] holds the known columns' parts.
+  /// `as_others`: as an expert is that has no way of its own.
+  ForecastSteps Explain(size_t series, int horizon, float level, const Answer& answer, std::span<float> columns,
+                        bool as_others = false) {
+    const ExpertBlock all = Block(last);
+    ExpertBlock one = all;
+    one.series = 1;
+    one.actual = all.actual.subspan(series, 1);
+    one.history = all.history.subspan(series * kHistory, kHistory);
+    one.scale = all.scale.subspan(series, 1);
+    one.demand_class = all.demand_class.subspan(series, 1);
+    one.observed = all.observed.subspan(series, 1);
+    TakeKnown(last + horizon);
+    const ForecastTarget target{last, horizon, 0, 1.3F, std::span<const float>(known).subspan(2 * series, 2)};
+    std::fill(columns.begin(), columns.end(), 0.0F);
+    ForecastSteps steps{0, 0, columns};
+    const size_t floats = expert.state_floats(), width = expert.summary_floats();
+    const OneForecast forecast{one,
+                               target,
+                               std::span<const float>(states).subspan(series * floats, floats),
+                               std::span<const float>(summaries).subspan(series * width, width),
+                               pooled,
+                               level,
+                               answer.mean[series]};
+    as_others ? expert.Expert::Explain(forecast, &steps) : expert.Explain(forecast, &steps);
+    return steps;
   }
   const Expert& expert;
   std::vector<double> pooled;

@@ -63,10 +63,10 @@ class Shop {
   }
   BucketContext Context(int64_t index) const {
     BucketContext context;
-    const auto step = [](int64_t at) {
+    const auto step = [this](int64_t at) {
       CalendarStep s;
       s.index = at;
-      s.season_phase = {static_cast<int32_t>(at % 6)};
+      s.season_phase = {static_cast<int32_t>(at % options_.season_lengths[0])};
       return s;
     };
     context.now = step(index);
@@ -101,7 +101,7 @@ class Shop {
     return std::span<T>(all).subspan(begin, std::min(options_.block_series, all.size() - begin));
   }
   void ScoreBlock(std::vector<SeriesRow>& rows, size_t block) {
-    forecaster_->ScoreAndLearnBlock(block, Block(rows, block), Block(states_, block), Block(scores_, block));
+    forecaster_->ScoreAndLearnBlock(block, Block(rows, block), Block(states_, block), Block(scores_, block), {});
   }
   void Forecast(std::vector<SeriesRow>& rows) {
     const size_t h = static_cast<size_t>(options_.horizon);

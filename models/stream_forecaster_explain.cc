@@ -1,0 +1,143 @@
+// A forecast's mean is taken apart by going the way to it again, one thing at a time, weighed as it was mixed:
+//   1. level     the same for all experts: the discounted mean of the history, without its season
+//   2. recent    each expert's own present level, less that
+//   3. season    with the target's season, less that
+//   4. known     with the columns known ahead, less that: what the experts say, whose mixture was published
+// Only what the origin knew is read: summaries are made again from the states, the mixer's weights are those that
+// mixed, the columns and the season's factor were kept with the forecast.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "models/forecaster_work.h"
+
+namespace tidecast {
+namespace {
+
+constexpr double kLevelDecay = .985;  ///< of the slow level, a bucket
+
+/// Of counts drawn to the pool's typical mean with the weight of one bucket.
+float SlowLevel(std::span<const float> history, std::span<const float> inverse_factor, int64_t index,
+                ValueDomain domain, double prior_mean) {
+  double weights = domain == ValueDomain::kReal ? 0 : 1;
+  double sum = domain == ValueDomain::kReal ? 0 : prior_mean;
+  double weight = 1;
+  for (int64_t age = 0; age < kHistory; ++age, weight *= kLevelDecay) {
+    const size_t slot = HistorySlot(index - age);
+    if (!std::isfinite(history[slot])) continue;
+    sum += weight * history[slot] * inverse_factor[slot];
+    weights += weight;
+  }
+  return weights > 0 ? static_cast<float>(sum / weights) : 0;
+}
+
+}  // namespace
+
+std::vector<Explanation> StreamForecaster::ExplainTargets(const Work& work, size_t i,
+                                                          std::span<const ForecastTarget> targets) const {
+  const size_t experts = experts_.size();
+  const int64_t origin = targets[0].origin;
+  std::vector<float> inverse_factor(kHistory), age(kHistory);
+  FillSlots(origin, inverse_factor, age);
+  const std::span<const float> history = std::span(work.columns.history).subspan(i * kHistory, kHistory);
+  ExpertBlock block;
+  block.series = 1;
+  block.index = origin;
+  block.actual = history.subspan(HistorySlot(origin), 1);
+  block.history = history;
+  block.scale = std::span(work.scale).subspan(i, 1);
+  block.demand_class = std::span(work.demand_class).subspan(i, 1);
+  block.observed = std::span(work.observed).subspan(i, 1);
+  block.inverse_factor = inverse_factor;
+  block.age = age;
+  block.prior_mean = prior_mean_;
+  SortedHistory sorted;
+  sorted.Take(block, options_.domain != ValueDomain::kReal);
+  block.sorted = &sorted;
+  const float level = SlowLevel(history, inverse_factor, origin, options_.domain, prior_mean_);
+
+  std::vector<std::span<const float>> states(experts);
+  std::vector<std::vector<float>> summaries(experts);
+  for (size_t k = 0; k < experts; ++k) {
+    const size_t floats = shape_.state_floats[k];
+    states[k] = std::span(work.columns.states[k]).subspan(i * floats, floats);
+    summaries[k].resize(shape_.summary_floats[k]);
+    experts_[k]->Summarise(block, states[k], pool_.pooled(expert_part_[k]), summaries[k]);
+  }
+  const auto mixer = std::span(work.columns.mixer).subspan(i * shape_.mixer_floats, shape_.mixer_floats);
+  std::vector<uint8_t> awake(experts);
+  std::vector<float> weights((kLevelCount + 1) * experts), means(experts), known(options_.known_covariates);
+  std::array<float, kLevelCount> quantiles;
+  std::vector<Explanation> explanations;
+  for (const ForecastTarget& target : targets) {
+    const uint8_t row = 1;
+    float zero = 0;
+    for (size_t k = 0; k < experts; ++k) {
+      experts_[k]->Expand(block, target, block.scale, {&row, 1}, summaries[k], pool_.pooled(expert_part_[k]),
+                          {quantiles, {&means[k], 1}, {&zero, 1}, {&awake[k], 1}});
+    }
+    mixer_.WeightsOf(block.demand_class[0], target.group, mixer, work.columns.core[i].resolved, awake, weights, {});
+    Explanation& out = explanations.emplace_back();
+    double all_weights = 0, recent = 0, season = 0;
+    std::vector<double> columns(options_.known_covariates, 0.0);
+    for (size_t k = 0; k < experts; ++k) {
+      const float weight = weights[kLevelCount * experts + k];
+      if (!(weight > 0)) continue;
+      std::fill(known.begin(), known.end(), 0.0F);
+      ForecastSteps steps{0, 0, known};
+      experts_[k]->Explain({block, target, states[k], summaries[k], pool_.pooled(expert_part_[k]), level, means[k]},
+                           &steps);
+      const double w = static_cast<double>(weight);
+      out.mean += weight * means[k];
+      all_weights += w;
+      recent += w * (static_cast<double>(steps.present) - level);
+      season += w * (static_cast<double>(steps.seasonal) - steps.present);
+      for (size_t c = 0; c < columns.size(); ++c) columns[c] += w * known[c];
+      out.experts.push_back({std::string(experts_[k]->name()), weight, means[k]});
+    }
+    out.level = static_cast<float>(all_weights * level);
+    out.recent = static_cast<float>(recent);
+    out.season = static_cast<float>(season);
+    for (size_t c = 0; c < columns.size(); ++c) {
+      const std::vector<std::string>& names = options_.known_names;
+      out.known.push_back(
+          {c < names.size() ? names[c] : fmt::format("known_{}", c + 1), static_cast<float>(columns[c])});
+    }
+  }
+  return explanations;
+}
+
+Explanation StreamForecaster::ExplainScored(const Work& work, size_t i) const {
+  const SeriesCore& core = work.columns.core[i];
+  const OriginHead* head = work.columns.Origin(i, context_.now.index - 1);
+  TC_CHECK(head != nullptr && core.has_published != 0 && core.published_index == context_.now.index,
+           "a row without a forecast is explained");
+  // A blob of before factors were kept has 0.
+  const float factor = head->next_factor > 0 ? head->next_factor : FactorOf(PhaseOf(context_.now));
+  const ForecastTarget target{
+      head->index, 1, plan_.GroupOf(1), factor,
+      std::span(work.columns.known).subspan(i * shape_.known_floats, options_.known_covariates)};
+  Explanation explanation = std::move(ExplainTargets(work, i, {&target, 1})[0]);
+  explanation.mean = core.published_mean;
+  return explanation;
+}
+
+std::vector<Explanation> StreamForecaster::Explain(const BucketContext& context, const std::string& state) const {
+  if (state.empty()) return {};
+  Work work(shape_, 1, experts_.size(), options_.known_covariates);
+  work.columns.Load(0, state);
+  if (work.columns.core[0].has_published == 0 || work.columns.core[0].published_index != context.now.index + 1)
+    return {};
+  work.block.series = 1;
+  Describe(work);
+  std::vector<ForecastTarget> targets;
+  for (size_t h = 0; h < context.ahead.size(); ++h) {
+    const int steps = static_cast<int>(h) + 1;
+    targets.push_back(
+        {context.now.index, steps, plan_.GroupOf(steps), FactorOf(PhaseOf(context.ahead[h])),
+         std::span(work.columns.known).subspan(h * options_.known_covariates, options_.known_covariates)});
+  }
+  return ExplainTargets(work, 0, targets);
+}
+
+}  // namespace tidecast
