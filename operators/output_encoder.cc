@@ -495,6 +495,31 @@ void OutputEncoder::Window(const ClosedBucket& window, uint16_t window_index, Pa
   Row(window, text, scratch.start, scratch.end, scratch, out);
 }
 
+void OutputEncoder::AppendExplanation(const Explanation& explanation, std::string* json) {
+  const auto number = [json](std::string_view key, float value) {
+    json->append(key);
+    AppendJsonNumber(value, json);
+  };
+  number("{\"component\":\"tail\",\"level\":", explanation.level);
+  number(",\"recent\":", explanation.recent);
+  number(",\"season\":", explanation.season);
+  json->append(",\"known\":{");
+  for (const Explanation::Column& column : explanation.known) {
+    if (&column != explanation.known.data()) json->push_back(',');
+    AppendJsonString(column.name, json);
+    number(":", column.part);
+  }
+  json->append("},\"experts\":[");
+  for (const Explanation::Voice& voice : explanation.experts) {
+    json->append(&voice == explanation.experts.data() ? "{\"name\":" : ",{\"name\":");
+    AppendJsonString(voice.expert, json);
+    number(",\"weight\":", voice.weight);
+    number(",\"mean\":", voice.mean);
+    json->push_back('}');
+  }
+  json->append("]}");
+}
+
 std::vector<OutputRecord> OutputEncoder::AlertRecords(const Alert& alert, const BucketCalendar& calendar) const {
   uint16_t view = 0;
   while (view < views_.size() && views_[view].name != alert.view) ++view;
@@ -553,7 +578,9 @@ std::vector<OutputRecord> OutputEncoder::AlertRecords(const Alert& alert, const 
   number(",\"absolute\":", alert.effect_absolute);
   number("},\"evidence\":{\"rule\":\"tail_probability\",\"p\":", alert.tail_probability);
   number(",\"surprise\":", AlertOperator::Surprise(alert.tail_probability));
-  json.append("},\"explanation\":{\"component\":\"tail\"}}}");
+  json.append("},\"explanation\":");
+  AppendExplanation(alert.explanation, &json);
+  json.append("}}");
 
   std::vector<OutputRecord> records(2);
   records[0].topic = name_space_ + ".alerts";

@@ -403,7 +403,14 @@ bool HasKnownFacts(std::span<const InputKind> input_kinds) {
 bool HasOpenHolidays(const CalendarOptions& calendar) { return !calendar.closed_on_holidays && !calendar.holidays.empty(); }
 
 size_t KnownCovariates(std::span<const InputKind> input_kinds, const CalendarOptions& calendar) {
-  return (HasKnownFacts(input_kinds) ? 2 : 0) + (HasOpenHolidays(calendar) ? 1 : 0);
+  return KnownNames(input_kinds, calendar).size();
+}
+
+std::vector<std::string> KnownNames(std::span<const InputKind> input_kinds, const CalendarOptions& calendar) {
+  std::vector<std::string> names;
+  if (HasKnownFacts(input_kinds)) names = {"promotion", "price"};
+  if (HasOpenHolidays(calendar)) names.emplace_back("holiday");
+  return names;
 }
 
 void WindowSink::OnContribution(const Contribution& c) {

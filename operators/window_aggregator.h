@@ -16,8 +16,9 @@
 
 namespace tidecast {
 
-/// Width of `ClosedBucket::known` a step: {promotion depth, price ratio} where a config has such facts, then {holidays}
-/// where the view has some and is open on them.
+/// Columns of `ClosedBucket::known` a step: promotion (depth) and price (ratio) where a config has such facts, then
+/// holiday where the view has some and is open on them.
+std::vector<std::string> KnownNames(std::span<const InputKind> input_kinds, const CalendarOptions& calendar);
 size_t KnownCovariates(std::span<const InputKind> input_kinds, const CalendarOptions& calendar);
 /// Whether a config has facts that are known ahead.
 bool HasKnownFacts(std::span<const InputKind> input_kinds);

@@ -59,7 +59,8 @@ Result<std::unique_ptr<ModelTask>> ModelTask::Make(const TaskPlan& plan, const S
       model.season_lengths = plan.views[v].calendar->SeasonLengths();
       model.domain = options.domain.value_or(ValueDomain::kCount);
       model.past_covariates = plan.views[v].past_features.size();
-      model.known_covariates = plan.views[v].known_covariates;
+      model.known_covariates = plan.views[v].known_names.size();
+      model.known_names = plan.views[v].known_names;
       model.calendar_features = plan.views[v].calendar->FeatureCount();
       const ForecastOperator::Life life{!options.domain, static_cast<uint32_t>(options.dormant_after)};
       TC_ASSIGN_OR_RETURN(view.forecast, ForecastOperator::Make(plan.views[v].stage, v, model, life, plan.make_forecaster, AlertOperator(plan.options.alerts, options.name),

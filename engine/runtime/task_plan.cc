@@ -36,7 +36,7 @@ Result<std::unique_ptr<TaskPlan>> TaskPlan::Make(EngineOptions options, bool pub
         TC_ASSIGN_OR_RETURN(const size_t index, FeatureIndex(options_of, name));
         view.past_features.push_back(index);
       }
-      view.known_covariates = KnownCovariates(input_kinds, options_of.calendar);
+      view.known_names = KnownNames(input_kinds, options_of.calendar);
     }
     plan->views.push_back(std::move(view));
   }

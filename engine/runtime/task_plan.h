@@ -26,7 +26,7 @@ struct TaskPlan {
     std::unique_ptr<BucketCalendar> calendar;
     size_t target_feature = 0;
     std::vector<size_t> past_features;
-    size_t known_covariates = 0;  ///< width of a step of ModelRow::known
+    std::vector<std::string> known_names;  ///< columns of a step of ModelRow::known
     bool forecast = true;
   };
   EngineOptions options;

@@ -96,6 +96,7 @@ class OutputEncoderTest : public ::testing::Test {
     alert.tail_probability = 1e-7;
     alert.effect_ratio = 60 / 4.5;
     alert.effect_absolute = 55.5;
+    alert.explanation = {4.5F, 3, .25F, 1, {{"promotion", .5F}, {"price", -.25F}}, {{"smoothing_20", .75F, 5}, {"count_table_970", .25F, 3}}};
     return alert;
   }
 
