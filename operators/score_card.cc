@@ -39,23 +39,6 @@ double MeanOfPairs(const SeriesTable& table, size_t series, size_t first, size_t
   return count > 0 ? sum / count : 0;
 }
 
-uint8_t DemandClass(const SeriesTable& table, size_t series, size_t first) {
-  double sum = 0, square = 0, nonzero = 0, count = 0;
-  for (size_t t = first; t <= table.last_actual; ++t) {
-    const double y = table.Actual(series, t);
-    if (!std::isfinite(y)) continue;
-    count += 1;
-    if (y == 0) continue;
-    nonzero += 1;
-    sum += y;
-    square += y * y;
-  }
-  if (nonzero == 0) return 2;
-  const double mean = sum / nonzero;
-  const double variation = mean != 0 ? std::max(0.0, square / nonzero / (mean * mean) - 1) : 0;
-  return static_cast<uint8_t>((count / nonzero >= kIntervalCut ? 2 : 0) + (variation >= kVariationCut ? 1 : 0));
-}
-
 /// Whether a known column says "something is on" rather than how much: by its name, or since it is 0 or 1 throughout.
 bool IsSwitch(const SeriesTable& table, size_t column) {
   std::string name = table.known_names[column];
@@ -74,6 +57,24 @@ bool IsSwitch(const SeriesTable& table, size_t column) {
 
 }  // namespace
 
+uint8_t DemandClassOf(std::span<const float> values) {
+  const auto first = std::find_if(values.begin(), values.end(), [](float y) { return std::fabs(y) > 0; });
+  double sum = 0, square = 0, nonzero = 0, count = 0;
+  for (auto at = first; at != values.end(); ++at) {
+    const double y = *at;
+    if (!std::isfinite(y)) continue;
+    count += 1;
+    if (y == 0) continue;
+    nonzero += 1;
+    sum += y;
+    square += y * y;
+  }
+  if (nonzero == 0) return 2;
+  const double mean = sum / nonzero;
+  const double variation = mean != 0 ? std::max(0.0, square / nonzero / (mean * mean) - 1) : 0;
+  return static_cast<uint8_t>((count / nonzero >= kIntervalCut ? 2 : 0) + (variation >= kVariationCut ? 1 : 0));
+}
+
 ScoreConstants ScoreConstants::Of(const SeriesTable& table) {
   ScoreConstants constants;
   constants.season = table.season_lengths.empty() ? 1 : std::max(1, table.season_lengths[0]);
@@ -83,7 +84,8 @@ ScoreConstants ScoreConstants::Of(const SeriesTable& table) {
                                                    [](double difference) { return std::fabs(difference); }));
     constants.squared_scale.push_back(
         MeanOfPairs(table, s, first, 1, [](double difference) { return difference * difference; }));
-    constants.demand_class.push_back(DemandClass(table, s, first));
+    const auto row = std::span(table.actual).subspan(s * table.buckets(), table.last_actual + 1);
+    constants.demand_class.push_back(DemandClassOf(row.subspan(std::min(table.first_row[s], row.size()))));
   }
   return constants;
 }

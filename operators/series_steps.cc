@@ -39,6 +39,29 @@ std::optional<SeriesFrequency> ParseSeriesFrequency(std::string_view text) {
   return std::nullopt;
 }
 
+std::string_view NameOf(SeriesFrequency frequency) {
+  constexpr std::array<std::string_view, 5> kNames = {"5min", "1h", "1d", "1w", "1mo"};
+  return kNames[static_cast<size_t>(frequency)];
+}
+
+Result<SeriesFrequency> FrequencyOf(const std::string& text, const std::vector<int64_t>& times) {
+  if (const auto named = ParseSeriesFrequency(text)) return *named;
+  if (text != "auto") {
+    return Status(Code::kUsage, fmt::format("unknown frequency: {}", text), Domain::kInput)
+        .WithRemedy("one of 5min, 1h, 1d, 1w, 1mo, auto");
+  }
+  std::vector<int64_t> steps;
+  for (size_t i = 1; i < times.size(); ++i) steps.push_back(times[i] - times[i - 1]);
+  if (steps.empty()) return SeriesFrequency::kDay;
+  std::nth_element(steps.begin(), steps.begin() + static_cast<ptrdiff_t>(steps.size() / 2), steps.end());
+  const int64_t step = steps[steps.size() / 2];
+  if (step <= 300) return SeriesFrequency::kFiveMinutes;
+  if (step <= 3600) return SeriesFrequency::kHour;
+  if (step <= 2 * kDaySeconds) return SeriesFrequency::kDay;
+  if (step <= 10 * kDaySeconds) return SeriesFrequency::kWeek;
+  return SeriesFrequency::kMonth;
+}
+
 int64_t FloorDivide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 int64_t DayOf(int64_t seconds) { return FloorDivide(seconds, kDaySeconds); }
 int32_t WeekdayOf(int64_t seconds) { return static_cast<int32_t>(((DayOf(seconds) + 3) % 7 + 7) % 7); }

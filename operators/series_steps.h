@@ -5,6 +5,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "engine/core/status.h"
 
 namespace tidecast {
 
@@ -13,6 +16,13 @@ enum class SeriesFrequency : uint8_t { kFiveMinutes, kHour, kDay, kWeek, kMonth 
 
 /// Of our own names (5min, 1h, 1d, 1w, 1mo) and of those of pandas (5T, H, D, W-SUN, M, MS ...).
 std::optional<SeriesFrequency> ParseSeriesFrequency(std::string_view text);
+
+/// Our own name of it.
+std::string_view NameOf(SeriesFrequency frequency);
+
+/// `text`: a name, or auto: by the median distance of `times`, seconds in order (a single one: days).
+/// Errors: kUsage for another word.
+Result<SeriesFrequency> FrequencyOf(const std::string& text, const std::vector<int64_t>& times);
 
 // Times are seconds since 1970 as if local time were UTC.
 

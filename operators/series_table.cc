@@ -11,79 +11,29 @@
 #include <cmath>
 #include <limits>
 #include <map>
-#include <set>
 #include <unordered_map>
 
 #include "engine/io/event_time_parser.h"
 #include "operators/holiday_sources.h"
 #include "operators/series_rows.h"
+#include "operators/series_seasons.h"
 
 namespace tidecast {
 namespace {
 
-constexpr int64_t kDaySeconds = 86400;
 constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
-
-Result<SeriesFrequency> FrequencyOf(const std::string& text, const std::vector<int64_t>& times) {
-  if (const auto named = ParseSeriesFrequency(text)) return *named;
-  if (text != "auto") {
-    return Status(Code::kUsage, fmt::format("unknown frequency: {}", text), Domain::kInput)
-        .WithRemedy("one of 5min, 1h, 1d, 1w, 1mo, auto");
-  }
-  std::vector<int64_t> steps;
-  for (size_t i = 1; i < times.size(); ++i) steps.push_back(times[i] - times[i - 1]);
-  if (steps.empty()) return SeriesFrequency::kDay;
-  std::nth_element(steps.begin(), steps.begin() + static_cast<ptrdiff_t>(steps.size() / 2), steps.end());
-  const int64_t step = steps[steps.size() / 2];
-  if (step <= 300) return SeriesFrequency::kFiveMinutes;
-  if (step <= 3600) return SeriesFrequency::kHour;
-  if (step <= 2 * kDaySeconds) return SeriesFrequency::kDay;
-  if (step <= 10 * kDaySeconds) return SeriesFrequency::kWeek;
-  return SeriesFrequency::kMonth;
-}
 
 /// Seasons of the frequency, and each bucket's phase. The open days of a week are those of the warm-up.
 void SetSeasons(const BacktestOptions& options, SeriesTable* table) {
-  std::set<int32_t> open;
   const size_t learned = std::min(table->buckets(), static_cast<size_t>(std::max(options.warmup, 1)));
-  for (size_t t = 0; t < learned; ++t) open.insert(WeekdayOf(table->seconds[t]));
-  const std::vector<int32_t> weekdays(open.begin(), open.end());
-  std::vector<int> natural;
-  switch (table->frequency) {
-    case SeriesFrequency::kFiveMinutes:
-      natural = {288, 2016};
-      break;
-    case SeriesFrequency::kHour:
-      natural = {24, 168};
-      break;
-    case SeriesFrequency::kDay:
-      natural = {static_cast<int>(weekdays.size())};
-      break;
-    case SeriesFrequency::kWeek:
-      natural = {52};
-      break;
-    case SeriesFrequency::kMonth:
-      natural = {12};
-      break;
-  }
-  table->season_lengths = options.season_lengths.empty() ? natural : options.season_lengths;
+  const std::vector<int32_t> weekdays =
+      OpenWeekdays({table->seconds.begin(), table->seconds.begin() + static_cast<ptrdiff_t>(learned)});
+  table->season_lengths =
+      options.season_lengths.empty() ? NaturalSeasons(table->frequency, weekdays.size()) : options.season_lengths;
   table->phases.resize(table->buckets());
-  for (size_t t = 0; t < table->buckets(); ++t) {
-    const int64_t at = table->seconds[t];
-    for (const int season : table->season_lengths) {
-      int64_t phase = static_cast<int64_t>(t);
-      if (table->frequency == SeriesFrequency::kFiveMinutes && (season == 288 || season == 2016)) {
-        phase = FloorDivide(at + 3 * kDaySeconds, 300);
-      } else if (table->frequency == SeriesFrequency::kHour && (season == 24 || season == 168)) {
-        phase = FloorDivide(at + 3 * kDaySeconds, 3600);
-      } else if (table->frequency == SeriesFrequency::kDay && season == static_cast<int>(weekdays.size())) {
-        const auto found = std::lower_bound(weekdays.begin(), weekdays.end(), WeekdayOf(at));
-        phase = found - weekdays.begin();
-      } else if (table->frequency == SeriesFrequency::kMonth && season == 12) {
-        phase = static_cast<int64_t>(static_cast<unsigned>(DateOf(at).month())) - 1;
-      }
-      table->phases[t].push_back(static_cast<int32_t>(((phase % season) + season) % season));
-    }
+  for (const int season : table->season_lengths) {
+    const std::vector<int32_t> phases = SeasonPhases(table->frequency, table->seconds, weekdays, season);
+    for (size_t t = 0; t < phases.size(); ++t) table->phases[t].push_back(phases[t]);
   }
 }
 

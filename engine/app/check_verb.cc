@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "config/config_values.h"
+#include "engine/app/data_check.h"
 #include "engine/app/error_report.h"
 #include "engine/app/event_sample.h"
 #include "engine/app/replay_session.h"
@@ -235,12 +236,27 @@ void Check(const std::string& config, const std::vector<std::pair<std::string, s
 
 void AddCheckVerb(CLI::App& app, int* exit_code) {
   auto config = std::make_shared<std::string>();
+  auto data = std::make_shared<DataCheckRequest>();
+  auto format = std::make_shared<std::string>("text");
   auto paths = std::make_shared<std::vector<std::pair<std::string, std::string>>>();
   for (const char* input : {"orders", "clicks", "catalog", "promotions", "inventory", "market"}) paths->emplace_back(input, "");
   CLI::App* verb = app.add_subcommand("check", "Check a config and everything it names, stage by stage, with a sample of the real events");
-  verb->add_option("config", *config, "config file")->required();
+  verb->add_option("config,--config", *config, "config file; with --data of orders: how to read them");
+  verb->add_option("--data", data->path, "look at a file of series (unique_id,ds,y or JSON Lines) or orders instead: gaps, outliers, seasons, columns");
+  verb->add_option("--freq", data->frequency, "with --data: 5min, 1h, 1d, 1w, 1mo or auto")->capture_default_str();
+  verb->add_option("--format", *format, "with --data: text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
   for (auto& [input, path] : *paths) verb->add_option("--" + input, path, fmt::format("look at this file's {} instead of the topic", input));
-  verb->callback([config, paths, exit_code] { Check(*config, *paths, exit_code); });
+  verb->callback([config, paths, data, format, exit_code] {
+    if (data->path.empty() && config->empty()) {
+      *exit_code = ReportError(Status(Code::kUsage, "check looks at a config or at a file of data", Domain::kInput)
+                                   .WithRemedy("tidecast check tidecast.yaml, or tidecast check --data series.csv"));
+      return;
+    }
+    if (data->path.empty()) return Check(*config, *paths, exit_code);
+    data->json = *format == "json";
+    data->config = *config;
+    if (Status status = CheckData(*data, exit_code); !status.ok()) *exit_code = ReportError(status);
+  });
 }
 
 }  // namespace tidecast

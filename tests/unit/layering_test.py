@@ -39,6 +39,7 @@ THIRD_PARTY = {
     "c10/": "models/torch",
     "yaml-cpp/": "config",
     "libical/": "engine/io",
+    "Eigen/": "operators",
     "boost/beast": "engine/server",
     "CLI/": "engine/app",
     "spdlog/": "engine/app",
