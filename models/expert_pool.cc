@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/autoregression_expert.h"
 #include "models/count_table_expert.h"
 #include "models/empirical_expert.h"
 #include "models/expert.h"
+#include "models/holt_winters_expert.h"
 #include "models/known_covariate_expert.h"
 #include "models/negative_binomial_expert.h"
 #include "models/point_expert.h"
@@ -60,7 +62,17 @@ std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const s
     if (shape.known_covariates > 0)
       all.push_back(std::make_unique<KnownCovariateExpert>(domain, shape.known_covariates));
   }
-  if (domain == ValueDomain::kReal) AddRls(shape, &all);
+  bool seasonal = false;
+  for (const int season : shape.season_lengths) {
+    if (season < 2 || season > HoltWintersExpert::kSeasonMax) continue;
+    all.push_back(std::make_unique<HoltWintersExpert>(domain, season, shape.horizon));
+    seasonal = true;
+  }
+  if (!seasonal) all.push_back(std::make_unique<HoltWintersExpert>(domain, 1, shape.horizon));
+  if (domain == ValueDomain::kReal) {
+    all.push_back(std::make_unique<AutoregressionExpert>(domain));
+    AddRls(shape, &all);
+  }
   std::erase_if(all, [&](const std::unique_ptr<Expert>& expert) {
     if (names.empty()) return OnlyByName(domain, expert->name());
     return std::find(names.begin(), names.end(), expert->name()) == names.end();

@@ -82,6 +82,15 @@ void PointExpert::Fold(std::span<const double> sums, std::span<double> pooled) c
   }
 }
 
+bool PointExpert::NewestAt(const ExpertBlock& block, size_t series, int64_t origin, float* value) {
+  const float* history = block.history.data() + series * kHistory;
+  for (int64_t index = origin; block.index - index < kHistory; --index) {
+    *value = history[HistorySlot(index)];
+    if (std::isfinite(*value)) return true;
+  }
+  return false;
+}
+
 void PersistenceExpert::Step(const ExpertBlock& block, std::span<float> states, std::span<const double>) const {
   for (size_t i = 0; i < block.series; ++i) {
     if (std::isfinite(block.actual[i])) states[i] = block.actual[i];

@@ -35,6 +35,8 @@ class PointExpert : public Expert {
   virtual Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
                         const float* summary) const = 0;
   ValueDomain domain() const { return domain_; }
+  /// The newest value known at an origin; false where the history holds none.
+  static bool NewestAt(const ExpertBlock& block, size_t series, int64_t origin, float* value);
 
  private:
   std::string name_;

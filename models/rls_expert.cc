@@ -229,13 +229,9 @@ void RlsExpert::Summarise(const ExpertBlock& block, std::span<const float> state
 
 PointExpert::Point RlsExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target,
                                       float scale, const float* summary) const {
-  if (summary[horizon_] <= 0) return {};
-  const float* history = block.history.data() + series * kHistory;
-  for (int64_t index = target.origin; block.index - index < kHistory; --index) {
-    const float last = history[HistorySlot(index)];
-    if (std::isfinite(last)) return {last + summary[target.horizon - 1] * scale, scale, true};
-  }
-  return {};
+  float last = 0;
+  if (summary[horizon_] <= 0 || !NewestAt(block, series, target.origin, &last)) return {};
+  return {last + summary[target.horizon - 1] * scale, scale, true};
 }
 
 void RlsExpert::Explain(const OneForecast& one, ForecastSteps* steps) const {

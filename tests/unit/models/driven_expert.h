@@ -102,4 +102,31 @@ struct Driven {
   bool own_pool = false;  ///< fold what the states give: then series meet in the pool
 };
 
+/// A linear congruential generator: the same numbers in [0, 1) in other languages.
+class Noise {
+ public:
+  double Next() {
+    random_ = (random_ * 1103515245 + 12345) % 2147483648;
+    return static_cast<double>(random_) / 2147483648;
+  }
+
+ private:
+  uint64_t random_ = 1;
+};
+
+/// y(t) = .6 y(t-1) - .3 y(t-2) + noise.
+class Autoregression {
+ public:
+  float Next() {
+    const double value = .6 * one_ - .3 * two_ + noise_.Next() - .5;
+    two_ = one_;
+    one_ = value;
+    return static_cast<float>(value);
+  }
+
+ private:
+  Noise noise_;
+  double one_ = 0, two_ = 0;
+};
+
 }  // namespace tidecast

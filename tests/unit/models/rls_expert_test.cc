@@ -13,22 +13,6 @@ namespace {
 
 constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
 
-/// y(t) = .6 y(t-1) - .3 y(t-2) + noise of a linear congruential generator.
-class Autoregression {
- public:
-  float Next() {
-    random_ = (random_ * 1103515245 + 12345) % 2147483648;
-    const double value = .6 * one_ - .3 * two_ + static_cast<double>(random_) / 2147483648 - .5;
-    two_ = one_;
-    one_ = value;
-    return static_cast<float>(value);
-  }
-
- private:
-  uint64_t random_ = 1;
-  double one_ = 0, two_ = 0;
-};
-
 TEST(RlsExpertTest, ForecastsAsTheDiscountedRidgeOfEachHorizonDoes) {
   const RlsExpert expert("rls", ValueDomain::kReal, {.memory = .998, .lags = 8, .horizon = 3});
   Driven driven(expert);
