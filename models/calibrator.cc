@@ -18,7 +18,8 @@ float UnitOf(size_t demand_class, float scale, std::span<const float> quantiles)
   constexpr size_t kLow = 2, kHigh = 10;  // .1 and .9
   constexpr float kNormalWidth = 2.5631F;
   if (demand_class >= 2) return scale;
-  return std::max((quantiles[kHigh] - quantiles[kLow]) / kNormalWidth, .01F * scale);
+  const float width = (quantiles[kHigh] - quantiles[kLow]) / kNormalWidth;
+  return width > .01F * scale ? width : scale;  // bands of no width could never be opened by it
 }
 
 }  // namespace
