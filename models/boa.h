@@ -7,18 +7,17 @@
 
 namespace tidecast {
 
-/// BOA: exponential weights whose rates follow each expert's own squared regrets; `memory` < 1 discounts the past, and
-/// lets the largest regret go faster: those of the first rounds, when nothing is known, would hold the rates down for
-/// long. squares_k = memory squares_k + r_k^2;  rate_k = min(1 / (2 max|r|), sqrt(ln K / squares_k)); regret_k = memory
-/// regret_k + r_k - rate_k r_k^2;  weight_k ~ rate_k exp(rate_k regret_k). Source: Wintenberger 2017, "Optimal learning
-/// with Bernstein online aggregation"; as in R's opera for memory 1. Thread: confined view over someone's numbers.
+/// BOA: exponential weights whose rates follow each expert's own squared regrets; `memory` < 1 discounts the past.
+/// squares_k = memory squares_k + r_k^2;  rate_k = min(1 / (2 max|r|), sqrt(ln K / squares_k));
+/// regret_k = memory regret_k + r_k - rate_k r_k^2;  weight_k ~ rate_k exp(rate_k regret_k).
+/// Source: Wintenberger 2017, "Optimal learning with Bernstein online aggregation"; as in R's opera for memory 1.
+/// Thread: confined view over someone's numbers.
 struct Boa {
   std::span<double> regret;   ///< [experts]
   std::span<double> squares;  ///< [experts]
   double& largest;
   double memory = 1;
 
-  static constexpr double kLargestMemory = .9;
   static constexpr size_t Size(size_t experts) { return 2 * experts + 1; }
   static Boa Over(std::span<double> numbers, size_t experts, double memory) {
     return {numbers.subspan(0, experts), numbers.subspan(experts, experts), numbers[2 * experts], memory};
@@ -26,7 +25,6 @@ struct Boa {
 
   /// `r`: loss of the mixture minus loss of the expert; 0 for a sleeping one.
   void Learn(std::span<const double> r) {
-    if (memory < 1) largest *= kLargestMemory;
     for (const double value : r) largest = std::max(largest, std::fabs(value));
     for (size_t k = 0; k < regret.size(); ++k) {
       squares[k] = memory * squares[k] + r[k] * r[k];

@@ -31,10 +31,11 @@ void AddRls(const PoolShape& shape, std::vector<std::unique_ptr<Expert>>* all) {
   }
 }
 
-/// Experts that no longer earn their place beside the table of counts (README.md), but may be asked for.
+/// Experts that do not earn their place beside the table of counts, of reals beside the regressions (README.md), but
+/// may be asked for.
 bool OnlyByName(ValueDomain domain, std::string_view name) {
-  return domain != ValueDomain::kReal &&
-         (name == "smoothing_5" || name == "negative_binomial_900" || name == "negative_binomial_970");
+  if (domain == ValueDomain::kReal) return name == "autoregression" || name.starts_with("holt_winters_");
+  return (name == "smoothing_5" || name == "negative_binomial_900" || name == "negative_binomial_970");
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ class PointExpert : public Expert {
 class PersistenceExpert final : public PointExpert {
  public:
   explicit PersistenceExpert(ValueDomain domain) : PointExpert("persistence", domain) {}
-  double prior() const override { return domain() == ValueDomain::kReal ? 1 : .1; }
+  double prior() const override { return domain() == ValueDomain::kCount ? .1 : 1; }
   size_t summary_floats() const override { return 1; }
   size_t state_floats() const override { return 1; }
   void Step(const ExpertBlock& block, std::span<float> states, std::span<const double> pooled) const override;
@@ -65,7 +65,7 @@ class SeasonalNaiveExpert final : public PointExpert {
  public:
   SeasonalNaiveExpert(ValueDomain domain, int season)
       : PointExpert("seasonal_naive_" + std::to_string(season), domain), season_(season) {}
-  double prior() const override { return domain() == ValueDomain::kReal ? 1 : .1; }
+  double prior() const override { return domain() == ValueDomain::kCount ? .1 : 1; }
   size_t summary_floats() const override { return 0; }
   void Summarise(const ExpertBlock&, std::span<const float>, std::span<const double>, std::span<float>) const override {
   }

@@ -28,6 +28,9 @@ namespace {
 
 constexpr uint64_t kTiePurpose = 0x7469;
 constexpr float kWarmWeight = .7F;  ///< of a net that has learnt elsewhere, until it is seen here
+/// Rounds before the pool's weights learn: losses of the first ones, when experts know nothing yet, are so large that
+/// the rules' rates would stay low for long.
+constexpr int64_t kMixerRoundsMin = 8;
 constexpr uint32_t kRoundFormat = 1;
 struct RoundHead {
   uint32_t format;
@@ -398,7 +401,9 @@ Status StreamForecaster::LearnShared() {
   for (size_t k = 0; k < experts_.size(); ++k) {
     experts_[k]->Fold(std::as_const(pool_).Sums(expert_part_[k], all), pool_.pooled(expert_part_[k]));
   }
-  mixer_.Fold(std::as_const(pool_).Sums(mixer_part_, all), pool_.pooled(mixer_part_));
+  if (pool_.rounds >= kMixerRoundsMin) {
+    mixer_.Fold(std::as_const(pool_).Sums(mixer_part_, all), pool_.pooled(mixer_part_));
+  }
   calibrator_.Fold(std::as_const(pool_).Sums(calibrator_part_, all), pool_.pooled(calibrator_part_));
   profile_.Fold(PhaseOf(context_.now), std::as_const(pool_).Sums(profile_part_, all), pool_.pooled(profile_part_));
   mixer_.Refresh(std::as_const(pool_).pooled(mixer_part_));

@@ -13,8 +13,7 @@ namespace {
 
 // By hand, two experts, ln 2 = .693147:
 //   r1 = (1, -.5): largest 1, squares (1, .25), rates (min(.5, .832555), min(.5, 1.665109)) = (.5, .5)
-//     regrets (1 - .5, -.5 - .125) = (.5, -.625): weights ~ .5 exp(.25), .5 exp(-.3125): 1 / (1 + exp(-.5625)) =
-//     .637031
+//     regrets (1 - .5, -.5 - .125) = (.5, -.625): weights ~ .5 exp(.25), .5 exp(-.3125): 1 / (1 + exp(-.5625)) = .637031
 //   r2 = (-1, 2): largest 2, squares (2, 4.25), rates (.25, .25)
 //     regrets (.5 - 1 - .25, -.625 + 2 - 1) = (-.75, .375): 1 / (1 + exp(.28125)) = .430147
 TEST(BoaTest, FollowsACaseComputedByHand) {
@@ -41,16 +40,6 @@ TEST(BoaTest, FollowsALongerCaseWithAndWithoutMemory) {
     rule.Weights(weights);
     EXPECT_NEAR(weights[0], expected, 1e-6);
   }
-}
-
-TEST(BoaTest, WithMemoryALargeRegretOfTheFirstRoundsDoesNotHoldTheRatesDown) {
-  std::vector<double> numbers(Boa::Size(2), 0.0);
-  Boa rule = Boa::Over(numbers, 2, .98);
-  rule.Learn(std::array<double, 2>{50, 50});
-  for (int t = 0; t < 60; ++t) rule.Learn(std::array<double, 2>{.1, -.1});
-  std::array<double, 2> weights;
-  rule.Weights(weights);
-  EXPECT_GT(weights[0], .55);
 }
 
 TEST(BoaTest, ASleepingExpertIsNeitherPaidNorCharged) {

@@ -33,8 +33,11 @@ const PoolShape kDailyReals{.domain = ValueDomain::kReal, .season_lengths = {7}}
 /// The pool of a shape, and those that are in none unless asked for.
 std::vector<std::unique_ptr<Expert>> AllExperts(const PoolShape& shape) {
   std::vector<std::unique_ptr<Expert>> all = MakeExperts(shape, {});
-  if (shape.domain == ValueDomain::kReal) return all;
-  for (auto& expert : MakeExperts(shape, {"smoothing_5", "negative_binomial_900", "negative_binomial_970"})) {
+  const std::vector<std::string> named =
+      shape.domain == ValueDomain::kReal
+          ? std::vector<std::string>{"holt_winters_24", "holt_winters_7", "autoregression"}
+          : std::vector<std::string>{"smoothing_5", "negative_binomial_900", "negative_binomial_970"};
+  for (auto& expert : MakeExperts(shape, named)) {
     all.push_back(std::move(expert));
   }
   return all;
