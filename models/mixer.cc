@@ -116,7 +116,7 @@ void Mixer::Gather(size_t demand_class, size_t group, float actual, float scale,
   float way = 0;
   for (size_t k = 0; k < experts_; ++k) {
     if (awake[k] == 0) continue;
-    const float regret = slope * (mean - means[k]) / scale;
+    const float regret = slope * std::clamp((mean - means[k]) / scale, -kMeanErrorMax, kMeanErrorMax);
     way += toward[kLevelCount * experts_ + k] * means[k];
     cell[k] += static_cast<double>(regret);
     own[k] += regret;

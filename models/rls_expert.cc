@@ -19,6 +19,7 @@ constexpr float kErrorMax = 20;    ///< scales
 constexpr float kRangeMargin = 3;  ///< scales
 constexpr float kWildMax = 3;
 constexpr double kCovarianceMax = 20;  ///< of its start, mean of the diagonal
+constexpr double kLeverageMax = 1;     ///< of an origin: beyond it the regression extrapolates
 constexpr uint32_t kObservedMin = 8;   ///< values before the scale says something
 constexpr size_t kDaysMax = 7;
 constexpr size_t kLanes = 8;
@@ -159,13 +160,17 @@ void RlsExpert::LearnCovariance(const float* x, float scale, int64_t index, floa
   }
   const double most = kCovarianceMax * static_cast<double>(width_) / (static_cast<double>(scale) * scale);
   const double memory = trace > most ? 1 : memory_;
-  const double spread = memory + Dot(along.data(), wide.data(), width_);
+  const double leverage = Dot(along.data(), wide.data(), width_);
+  state[4] = static_cast<float>(leverage);
+  // An origin unlike all before counts as far as the largest of them could.
+  const double influence = leverage > kLeverageMax ? kLeverageMax / leverage : 1;
+  const double spread = memory + influence * leverage;
   float* gain = state + kHead + 2 * Triangle() + (horizon_ + GainSlot(index)) * width_;
   bool sound = std::isfinite(spread) && spread > 0;
   double* to = packed.data();
   for (size_t a = 0; a < width_ && sound; to += ++a) {
-    gain[a] = static_cast<float>(along[a] / spread);
-    const double share = along[a] / spread;
+    const double share = influence * along[a] / spread;
+    gain[a] = static_cast<float>(share);
     for (size_t b = 0; b <= a; ++b) to[b] = (to[b] - share * along[b]) / memory;
     sound = to[a] > 0 && std::isfinite(to[a]);
   }
@@ -211,7 +216,7 @@ void RlsExpert::Summarise(const ExpertBlock& block, std::span<const float> state
     const float* state = states.data() + i * state_floats();
     float* out = summaries.data() + i * summary_floats();
     std::fill_n(out, summary_floats(), 0.0F);
-    if (state[3] < static_cast<float>(width_)) continue;
+    if (state[3] < static_cast<float>(width_) || !(state[4] <= static_cast<float>(kLeverageMax))) continue;
     Read(block.history.data() + i * kHistory, block.index, &window);
     if (!Regressors(window, 0, x.data())) continue;
     out[horizon_] = 1;  // awake

@@ -12,11 +12,12 @@ namespace tidecast {
 /// covariance and one gain an arrival; when y(t+h) comes, the weights of horizon h move by the gain kept from t. The
 /// weights start at 0, which is persistence, held by a ridge of a squared scale. Guards: while the covariance is larger
 /// than kCovarianceMax starts nothing is forgotten; one that is not sound starts anew; residuals count as at most
-/// kErrorMax scales; forecasts stay within the range of the values seen and three scales around; after three wild
-/// forecasts in a row the weights start anew and the expert sleeps until it has learnt again. Missing values are the
-/// ones before them, up to a quarter of what is looked at; then it sleeps. State: head, covariance (packed triangle of
-/// doubles), weights and waiting gains [horizon, regressors]. Source: Haykin, "Adaptive Filter Theory", exponentially
-/// weighted RLS.  Thread: immutable.
+/// kErrorMax scales; forecasts stay within the range of the values seen and three scales around; an origin of leverage
+/// beyond 1, unlike all before, has bounded influence and is not forecast from; after three wild forecasts in a row the
+/// weights start anew and the expert sleeps until it has learnt again. Missing values are the ones before them, up to a
+/// quarter of what is looked at; then it sleeps. State: head, covariance (packed triangle of doubles), weights and
+/// waiting gains [horizon, regressors]. Source: Haykin, "Adaptive Filter Theory", exponentially weighted RLS.  Thread:
+/// immutable.
 class RlsExpert final : public PointExpert {
  public:
   struct Shape {
@@ -43,8 +44,9 @@ class RlsExpert final : public PointExpert {
                 const float* summary) const override;
 
  private:
-  struct Window;                      ///< a series's history in the order of time
-  static constexpr size_t kHead = 4;  ///< least, most, wild forecasts in a row, values learnt from
+  struct Window;  ///< a series's history in the order of time
+  static constexpr size_t kHead =
+      5;  ///< least, most, wild forecasts in a row, values learnt from, leverage of the newest
   size_t Triangle() const { return width_ * (width_ + 1) / 2; }
   size_t GainSlot(int64_t index) const;
   void Read(const float* history, int64_t index, Window* window) const;
