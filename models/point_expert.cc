@@ -91,6 +91,11 @@ bool PointExpert::NewestAt(const ExpertBlock& block, size_t series, int64_t orig
   return false;
 }
 
+float PointExpert::AnchorOf(const ExpertBlock& block, size_t series, int64_t origin) const {
+  float anchor = 0;
+  return domain_ == ValueDomain::kReal && NewestAt(block, series, origin, &anchor) ? anchor : 0;
+}
+
 void PersistenceExpert::Step(const ExpertBlock& block, std::span<float> states, std::span<const double>) const {
   for (size_t i = 0; i < block.series; ++i) {
     if (std::isfinite(block.actual[i])) states[i] = block.actual[i];
@@ -102,9 +107,11 @@ void PersistenceExpert::Summarise(const ExpertBlock& block, std::span<const floa
   for (size_t i = 0; i < block.series; ++i) summaries[i] = states[i] / block.scale[i];
 }
 
-PointExpert::Point PersistenceExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget&,
+PointExpert::Point PersistenceExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target,
                                               float scale, const float* summary) const {
-  return {summary[0] * scale, scale, block.observed[series] > 0};
+  float value = 0;
+  if (!NewestAt(block, series, target.origin, &value)) value = summary[0] * scale;
+  return {value, scale, block.observed[series] > 0};
 }
 
 PointExpert::Point SeasonalNaiveExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target,
@@ -146,8 +153,9 @@ void ProfileExpert::Summarise(const ExpertBlock& block, std::span<const float> s
   for (size_t i = 0; i < block.series; ++i) {
     const float* state = states.data() + 4 * i;
     const bool any = state[1] > 0;
-    summaries[2 * i] = any ? state[0] / state[1] / block.scale[i] : 0;
-    summaries[2 * i + 1] = any ? state[2] / state[3] / block.scale[i] : 0;
+    const float anchor = AnchorOf(block, i, block.index);
+    summaries[2 * i] = any ? (state[0] / state[1] - anchor) / block.scale[i] : 0;
+    summaries[2 * i + 1] = any ? (state[2] / state[3] - anchor) / block.scale[i] : 0;
   }
 }
 
@@ -156,8 +164,9 @@ PointExpert::Point ProfileExpert::PointOf(const ExpertBlock& block, size_t serie
   const int64_t seasons = (target.horizon + season_ - 1) / season_;
   const float* history = block.history.data() + series * kHistory;
   const bool real = domain() == ValueDomain::kReal;
-  const float fast = summary[0] * scale;
-  const float slow = summary[1] * scale;
+  const float anchor = AnchorOf(block, series, target.origin);
+  const float fast = anchor + summary[0] * scale;
+  const float slow = anchor + summary[1] * scale;
   float sum = kPriorVisits * slow * target.factor;
   float weights = kPriorVisits;
   float weight = 1;
@@ -200,13 +209,13 @@ void SmoothingExpert::Summarise(const ExpertBlock& block, std::span<const float>
   for (size_t i = 0; i < block.series; ++i) {
     const float sum = states[2 * i] + prior * static_cast<float>(block.prior_mean) * (1 - states[2 * i + 1]);
     const float weight = states[2 * i + 1] + prior * (1 - states[2 * i + 1]);
-    summaries[i] = weight > 0 ? sum / weight / block.scale[i] : 0;
+    summaries[i] = weight > 0 ? (sum / weight - AnchorOf(block, i, block.index)) / block.scale[i] : 0;
   }
 }
 
 PointExpert::Point SmoothingExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target,
                                             float scale, const float* summary) const {
-  const float value = summary[0] * scale * target.factor;
+  const float value = (AnchorOf(block, series, target.origin) + summary[0] * scale) * target.factor;
   if (domain() == ValueDomain::kReal) return {value, scale, block.observed[series] > 0};
   return {value, std::max(value, 0.05F * scale), true};
 }

@@ -37,6 +37,8 @@ class PointExpert : public Expert {
   ValueDomain domain() const { return domain_; }
   /// The newest value known at an origin; false where the history holds none.
   static bool NewestAt(const ExpertBlock& block, size_t series, int64_t origin, float* value);
+  /// What summaries of reals are differences from: a level of many scales would not fit a half. 0 for others.
+  float AnchorOf(const ExpertBlock& block, size_t series, int64_t origin) const;
 
  private:
   std::string name_;
