@@ -9,7 +9,7 @@
 namespace tidecast {
 namespace {
 
-constexpr uint32_t kFormat = 2;
+constexpr uint32_t kFormat = 3;
 struct Head {
   uint32_t format;
   uint32_t values;
@@ -46,10 +46,12 @@ Status PooledState::Decode(uint64_t fingerprint, std::string_view bytes) {
   if (bytes.size() < sizeof head) return Status(Code::kCorruption, "the model's shared state is cut short");
   std::memcpy(&head, bytes.data(), sizeof head);
   if (head.format != kFormat) {
-    return Status(Code::kVersion, fmt::format("the model's shared state has format {}, this build reads {}", head.format, kFormat));
+    return Status(Code::kVersion,
+                  fmt::format("the model's shared state has format {}, this build reads {}", head.format, kFormat));
   }
   if (head.fingerprint != fingerprint || head.values != values_.size()) {
-    return Status(Code::kInvalidShape, "the stored model was made with another horizon, season, domain or pool of experts")
+    return Status(Code::kInvalidShape,
+                  "the stored model was made with another horizon, season, domain or pool of experts")
         .WithRemedy("use the same view options as before, or start with a new state directory");
   }
   if (bytes.size() != sizeof head + sizeof phase_ + values_.size() * sizeof(double)) {
@@ -61,7 +63,8 @@ Status PooledState::Decode(uint64_t fingerprint, std::string_view bytes) {
   std::memcpy(values_.data(), bytes.data(), bytes.size());
   rounds = head.rounds;
   for (const double value : values_) {
-    if (!std::isfinite(value)) return Status(Code::kNotFinite, "the model's shared state holds a number that is not finite");
+    if (!std::isfinite(value))
+      return Status(Code::kNotFinite, "the model's shared state holds a number that is not finite");
   }
   return Status::Ok();
 }
