@@ -108,15 +108,31 @@ void HoltWintersExpert::Summarise(const ExpertBlock& block, std::span<const floa
   }
 }
 
+float HoltWintersExpert::TrendAt(int horizon, float last, float scale, const float* summary) const {
+  return last + (summary[0] + damped_[static_cast<size_t>(horizon) - 1] * summary[1]) * scale;
+}
+
 PointExpert::Point HoltWintersExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target,
                                               float scale, const float* summary) const {
   float last = 0;
   if (summary[2] <= 0 || !NewestAt(block, series, target.origin, &last)) return {};
   const size_t h = static_cast<size_t>(target.horizon) - 1;
   const size_t phase = PhaseOf(target.origin + target.horizon);
-  float value = last + (summary[0] + damped_[h] * summary[1] + summary[3 + phase]) * scale;
+  float value = TrendAt(target.horizon, last, scale, summary) + summary[3 + phase] * scale;
   if (domain() != ValueDomain::kReal) value = std::max(value, 0.0F);
   return {value, summary[2] * growth_[h] * scale, true};
+}
+
+void HoltWintersExpert::Explain(const OneForecast& one, ForecastSteps* steps) const {
+  steps->present = steps->seasonal = one.mean;
+  float last = 0;
+  if (season_ == 1 || !NewestAt(one.block, 0, one.target.origin, &last)) return;
+  // Level and season share an offset, which belongs to the level.
+  float offset = 0;
+  for (size_t phase = 0; phase < season_; ++phase) offset += one.summary[3 + phase] / static_cast<float>(season_);
+  const float scale = one.block.scale[0];
+  steps->present = TrendAt(one.target.horizon, last, scale, one.summary.data()) + offset * scale;
+  if (domain() != ValueDomain::kReal) steps->present = std::max(steps->present, 0.0F);
 }
 
 }  // namespace tidecast

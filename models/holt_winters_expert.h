@@ -24,6 +24,8 @@ class HoltWintersExpert final : public PointExpert {
   void Step(const ExpertBlock& block, std::span<float> states, std::span<const double> pooled) const override;
   void Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double> pooled,
                  std::span<float> summaries) const override;
+  /// The present level is the forecast with the mean of the season in place of its phase's.
+  void Explain(const OneForecast& one, ForecastSteps* steps) const override;
 
  protected:
   Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
@@ -32,6 +34,8 @@ class HoltWintersExpert final : public PointExpert {
  private:
   static constexpr size_t kHead = 7;
   size_t PhaseOf(int64_t index) const;
+  /// Level and trend at a horizon; `last`: the newest value at the origin.
+  float TrendAt(int horizon, float last, float scale, const float* summary) const;
   size_t season_;
   std::vector<float> damped_;  ///< by horizon: phi + phi^2 + ... + phi^h
   std::vector<float> growth_;  ///< by horizon: deviation over that of one step

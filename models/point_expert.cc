@@ -189,7 +189,7 @@ PointExpert::Point ProfileExpert::PointOf(const ExpertBlock& block, size_t serie
 }
 
 void ProfileExpert::Explain(const OneForecast& one, ForecastSteps* steps) const {
-  steps->present = one.summary[0] * one.block.scale[0];
+  steps->present = AnchorOf(one.block, 0, one.target.origin) + one.summary[0] * one.block.scale[0];
   steps->seasonal = one.mean;
 }
 

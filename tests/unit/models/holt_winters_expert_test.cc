@@ -67,5 +67,37 @@ TEST(HoltWintersExpertTest, AWildValueMovesItByFiveDeviationsAtMost) {
   EXPECT_LT(driven.Forecast(1).mean[0], 20);
 }
 
+TEST(HoltWintersExpertTest, ItsOwnSeasonIsTheSeasonOfAnExplanation) {
+  const HoltWintersExpert expert(ValueDomain::kReal, 4, 9);
+  Driven driven(expert);
+  driven.demand_class = {0, 0, 0};
+  const std::array<float, 4> season = {0, 6, -5, -1};
+  for (int64_t t = 0; t < 160; ++t) {
+    const float wave = season[static_cast<size_t>(t % 4)];
+    driven.Step(t, {1000 + wave, -20 + wave, 8});
+  }
+  for (const int h : {1, 2, 7}) {
+    const auto a = driven.Forecast(h);
+    const float wave = season[static_cast<size_t>((159 + h) % 4)];
+    std::array<float, 2> columns;
+    const ForecastSteps up = driven.Explain(0, h, 0, a, columns), down = driven.Explain(1, h, 0, a, columns);
+    EXPECT_NEAR(up.present, 1000, .2) << h;
+    EXPECT_NEAR(up.seasonal - up.present, wave, .2) << h;
+    EXPECT_NEAR(down.present, -20, .2) << h;
+    EXPECT_NEAR(down.seasonal - down.present, wave, .2) << h;
+  }
+}
+
+TEST(ProfileExpertTest, OfRealsThePresentLevelOfAnExplanationIsTheFastOne) {
+  const ProfileExpert expert(ValueDomain::kReal, 4);
+  Driven driven(expert);
+  driven.inverse.assign(kHistory, 1);
+  for (int64_t t = 0; t < 60; ++t) driven.Step(t, {1000, -20, 8});
+  const auto a = driven.Forecast(3);
+  std::array<float, 2> columns;
+  EXPECT_NEAR(driven.Explain(0, 3, 0, a, columns).present, 1000, .5);
+  EXPECT_NEAR(driven.Explain(1, 3, 0, a, columns).present, -20, .5);
+}
+
 }  // namespace
 }  // namespace tidecast
