@@ -37,7 +37,7 @@ class ScratchDirectory {
 };
 
 ResultFiles::Options ResultOptions(const ReplayRequest& request) {
-  ResultFiles::Options wanted{request.out, request.gzip, {}};
+  ResultFiles::Options wanted{request.out, request.gzip, {}, request.write_forecasts};
   for (const ViewOptions& view : request.options.views) {
     ResultFiles::View& columns = wanted.views.emplace_back();
     columns.name = view.name;

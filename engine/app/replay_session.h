@@ -26,6 +26,7 @@ struct ReplayRequest {
   std::string state_directory;       ///< empty: a temporary one, removed at the end
   bool publish = false;              ///< write the output topics too
   bool gzip = false;                 ///< result files as .csv.gz
+  bool write_forecasts = true;       ///< forecasts.csv and trends.csv among them
 };
 
 /// Runs the replay to its end, or until a stop is asked: then what is under way is committed, windows stay open, and the

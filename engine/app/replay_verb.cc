@@ -21,6 +21,7 @@ struct ReplayFlags {
   std::string experts;
   bool as_is = false;
   bool gzip = false;
+  bool no_forecasts = false;
   int threads = 0;
 };
 
@@ -41,6 +42,7 @@ Status Replay(const ReplayFlags& flags, int* exit_code) {
   request.out = flags.out;
   request.state_directory = flags.state;
   request.gzip = flags.gzip;
+  request.write_forecasts = !flags.no_forecasts;
   InstallStopSignal();
   const SystemClock clock;
   Narrator narrator(clock);
@@ -77,6 +79,7 @@ void AddReplayVerb(CLI::App& app, int* exit_code) {
   verb->add_option("--threads", flags->threads, "threads instead of the config's; the result is the same");
   verb->add_flag("--as-is", flags->as_is, "keep the files' order instead of ordering by event time");
   verb->add_flag("--gzip", flags->gzip, "write .csv.gz");
+  verb->add_flag("--no-forecasts", flags->no_forecasts, "leave out forecasts.csv and trends.csv, by far the largest; they are scored all the same");
   verb->callback([flags, exit_code] {
     if (Status status = Replay(*flags, exit_code); !status.ok()) *exit_code = ReportError(status);
   });

@@ -94,14 +94,18 @@ Result<std::unique_ptr<ResultFiles>> ResultFiles::Create(Options options) {
     file->Write(header + '\n');
     files->features_.push_back(std::move(file));
   }
-  TC_ASSIGN_OR_RETURN(files->forecasts_, TextFile::Create(base + "forecasts" + csv, gzip));
-  std::string header = "unique_id,ds,cutoff,mean";
-  for (const float level : kLevels) header += fmt::format(",q{}", level);
-  files->forecasts_->Write(header + '\n');
-  TC_ASSIGN_OR_RETURN(files->trends_, TextFile::Create(base + "trends" + csv, gzip));
-  header = "unique_id,cutoff,phase";
-  for (const std::string_view column : kTrendColumns) header.append(",").append(column);
-  files->trends_->Write(header + '\n');
+  if (files->options_.forecasts) {
+    TC_ASSIGN_OR_RETURN(files->forecasts_, TextFile::Create(base + "forecasts" + csv, gzip));
+    std::string header = "unique_id,ds,cutoff,mean";
+    for (const float level : kLevels) header += fmt::format(",q{}", level);
+    files->forecasts_->Write(header + '\n');
+    TC_ASSIGN_OR_RETURN(files->trends_, TextFile::Create(base + "trends" + csv, gzip));
+    header = "unique_id,cutoff,phase";
+    for (const std::string_view column : kTrendColumns) header.append(",").append(column);
+    files->trends_->Write(header + '\n');
+  } else {
+    for (const char* name : {"forecasts", "trends"}) std::filesystem::remove(base + name + csv, none);
+  }
   TC_ASSIGN_OR_RETURN(files->alerts_, TextFile::Create(base + "alerts.jsonl", false));
   TC_ASSIGN_OR_RETURN(files->late_, TextFile::Create(base + "late.jsonl", false));
   TC_ASSIGN_OR_RETURN(files->dead_, TextFile::Create(base + "dlq.jsonl", false));
@@ -138,7 +142,7 @@ void ResultFiles::OnForecast(uint16_t view, const SeriesForecast& forecast, Even
   TC_CHECK_LT(view, views_.size());
   TC_CHECK_LE(forecast.mean.size(), steps.size());
   TC_CHECK_EQ(forecast.quantiles.size(), forecast.mean.size() * kLevelCount);
-  if (!views_[view].forecast.Advance(cutoff_start, forecast.series)) return;
+  if (forecasts_ == nullptr || !views_[view].forecast.Advance(cutoff_start, forecast.series)) return;
   line_.clear();
   for (size_t h = 0; h < forecast.mean.size(); ++h) {
     AppendField(UniqueId(view, forecast.series), &line_);
@@ -156,7 +160,7 @@ void ResultFiles::OnForecast(uint16_t view, const SeriesForecast& forecast, Even
 void ResultFiles::OnTrend(uint16_t view, std::string_view series, EventTime cutoff_start, std::string_view cutoff,
                           std::string_view phase, std::span<const double, kTrendColumns.size()> numbers) {
   TC_CHECK_LT(view, views_.size());
-  if (!views_[view].trend.Advance(cutoff_start, series)) return;
+  if (trends_ == nullptr || !views_[view].trend.Advance(cutoff_start, series)) return;
   line_.clear();
   AppendField(UniqueId(view, series), &line_);
   line_.append(",").append(cutoff).append(",").append(phase);
@@ -243,7 +247,9 @@ Status ResultFiles::WriteFeatures(size_t v) {
 
 Status ResultFiles::Finish(std::string_view summary_json) {
   for (size_t v = 0; v < views_.size(); ++v) TC_RETURN_IF_ERROR(WriteFeatures(v));
-  for (TextFile* file : {forecasts_.get(), trends_.get(), alerts_.get(), late_.get(), dead_.get()}) TC_RETURN_IF_ERROR(file->Close());
+  for (TextFile* file : {forecasts_.get(), trends_.get(), alerts_.get(), late_.get(), dead_.get()}) {
+    if (file != nullptr) TC_RETURN_IF_ERROR(file->Close());
+  }
   TC_ASSIGN_OR_RETURN(auto file, TextFile::Create(options_.directory + "/summary.json", false));
   file->Write(summary_json);
   if (!summary_json.ends_with('\n')) file->Write("\n");

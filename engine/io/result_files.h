@@ -36,6 +36,7 @@ class ResultFiles {
     std::string directory;
     bool gzip = false;  ///< .csv.gz in place of .csv
     std::vector<View> views;
+    bool forecasts = true;  ///< forecasts.csv and trends.csv, by far the largest
   };
   /// Makes the directory where it is missing and the files, empty but for their headers; an old summary.json goes.
   /// Errors: kPermission, kInvalidArgument, kNoSpace, kIo, each naming file and cause.
@@ -94,7 +95,7 @@ class ResultFiles {
   Options options_;
   std::vector<ViewRows> views_;
   std::vector<std::unique_ptr<TextFile>> features_;
-  std::unique_ptr<TextFile> forecasts_;
+  std::unique_ptr<TextFile> forecasts_;  ///< null when not wanted, as trends_
   std::unique_ptr<TextFile> trends_;
   std::unique_ptr<TextFile> alerts_;
   std::unique_ptr<TextFile> late_;

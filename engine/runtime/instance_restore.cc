@@ -13,6 +13,8 @@ namespace {
 
 constexpr size_t kAlarmsKept = 8;
 constexpr std::chrono::minutes kParkedFor{10};
+// Long enough for the first fetches to bring more than a record or two.
+constexpr Duration kFirstCutAfter = std::chrono::milliseconds(20);
 
 }  // namespace
 
@@ -222,7 +224,8 @@ Result<bool> Instance::StepRestore(int wait_ms) {
   TC_RETURN_IF_ERROR(RollBack());
   if (has_changelog) TC_RETURN_IF_ERROR(CheckInputs());
   state_ = State::kRunning;
-  last_cut_ = parts_.clock.Now();
+  // What waited while nobody ran is not to wait for a whole interval more.
+  last_cut_ = parts_.clock.Now() + std::min(kFirstCutAfter - plan_->options.commit_interval, Duration{});
   PublishStatus(true);
   return true;
 }

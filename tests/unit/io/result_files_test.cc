@@ -143,6 +143,20 @@ TEST_F(ResultFilesTest, ForecastsHaveAColumnForEachLevelAndComeOnce) {
   EXPECT_EQ(lines[5].substr(0, 9), "a,d1,c1,3");
 }
 
+TEST_F(ResultFilesTest, ForecastsAndTrendsMayBeLeftOutAndOldOnesGo) {
+  ASSERT_TRUE(Make()->Finish("{}").ok());
+  ASSERT_TRUE(std::filesystem::exists(Out("forecasts.csv")));
+  auto files = ResultFiles::Create({directory_ + "/out", false, {{"sku", {"units", "price"}}}, false});
+  ASSERT_TRUE(files.ok()) << files.status().message();
+  Row(**files, 0, "a", 1, 2);
+  Forecast(**files, 0, "a", 1);
+  (*files)->OnTrend(0, "a", EventTime::FromSeconds(0), "c", "rising", std::array<double, 8>{});
+  ASSERT_TRUE((*files)->Finish("{}").ok());
+  EXPECT_FALSE(std::filesystem::exists(Out("forecasts.csv")));
+  EXPECT_FALSE(std::filesystem::exists(Out("trends.csv")));
+  EXPECT_EQ(ReadAll(Out("features.csv")), "unique_id,ds,units,price\na,1970-01-01,1,2\n");
+}
+
 TEST_F(ResultFilesTest, SeveralViewsAreKeptApart) {
   auto files = Make(false, {{"sku", {"units", "price"}}, {"country", {"orders", "money"}}});
   Row(*files, 0, "a", 1, 2);
