@@ -19,9 +19,13 @@ void Narrator::Say(std::string_view level, std::string_view text) {
   fmt::print(stderr, "{}\n", line.dump());
 }
 
+bool Narrator::ProgressIsDue() const {
+  return clock_.Now() - last_ >= (terminal_ ? std::chrono::milliseconds(200) : std::chrono::milliseconds(10'000));
+}
+
 void Narrator::Progress(const LiveStatus& status, double done) {
+  if (!ProgressIsDue()) return;
   const ProcessingTime now = clock_.Now();
-  if (now - last_ < (terminal_ ? std::chrono::milliseconds(200) : std::chrono::milliseconds(10'000))) return;
   last_ = now;
   const double seconds = static_cast<double>((now - started_).count()) / 1e6;
   std::string eta;

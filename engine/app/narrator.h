@@ -15,8 +15,10 @@ class Narrator {
   explicit Narrator(const Clock& clock);
   void Say(std::string_view level, std::string_view text);
   void Info(std::string_view text) { Say("info", text); }
-  /// A line that replaces itself on a terminal (a few times a second) or is logged every ten seconds otherwise.
-  /// `done` in [0, 1], negative when there is no end in sight.
+  /// Whether it is time to tell how far things are: a few times a second on a terminal, every ten seconds otherwise.
+  bool ProgressIsDue() const;
+  /// A line that replaces itself on a terminal and is logged otherwise. `done` in [0, 1], negative when there is no end
+  /// in sight. Whoever asks ProgressIsDue first need not look at the engine for nothing.
   void Progress(const LiveStatus& status, double done);
   void EndProgress();
 

@@ -164,8 +164,7 @@ Result<Summary> RunReplay(const ReplayRequest& request, const Clock& clock, Metr
     TC_ASSIGN_OR_RETURN(const Instance::Progress progress, instance.Step(0));
     if (progress == Instance::Progress::kFinished) break;
     for (const std::string& note : instance.TakeNotes()) narrator.Say("warning", note);
-    const LiveStatus look = instance.Look();
-    narrator.Progress(look, static_cast<double>(pump.appended()) / lines);
+    if (narrator.ProgressIsDue()) narrator.Progress(instance.Look(), static_cast<double>(pump.appended()) / lines);
     if (progress == Instance::Progress::kWorked || finishing || StopWasAsked()) continue;
     // All that can be done with what was fed is done (a task may wait for what its neighbours will see of a day): the next
     // chunk may come. So what is merged is a function of the files alone.

@@ -59,7 +59,7 @@ Status Run(const RunFlags& flags, int* exit_code) {
     if (progress == Instance::Progress::kFinished) break;
     idle = progress == Instance::Progress::kIdle;
     for (const std::string& note : instance.TakeNotes()) narrator.Say("warning", note);
-    narrator.Progress(instance.Look(), -1);
+    if (narrator.ProgressIsDue()) narrator.Progress(instance.Look(), -1);
   }
   narrator.EndProgress();
   serving.Stop();

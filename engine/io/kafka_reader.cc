@@ -1,10 +1,17 @@
 #include "engine/io/kafka_reader.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "engine/io/kafka_errors.h"
 
 namespace tidecast {
+namespace {
+
+constexpr std::chrono::milliseconds kWakeEvery{10};
+constexpr int kWakeMs = 50;
+
+}  // namespace
 
 Result<std::unique_ptr<LogReader>> KafkaReader::Open(const KafkaTransportOptions& options,
                                                      std::shared_ptr<KafkaLog> log, KafkaAdmin& admin,
@@ -36,13 +43,27 @@ KafkaReader::~KafkaReader() {
   if (topic_ && queue_) rd_kafka_consume_stop(topic_.get(), source_.partition);
 }
 
+// Once its queue has been full, librdkafka looks up to a second later whether there is room again (its issue 2879). Any
+// question to the partition's leader wakes the thread that fetches.
+void KafkaReader::WakeFetching() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - woken_ < kWakeEvery) return;
+  woken_ = now;
+  int64_t begin = 0, end = 0;
+  rd_kafka_query_watermark_offsets(client_.get(), source_.topic.c_str(), source_.partition, &begin, &end, kWakeMs);
+}
+
 Result<PollResult> KafkaReader::Read(RecordBatch& out, size_t records_max, int wait_ms) {
   auto& batch = static_cast<KafkaRecordBatch&>(out);
   batch.Reset(client_);
   // The first word that the end is reached is not waited for; whoever reads on waits for what is new.
   const bool end_is_news = next_offset_ >= bounds_.end && !end_told_;
   std::vector<KafkaMessage> messages;
-  TakeKafkaMessages(queue_.get(), records_max, end_is_news ? 0 : wait_ms, &messages);
+  TakeKafkaMessages(queue_.get(), records_max, 0, &messages);
+  if (messages.empty() && !end_is_news && wait_ms > 0) {
+    if (next_offset_ < bounds_.end) WakeFetching();
+    TakeKafkaMessages(queue_.get(), records_max, wait_ms, &messages);
+  }
   for (KafkaMessage& message : messages) {
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
       next_offset_ = std::max(next_offset_, message->offset);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 
 #include "engine/io/kafka_admin.h"
@@ -26,12 +27,15 @@ class KafkaReader final : public LogReader {
   int64_t end_offset() const override { return bounds_.end; }
 
  private:
+  void WakeFetching();
+
   KafkaReader(TopicPartition source, KafkaBounds bounds) : source_(std::move(source)), bounds_(bounds) {}
 
   TopicPartition source_;
   KafkaBounds bounds_;
   int64_t next_offset_ = 0;
   bool end_told_ = false;
+  std::chrono::steady_clock::time_point woken_;
   bool hidden_ = false;  ///< the last stable offset was met below the end
   KafkaClient client_;
   KafkaTopic topic_;

@@ -155,6 +155,7 @@ Status ChangelogRestorer::Finish(Stream& stream) {
     TC_RETURN_IF_ERROR(store_.Write(notes));
   }
   findings_.push_back(std::move(finding));
+  ++work_done_;
   stream.batch.reset();
   stream.reader.reset();
   stream.fold.reset();
@@ -171,6 +172,7 @@ Result<bool> ChangelogRestorer::Step(int wait_ms) {
   Stream& stream = streams_[next_stream_];
   stream.batch->Clear();
   TC_ASSIGN_OR_RETURN(const PollResult polled, stream.reader->Read(*stream.batch, kRecordsPerStep, wait_ms));
+  work_done_ += static_cast<int64_t>(stream.batch->records().size());
   for (const InputRecord& record : stream.batch->records()) {
     TC_RETURN_IF_ERROR(Apply(stream, stream.fold->Add(record)));
     if (!stream.fold) return false;  // begins again

@@ -50,6 +50,8 @@ class ChangelogRestorer {
   /// Of any row that was seen in the last restore: own epochs must be numbered above.
   uint64_t highest_seq() const { return highest_seq_; }
   int64_t rows_applied() const { return rows_applied_; }
+  /// Grows with each record read and each stream done: where it does not, the restore waits.
+  int64_t work_done() const { return work_done_; }
   int64_t orphan_rows() const { return orphan_rows_; }
 
  private:
@@ -80,6 +82,7 @@ class ChangelogRestorer {
   std::vector<Finding> findings_;
   uint64_t highest_seq_ = 0;
   int64_t rows_applied_ = 0;
+  int64_t work_done_ = 0;
   int64_t orphan_rows_ = 0;
 };
 

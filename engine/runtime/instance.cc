@@ -468,7 +468,8 @@ Status Instance::Cut(bool tell) {
 
 Result<Instance::Progress> Instance::Step(int wait_ms) {
   std::vector<TransportEvent> events;
-  parts_.transport.Step(wait_ms, &events);
+  // A restore waits where its records come from.
+  parts_.transport.Step(state_ == State::kRestoring && group_positions_ && !unreachable_ ? 0 : wait_ms, &events);
   for (const TransportEvent& event : events) TC_RETURN_IF_ERROR(OnEvent(event));
   TC_ASSIGN_OR_RETURN(bool worked, StepCommit());
   worked |= !events.empty();

@@ -197,8 +197,9 @@ void Instance::Alarm(const char* kind, std::string text) {
 Result<bool> Instance::StepRestore(int wait_ms) {
   const bool has_changelog = parts_.transport.needs_changelog();
   if (has_changelog) {
+    const int64_t done_before = restorer_->work_done();
     TC_ASSIGN_OR_RETURN(const bool restored, RestoreStreams(wait_ms));
-    if (!restored) return true;
+    if (!restored) return restorer_->work_done() > done_before;
   } else {
     partitions_ = assignment_;
   }
