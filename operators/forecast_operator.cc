@@ -399,6 +399,23 @@ Status ForecastOperator::Reload(const StateReader& model) {
   return forecaster_->ReloadShared(model);
 }
 
+Result<std::vector<Explanation>> ForecastOperator::Explain(const BucketContext& context, const std::string& series,
+                                                           std::span<const uint16_t> partitions) const {
+  TC_CHECK(!in_round() && !has_stored_round());
+  std::vector<SeriesStateCache::Entry> entries;
+  ModelRow row;
+  row.series = series;
+  for (const uint16_t partition : partitions) {
+    row.partition = partition;
+    TC_RETURN_IF_ERROR(cache_.Load({&row, 1}, &entries));
+    const SeriesStateCache::Entry& entry = entries[0];
+    if (entry.forecaster.empty()) continue;
+    if (entry.domain != options_.domain || IsDormant(entry)) break;
+    return forecaster_->Explain(context, entry.forecaster);
+  }
+  return std::vector<Explanation>{};
+}
+
 size_t ForecastOperator::memory_bytes() const {
   size_t bytes = cache_.bytes();
   for (const ModelRow& row : rows_) bytes += sizeof(ModelRow) + row.series.size() + (row.past.size() + row.known.size()) * sizeof(float);

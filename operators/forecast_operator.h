@@ -99,6 +99,10 @@ class ForecastOperator {
   void ResumeRound(BucketContext context, std::vector<ModelRow> rows);
 
   const Forecaster& forecaster() const { return *forecaster_; }
+  /// Explains the newest forecast of a series, step by step: that of the round of `context.now`. Empty where that round did
+  /// not ask the model: the series is dormant, or not there. `partitions`: whose key ranges may hold it.
+  /// REQUIRES: the round is over. Errors: kIo, kCorruption, kVersion.
+  Result<std::vector<Explanation>> Explain(const BucketContext& context, const std::string& series, std::span<const uint16_t> partitions) const;
   TrendCalibration::Score trend_score() const { return trends_.score(); }
   ValueDomain domain() const { return options_.domain; }
   /// What an operator of the engine should be told, in words; empty when there is nothing new.

@@ -500,7 +500,7 @@ void OutputEncoder::AppendExplanation(const Explanation& explanation, std::strin
     json->append(key);
     AppendJsonNumber(value, json);
   };
-  number("{\"component\":\"tail\",\"level\":", explanation.level);
+  number("\"level\":", explanation.level);
   number(",\"recent\":", explanation.recent);
   number(",\"season\":", explanation.season);
   json->append(",\"known\":{");
@@ -517,7 +517,7 @@ void OutputEncoder::AppendExplanation(const Explanation& explanation, std::strin
     number(",\"mean\":", voice.mean);
     json->push_back('}');
   }
-  json->append("]}");
+  json->push_back(']');
 }
 
 std::vector<OutputRecord> OutputEncoder::AlertRecords(const Alert& alert, const BucketCalendar& calendar) const {
@@ -578,9 +578,9 @@ std::vector<OutputRecord> OutputEncoder::AlertRecords(const Alert& alert, const 
   number(",\"absolute\":", alert.effect_absolute);
   number("},\"evidence\":{\"rule\":\"tail_probability\",\"p\":", alert.tail_probability);
   number(",\"surprise\":", AlertOperator::Surprise(alert.tail_probability));
-  json.append("},\"explanation\":");
+  json.append("},\"explanation\":{\"component\":\"tail\",");
   AppendExplanation(alert.explanation, &json);
-  json.append("}}");
+  json.append("}}}");
 
   std::vector<OutputRecord> records(2);
   records[0].topic = name_space_ + ".alerts";

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "engine/app/error_report.h"
+#include "engine/app/explain_verb.h"
 #include "engine/app/stop_signal.h"
 #include "engine/app/usage_error.h"
 #include "engine/app/verbs.h"
@@ -46,6 +47,7 @@ int main(int argc, char** argv) {
   tidecast::AddHolidaysVerb(app, &exit_code);
   tidecast::AddTapVerb(app, &exit_code);
   tidecast::AddTopicsVerb(app, &exit_code);
+  tidecast::AddExplainVerb(app, &exit_code);
   tidecast::AddStateVerb(app, &exit_code);
   tidecast::AddSavepointVerb(app, &exit_code);
   tidecast::AddDlqVerb(app, &exit_code);

@@ -345,6 +345,18 @@ Status ModelTask::Reload(std::span<const uint16_t> partitions) {
   return Status::Ok();
 }
 
+Result<std::vector<Explanation>> ModelTask::Explain(uint16_t v, const std::string& series, std::span<const uint16_t> partitions,
+                                                    BucketContext* context) const {
+  const View& view = views_[v];
+  if (!view.forecast || view.calendar->open_count() == 0) return std::vector<Explanation>{};
+  if (view.forecast->in_round()) {
+    return Status(Code::kNotReady, fmt::format("the model is at work on a bucket: view {}", plan_.options.views[v].name), Domain::kInternal)
+        .WithRemedy("ask again in a moment");
+  }
+  *context = view.calendar->Context(plan_.options.views[v].horizon);
+  return view.forecast->Explain(*context, series, partitions);
+}
+
 size_t ModelTask::memory_bytes() const {
   size_t bytes = 0;
   for (const View& view : views_) {

@@ -67,6 +67,10 @@ class ModelTask {
   /// What whoever runs the engine should be told, since the last call.
   std::vector<std::string> TakeNotes() { return std::exchange(notes_, {}); }
   void set_alerts_firing(int64_t firing) { alerts_firing_ = firing; }
+  /// Explains the newest forecast of a series of a view, as ForecastOperator::Explain; `context`: of the round that made it.
+  /// Errors: kNotReady while a round is under way.
+  Result<std::vector<Explanation>> Explain(uint16_t view, const std::string& series, std::span<const uint16_t> partitions,
+                                           BucketContext* context) const;
   const ForecastOperator* forecast_operator(uint16_t view) const { return views_[view].forecast.get(); }
 
  private:

@@ -170,5 +170,50 @@ class SecondProcessTest(CommandLineTest):
             self.assert_fails(self.tidecast(*words), IO if words[0] == "run" else NO_INPUT, self.path("state"))
 
 
+class ExplainTest(CommandLineTest):
+    def parts(self, explanation):
+        self.assertAlmostEqual(sum(voice["weight"] for voice in explanation["experts"]), 1, 4)
+        return sum(explanation[part] for part in ("level", "recent", "season")) + sum(explanation["known"].values())
+
+    def test_alerts_and_the_newest_forecasts_say_why(self):
+        config = self.write_config(model="experts")
+        rows = orders() + [["X1", "1", "SKU3", "2024-02-08T23:59:00", "5000", "2.50", "C1"]]
+        path = self.write_orders("burst.csv", sorted(rows, key=lambda row: row[3]))
+        self.assert_fails(self.tidecast("explain", "SKU3", "--config", config), NO_INPUT, "no state directory")
+        done = self.tidecast("replay", "--orders", path, "--config", config, "--state", self.path("state"))
+        self.assertEqual(done.code, 0, done.err)
+
+        def tap(topic):
+            return [json.loads(line) for line in self.tidecast("tap", topic, "--config", config).out.splitlines()]
+
+        def explain(of):
+            shown = self.tidecast("explain", of, "--config", config)
+            self.assertEqual(shown.code, 0, shown.err)
+            return json.loads(shown.out)
+
+        fired = [alert for alert in tap("alerts") if alert["subject"] == "SKU3" and alert["data"]["ds"] == "2024-02-08"]
+        self.assertEqual(len(fired), 1)
+        data = fired[0]["data"]
+        self.assertGreater(data["observed"], 5000)
+        self.assertLess(data["explanation"]["level"], 100, "what came is in what was expected")
+        self.assertAlmostEqual(self.parts(data["explanation"]), data["expected"], delta=.01 * data["expected"])
+        self.assertEqual(explain(data["id"]), data)
+        newest = [alert for alert in tap("alerts") if alert["data"]["fingerprint"] == data["fingerprint"]][-1]["data"]
+        self.assertEqual(explain(data["fingerprint"]), newest)
+
+        forecast = [found for found in tap("forecasts") if found["unique_id"] == "SKU3"][-1]
+        for running in (False, True):
+            if running:
+                self.wait_for(self.start("run", config), "tidecast runs")
+            (shown,) = explain("SKU3")
+            self.assertEqual((shown["series"], shown["view"], shown["cutoff"]), ("SKU3", "sku", forecast["cutoff"]))
+            self.assertEqual([step["ds"] for step in shown["steps"]], forecast["ds"])
+            for step, mean in zip(shown["steps"], forecast["mean"], strict=True):
+                self.assertAlmostEqual(step["mean"], mean, delta=1e-5 * mean)
+                self.assertAlmostEqual(self.parts(step), mean, delta=.01 * mean)
+        self.assert_fails(self.tidecast("explain", "SKU99", "--config", config), NO_INPUT, "SKU99")
+        self.assert_fails(self.tidecast("explain", "0123456789abcdef/1", "--config", config), NO_INPUT, "no such alert")
+
+
 if __name__ == "__main__":
     command_line.main()

@@ -96,7 +96,12 @@ class OutputEncoderTest : public ::testing::Test {
     alert.tail_probability = 1e-7;
     alert.effect_ratio = 60 / 4.5;
     alert.effect_absolute = 55.5;
-    alert.explanation = {4.5F, 3, .25F, 1, {{"promotion", .5F}, {"price", -.25F}}, {{"smoothing_20", .75F, 5}, {"count_table_970", .25F, 3}}};
+    alert.explanation = {4.5F,
+                         3,
+                         .25F,
+                         1,
+                         {{"promotion", .5F}, {"price", -.25F}},
+                         {{"smoothing_20", .75F, 5}, {"count_table_970", .25F, 3}}};
     return alert;
   }
 
@@ -203,7 +208,7 @@ TEST_F(OutputEncoderTest, RowsAreWrittenAsTheConfigSays) {
   visit.rows.topic = "elsewhere";
   visit.rows.times = RowTimes::kMillis;
   visit.rows.headers = RowHeaders::kId;
-  visit.rows.fields = {{"sku", "series"}, {"w", "60"}, {"from", "start"}, {"to", "end"},  {"last", "last"},
+  visit.rows.fields = {{"sku", "series"}, {"w", "60"},    {"from", "start"},  {"to", "end"},       {"last", "last"},
                        {"n", "events"},   {"u", "units"}, {"what", "window"}, {"rev", "revision"}, {"of", "view"}};
   view.windows = {visit};
   ClosedBucket window;
@@ -218,7 +223,9 @@ TEST_F(OutputEncoderTest, RowsAreWrittenAsTheConfigSays) {
   const OutputRecord record = Only(records);
   EXPECT_EQ(record.topic, "elsewhere");
   EXPECT_EQ(record.key, "a\"b");
-  EXPECT_EQ(*record.value, R"({"sku":"a\"b","w":60,"from":1000,"to":1805000,"last":5000,"n":7,"u":1.25,"what":"visit","rev":1,"of":"sku"})");
+  EXPECT_EQ(
+      *record.value,
+      R"({"sku":"a\"b","w":60,"from":1000,"to":1805000,"last":5000,"n":7,"u":1.25,"what":"visit","rev":1,"of":"sku"})");
   ASSERT_EQ(record.headers.size(), 1U);
   EXPECT_EQ(HeaderOf(record, "tidecast_content_id"), "window/sku/visit/a\"b/1970-01-01T00:00:01Z/1");
 
@@ -295,6 +302,18 @@ TEST_F(OutputEncoderTest, AResolvedAlertLeavesTheStateTopic) {
   EXPECT_EQ(json["data"]["endsAt"], "2011-01-26T00:00:00Z");
 }
 
+TEST_F(OutputEncoderTest, AnAlertSaysWhySoMuchWasExpected) {
+  const Json json = Json::parse(*encoder_.AlertRecords(MakeAlert(true), calendar_)[0].value);
+  EXPECT_EQ(json["data"]["explanation"], Json::parse(R"({"component":"tail","level":3.0,"recent":0.25,"season":1.0,
+    "known":{"promotion":0.5,"price":-0.25},
+    "experts":[{"name":"smoothing_20","weight":0.75,"mean":5.0},{"name":"count_table_970","weight":0.25,"mean":3.0}]})"));
+  Alert dormant = MakeAlert(false);
+  dormant.explanation = {};
+  const Json bare = Json::parse(*encoder_.AlertRecords(dormant, calendar_)[0].value);
+  EXPECT_EQ(JsonSchemaCheck::Load("alert").Check(bare), "");
+  EXPECT_TRUE(bare["data"]["explanation"]["experts"].empty());
+}
+
 TEST_F(OutputEncoderTest, AnAlertWithoutARatioSaysNull) {
   Alert alert = MakeAlert(true);
   alert.effect_ratio = kNone;
@@ -368,7 +387,8 @@ TEST(JsonAppendTest, NumbersAreShortestAndReadBackToTheSameBits) {
   EXPECT_EQ(text(-0.004), "-0.004");
   for (int64_t cents = -30000; cents < 4000000; cents += 37) {
     const double value = static_cast<double>(cents) / 100;
-    EXPECT_EQ(text(value), fmt::format("{}", value).ends_with(".0") ? fmt::format("{}", cents / 100) : fmt::format("{}", value));
+    EXPECT_EQ(text(value),
+              fmt::format("{}", value).ends_with(".0") ? fmt::format("{}", cents / 100) : fmt::format("{}", value));
   }
   EXPECT_EQ(text(kNone), "null");
   EXPECT_EQ(text(std::numeric_limits<double>::infinity()), "null");
