@@ -28,6 +28,8 @@ struct StreamForecaster::Work {
         regrets(series * Mixer::kBands * experts),
         origin_scale(series),
         resolved(series),
+        weighed_for(series, kForNothing),
+        weights(series * (kLevelCount + 1) * experts),
         known(series * known_covariates) {
     for (size_t k = 0; k < experts; ++k) summaries[k].resize(series * shape.summary_floats[k]);
   }
@@ -47,6 +49,10 @@ struct StreamForecaster::Work {
   std::vector<float> regrets;
   std::vector<float> origin_scale;
   std::vector<uint8_t> resolved;
+  static constexpr uint64_t kForNothing = ~uint64_t{0};
+  std::vector<uint64_t> weighed_for;  ///< [series] horizon group and who was awake when `weights` were made
+  std::vector<float> weights,
+      toward;  ///< [series, kLevelCount + 1, experts] of Mixer::WeightsOf; `toward` for learning
   std::vector<float>
       expert_words;          ///< [series, horizon, NetSeries::kExpertSlots, kExpertNumbers] for the net; NaN = silent
   std::vector<float> known;  ///< [series, known covariates] of the bucket in question

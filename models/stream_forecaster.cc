@@ -215,6 +215,23 @@ void StreamForecaster::Score(Work& work, std::span<BucketScore> scores) const {
   }
 }
 
+// The horizons of a group have the same weights as long as the same experts are awake.
+std::span<const float> StreamForecaster::Weigh(Work& work, size_t i, size_t group,
+                                               std::span<const uint8_t> awake) const {
+  static_assert(MixRules::kExpertsMax <= 32);
+  uint64_t who = group << 32;
+  for (size_t k = 0; k < awake.size(); ++k) who |= static_cast<uint64_t>(awake[k] != 0) << k;
+  const size_t size = (kLevelCount + 1) * awake.size();
+  const std::span<float> weights = std::span(work.weights).subspan(i * size, size);
+  if (work.weighed_for[i] == who) return weights;
+  work.weighed_for[i] = who;
+  mixer_.WeightsOf(work.demand_class[i], group,
+                   std::span<const float>(work.columns.mixer).subspan(i * shape_.mixer_floats, shape_.mixer_floats),
+                   work.columns.core[i].resolved, awake, weights,
+                   work.toward.empty() ? std::span<float>() : std::span(work.toward).subspan(i * size, size));
+  return weights;
+}
+
 void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const SeriesRow> rows,
                                       std::span<double> sums) const {
   const size_t count = work.block.series;
@@ -242,8 +259,8 @@ void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const S
                         pool_.Sums(expert_part_[k], sums));
   }
   std::vector<uint8_t> awake(experts);
-  std::vector<float> weights((kLevelCount + 1) * experts), toward(weights.size()), quantiles(experts * kLevelCount),
-      means(experts);
+  std::vector<float> quantiles(experts * kLevelCount), means(experts);
+  const size_t size = (kLevelCount + 1) * experts;
   std::array<float, kLevelCount> mixed;
   const size_t bands = Mixer::kBands * experts;
   for (size_t i = 0; i < count; ++i) {
@@ -259,16 +276,15 @@ void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const S
     }
     if (!anyone) continue;
     const SeriesCore& core = work.columns.core[i];
-    const auto state = std::span<const float>(work.columns.mixer).subspan(i * shape_.mixer_floats, shape_.mixer_floats);
-    mixer_.WeightsOf(work.demand_class[i], target.group, state, core.resolved, awake, weights, toward);
+    const std::span<const float> weights = Weigh(work, i, target.group, awake);
     float mean = 0;
     Mixer::Mix(experts, weights, quantiles, means, mixed, &mean);
     for (size_t k = 0; k < experts; ++k) {
       if (awake[k] != 0) zero += weights[kMedian * experts + k] * work.zero[k][i];
     }
     mixer_.Gather(work.demand_class[i], target.group, work.actual[i], work.origin_scale[i], awake, quantiles, means,
-                  mixed, mean, toward, pool_.Sums(mixer_part_, sums),
-                  std::span(work.regrets).subspan(i * bands, bands));
+                  mixed, mean, std::span<const float>(work.toward).subspan(i * size, size),
+                  pool_.Sums(mixer_part_, sums), std::span(work.regrets).subspan(i * bands, bands));
     work.resolved[i] = 1;
     const double chance = UniformAt(options_.seed, rows[i].key_hash, context_.now.index * 1024 + horizon, kTiePurpose);
     if (trainer_ != nullptr) {
@@ -326,6 +342,7 @@ void StreamForecaster::MixOuter(size_t demand_class, size_t group, float scale, 
 }
 
 void StreamForecaster::Resolve(Work& work, std::span<const SeriesRow> rows, std::span<double> sums) const {
+  work.toward.resize(work.weights.size());
   for (const int horizon : plan_.learned()) ResolveHorizon(work, horizon, rows, sums);
   const size_t bands = Mixer::kBands * experts_.size();
   for (size_t i = 0; i < work.block.series; ++i) {
@@ -333,6 +350,7 @@ void StreamForecaster::Resolve(Work& work, std::span<const SeriesRow> rows, std:
     mixer_.LearnSeries(std::span<const float>(work.regrets).subspan(i * bands, bands),
                        std::span(work.columns.mixer).subspan(i * shape_.mixer_floats, shape_.mixer_floats));
     ++work.columns.core[i].resolved;
+    work.weighed_for[i] = Work::kForNothing;
   }
 }
 
@@ -461,7 +479,7 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
     }
   }
   std::vector<uint8_t> awake(experts);
-  std::vector<float> weights((kLevelCount + 1) * experts), quantiles(experts * kLevelCount), means(experts);
+  std::vector<float> quantiles(experts * kLevelCount), means(experts);
   for (size_t h = 0; h < horizon; ++h) {
     const int steps = static_cast<int>(h) + 1;
     TakeKnown(rows, h + 1, work);
@@ -478,7 +496,6 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
     }
     if (trainer_ != nullptr) TakeExpertWords(work, h);
     for (size_t i = 0; i < count; ++i) {
-      const SeriesCore& core = work.columns.core[i];
       float zero = 0;
       for (size_t k = 0; k < experts; ++k) {
         awake[k] = work.awake[k][i];
@@ -486,9 +503,7 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
         std::copy_n(work.quantiles[k].begin() + static_cast<ptrdiff_t>(i * kLevelCount), kLevelCount,
                     quantiles.begin() + static_cast<ptrdiff_t>(k * kLevelCount));
       }
-      mixer_.WeightsOf(work.demand_class[i], target.group,
-                       std::span<const float>(work.columns.mixer).subspan(i * shape_.mixer_floats, shape_.mixer_floats),
-                       core.resolved, awake, weights, {});
+      const std::span<const float> weights = Weigh(work, i, target.group, awake);
       const std::span<float> q(out.quantiles.data() + (i * horizon + h) * kLevelCount, kLevelCount);
       float mean = 0;
       Mixer::Mix(experts, weights, quantiles, means, q, &mean);
