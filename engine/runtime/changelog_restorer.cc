@@ -162,6 +162,13 @@ Status ChangelogRestorer::Finish(Stream& stream) {
   return Status::Ok();
 }
 
+std::string ChangelogRestorer::place() const {
+  if (next_stream_ == streams_.size()) return {};
+  const Stream& stream = streams_[next_stream_];
+  return fmt::format("{}[{}], read up to {}{}", stream.source.topic, stream.source.partition, stream.read_to,
+                     stream.reader ? fmt::format(" of {}", stream.reader->end_offset()) : std::string());
+}
+
 Result<bool> ChangelogRestorer::Step(int wait_ms) {
   if (next_stream_ == streams_.size()) return true;
   // The next ones connect while this one is read: each takes some round trips to the brokers before its first record.
@@ -177,6 +184,7 @@ Result<bool> ChangelogRestorer::Step(int wait_ms) {
     TC_RETURN_IF_ERROR(Apply(stream, stream.fold->Add(record)));
     if (!stream.fold) return false;  // begins again
   }
+  stream.read_to = polled.next_offset;
   if (!polled.at_end) return false;
   TC_RETURN_IF_ERROR(Finish(stream));
   return ++next_stream_ == streams_.size();

@@ -45,6 +45,8 @@ class ChangelogRestorer {
   /// True when all streams are restored, or stopped. Errors: kUnavailable, kIo, kNotFound (a changelog was made anew).
   Result<bool> Step(int wait_ms);
 
+  /// What is being read, and how far: changes as long as the restore goes on.
+  std::string place() const;
   /// Of the last restore; debts to the changelogs are in the store (ChangelogDebt).
   const std::vector<Finding>& findings() const { return findings_; }
   /// Of any row that was seen in the last restore: own epochs must be numbered above.
@@ -65,6 +67,7 @@ class ChangelogRestorer {
     std::unique_ptr<LogReader> reader;
     std::unique_ptr<RecordBatch> batch;
     std::optional<ChangelogFold> fold;
+    int64_t read_to = -1;
     Finding finding;
   };
   Status Open(Stream& stream);

@@ -108,6 +108,8 @@ class Instance {
   Status DropParked();
   /// Something that an operator must see: counted, and shown with the status.
   void Alarm(const char* kind, std::string text);
+  /// Alarms once when a restore has not come further for long.
+  void TellIfStuck();
   /// Has no partitions any more: what is uncommitted is the next owner's to do again.
   void LetGo();
   /// Drops everything uncommitted: all tasks, the model and the positions stand where the store stands.
@@ -163,6 +165,9 @@ class Instance {
   std::vector<uint16_t> partitions_;             ///< those of them whose tasks run
   std::map<uint16_t, ProcessingTime> parked_;    ///< partitions that are not ours any more, and until when their state is kept
   std::optional<std::vector<Position>> group_positions_;  ///< as they were before the restore
+  std::string restore_place_;                    ///< how far the restore has come
+  ProcessingTime restore_stands_since_;          ///< of restore_place_
+  bool restore_told_ = false;                    ///< that it stands there
   std::vector<std::unique_ptr<StageTask>> tasks_;
   std::vector<uint32_t> first_handle_;           ///< of each task's sources in the last StartAt
 

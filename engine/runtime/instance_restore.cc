@@ -74,10 +74,31 @@ void Instance::LetGo() {
   parts_.transport.ReleaseRevoked();
 }
 
+// No transaction of a live producer is open for that long.
+void Instance::TellIfStuck() {
+  constexpr std::chrono::seconds kStuck{30};
+  std::string place = group_positions_ ? restorer_->place() : std::string("the group's committed positions");
+  const ProcessingTime now = parts_.clock.Now();
+  if (place != restore_place_) {
+    restore_place_ = std::move(place);
+    restore_stands_since_ = now;
+    restore_told_ = false;
+  } else if (!restore_told_ && now - restore_stands_since_ > kStuck) {
+    restore_told_ = true;
+    Alarm("blocked", fmt::format("the restore waits for {}: a transaction that nobody ends may hide the rest "
+                                 "(kafka-transactions.sh find-hanging)",
+                                 restore_place_));
+  }
+}
+
 // In this order (EXACTLY_ONCE.md 2): once the group's positions are stable, no earlier owner has a commit on its way,
 // so that the ends which the restorer takes afterwards hold all that was committed.
 Result<bool> Instance::RestoreStreams(int wait_ms) {
-  if (unreachable_) return false;
+  if (unreachable_) {
+    restore_place_.clear();
+    return false;
+  }
+  TellIfStuck();
   if (!group_positions_) {
     std::vector<TopicPartition> sources;
     for (const uint16_t partition : assignment_) {
@@ -93,6 +114,7 @@ Result<bool> Instance::RestoreStreams(int wait_ms) {
   if (PassesBy(restored.status())) return false;
   TC_RETURN_IF_ERROR(restored.status());
   if (!*restored) return false;
+  restore_place_.clear();
   next_seq_ = std::max(next_seq_, restorer_->highest_seq() + 1);
   partitions_ = assignment_;
   // What an earlier life has left of partitions that are others' now.

@@ -358,6 +358,27 @@ TEST_F(FailureTable, ChangelogGapStopsTheTaskKeepsItsStateAndLeavesTheOthersRunn
   EXPECT_EQ(Seq(one_, 0), seq) << "a stopped task goes on";
 }
 
+// A broker that is killed between a commit and its markers may leave such a transaction for ever.
+TEST_F(FailureTable, RestoreThatAnOpenTransactionHoldsUpIsToldOnceByName) {
+  Begin();
+  lab_.Kill(one_);
+  lab_.broker.transaction_timeout = hours(1);
+  const ProducerLife lost = lab_.broker.InitProducer("lost");
+  ASSERT_TRUE(
+      lab_.broker.AddRecord(lost, {.topic = "shop.changelog.series", .partition = 1, .key = "k", .value = "v"}).ok());
+  lab_.Start(one_);
+  lab_.RunFor(seconds(25));
+  ASSERT_FALSE(one_.process->instance().running());
+  EXPECT_EQ(lab_.AlarmCount(one_, "blocked"), 0);
+  lab_.RunFor(seconds(10));
+  EXPECT_TRUE(lab_.HasAlarm(one_, "shop.changelog.series[1]"));
+  lab_.RunFor(seconds(40));
+  EXPECT_EQ(lab_.AlarmCount(one_, "blocked"), 1);
+  ASSERT_FALSE(one_.process->instance().running());
+  lab_.broker.EndTransaction(lost, false);
+  ExpectAllIsWell();
+}
+
 TEST_F(FailureTable, LocalStateOlderThanTheCompactionLagIsDroppedAndRestoredFromTheStart) {
   lab_.changelog_lag = seconds(20);
   Machine& two = lab_.Add("i3");
