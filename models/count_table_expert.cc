@@ -140,10 +140,13 @@ void CountTableExpert::Explain(const OneForecast& one, ForecastSteps* steps) con
 void CountTableExpert::Expand(const ExpertBlock& block, const ForecastTarget& target, std::span<const float> scale,
                               std::span<const uint8_t> rows, std::span<const float> summaries,
                               std::span<const double> pooled, const ExpertOutput& out) const {
-  // The group's rows as distributions; rows that no series of the block needs cost little.
+  // The group's rows as distributions, those that a series of the block needs.
   std::array<std::array<float, kCells>, kTrends * kRows> below;  // P(Y < first count of the next cell)
   std::array<float, kTrends * kRows> ratio;                      // actual over expected mean
-  for (size_t row = 0; row < kTrends * kRows; ++row) {
+  std::array<bool, kTrends * kRows> made{};
+  const auto row_of = [&](size_t row) {
+    if (made[row]) return below[row].data();
+    made[row] = true;
     double total = 0;
     const double* numbers = NumbersOf(pooled, target.group, row, &total);
     double sum = 0;
@@ -152,33 +155,34 @@ void CountTableExpert::Expand(const ExpertBlock& block, const ForecastTarget& ta
       below[row][c] = static_cast<float>(sum / total);
     }
     ratio[row] = RatioOf(numbers);
-  }
-  std::array<float, kCells> cdf;
+    return below[row].data();
+  };
   for (size_t i = 0; i < block.series; ++i) {
     Place place{};
     const float mean = summaries[2 * i] * scale[i] * target.factor;
     out.awake[i] = rows[i] != 0 && Find(mean, summaries[2 * i + 1], &place) ? 1 : 0;
     if (out.awake[i] == 0) continue;
     const size_t at = place.trend * kRows + place.row;
-    const float* low = below[at].data();
-    const float* high = below[at + kRows].data();
+    const float *r00 = row_of(at), *r01 = row_of(at + 1), *r10 = row_of(at + kRows), *r11 = row_of(at + kRows + 1);
     const float w00 = (1 - place.up) * (1 - place.right), w01 = (1 - place.up) * place.right;
     const float w10 = place.up * (1 - place.right), w11 = place.up * place.right;
-    for (size_t c = 0; c < kCells; ++c)
-      cdf[c] = w00 * low[c] + w01 * low[c + kCells] + w10 * high[c] + w11 * high[c + kCells];
+    const auto cdf = [&](size_t c) { return w00 * r00[c] + w01 * r01[c] + w10 * r10[c] + w11 * r11[c]; };
     float* q = out.quantiles.data() + i * kLevelCount;
     size_t c = 0;
+    float before = 0, upto = cdf(0);
     for (size_t l = 0; l < kLevelCount; ++l) {
-      while (c + 1 < kCells && cdf[c] < kLevels[l] - 1e-6F) ++c;
+      while (c + 1 < kCells && upto < kLevels[l] - 1e-6F) {
+        before = upto;
+        upto = cdf(++c);
+      }
       const float least = first_[c];
       const float width = first_[c + 1] - least;
-      const float before = c > 0 ? cdf[c - 1] : 0;
-      const float inside = cdf[c] > before ? (kLevels[l] - before) / (cdf[c] - before) : 1;
+      const float inside = upto > before ? (kLevels[l] - before) / (upto - before) : 1;
       q[l] = width > 1 ? least + std::clamp(inside, 0.0F, 1.0F) * (width - 1) : least;
     }
     out.mean[i] =
         mean * (w00 * ratio[at] + w01 * ratio[at + 1] + w10 * ratio[at + kRows] + w11 * ratio[at + kRows + 1]);
-    out.zero_probability[i] = cdf[0];
+    out.zero_probability[i] = cdf(0);
   }
 }
 
