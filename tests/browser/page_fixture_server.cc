@@ -242,9 +242,10 @@ class Feeder {
             R"("alertname":"DemandAboveForecast","use_case":"demand_shift","unique_id":"{}","view":"sku",)"
             R"("direction":"high","severity":"warning"}},"annotations":{{"summary":"above its forecast"}},)"
             R"("startsAt":"{}T00:00:00Z","endsAt":null,"ds":"{}","observed":{},"expected":{:.2f},"quantiles":{{{}}},)"
-            R"("effect":{{"ratio":{:.2f},"absolute":{:.2f}}},"evidence":{{"p":1e-6}}}}}})",
+            R"("effect":{{"ratio":{:.2f},"absolute":{:.2f}}},"evidence":{{"p":1e-6}},"explanation":{{"component":"tail","level":{:.2f},)"
+            R"("recent":0,"season":{:.2f},"known":{{"promotion":{:.2f}}},"experts":[]}}}}}})",
             id, name, id, fingerprint, alerts_, name, DayText(number + 1), DayText(number), day.value, expected,
-            quantiles, day.value / std::max(expected, 1.0), day.value - expected)));
+            quantiles, day.value / std::max(expected, 1.0), day.value - expected, expected, -expected / 4, expected / 4)));
   }
 
   Table table_;

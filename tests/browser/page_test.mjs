@@ -139,7 +139,7 @@ test('an alert appears with observed against expected, and leads to its series',
   const first = page.locator('#alerts li').first();
   const words = await first.innerText();
   assert.match(words, /85123A\s+above its forecast/);
-  assert.match(words, /observed [\d.,]+, expected [\d.,]+ \(80 %: [\d.,]+ to [\d.,]+\)/);
+  assert.match(words, /observed [\d.,]+, expected [\d.,]+ = level [\d.,]+, season −[\d.,]+, promotion \+[\d.,]+ \(80 %: [\d.,]+ to [\d.,]+\)/);
   await first.locator('button').click();
   await page.waitForFunction(() => document.querySelector('#chosen').textContent === '85123A');
   await close();

@@ -5,6 +5,16 @@ import { alerts, select, selected } from './store.js';
 
 const kShown = 40;
 
+/** What the expectation was made of, the parts that matter: "level 40, season +12, promotion +80". */
+function why({ explanation, expected }) {
+  if (!Number.isFinite(explanation?.level)) return '';
+  const least = .05 * Math.max(1, Math.abs(expected));
+  const added = Object.entries({ recent: explanation.recent, season: explanation.season, ...explanation.known })
+    .filter(([, part]) => Math.abs(part) >= least)
+    .map(([name, part]) => `, ${name} ${part < 0 ? '−' : '+'}${quantity(Math.abs(part))}`);
+  return ` = level ${quantity(explanation.level)}${added.join('')}`;
+}
+
 function Row({ alert }) {
   const up = isUpward(alert);
   const { mean, low, high } = expectedOf(alert);
@@ -15,7 +25,7 @@ function Row({ alert }) {
       <button type="button" onClick=${() => select(alert.series)} aria-pressed=${alert.series === selected.value}>
         <span class="sign ${up ? 'up' : 'down'}" aria-hidden="true">${up ? '▲' : '▼'}</span>
         <span class="what"><strong>${alert.series}</strong> ${up ? 'above' : 'below'} its forecast</span>
-        <span class="numbers">observed <b>${quantity(alert.observed)}</b>, expected <b>${quantity(mean)}</b>${low == null || high == null ? '' : ` (80 %: ${quantity(low)} to ${quantity(high)})`}</span>
+        <span class="numbers">observed <b>${quantity(alert.observed)}</b>, expected <b>${quantity(mean)}</b>${why(alert)}${low == null || high == null ? '' : ` (80 %: ${quantity(low)} to ${quantity(high)})`}</span>
         <span class="ratio">${Number.isFinite(ratio) ? `× ${ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(1)}` : ''}</span>
         <span class="when">${moment(bucketOf(alert))}</span>
         <span class="status">${firing ? alert.labels?.severity ?? 'firing' : 'resolved'}</span>

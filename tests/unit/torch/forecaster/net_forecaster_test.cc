@@ -54,6 +54,20 @@ TEST(NetForecasterTest, GarbageAfterTheOriginChangesNoByteOfItsForecasts) {
   EXPECT_TRUE(clean.Published() != garbage.Published()) << "the test would not see a difference";
 }
 
+TEST(NetForecasterTest, PartsOfAnExplanationSumToTheMeanWithTheNetToo) {
+  NetShop shop(6);
+  for (int64_t t = 0; t < 24; ++t) shop.Round(t);
+  EXPECT_GT(shop.forecaster_->Stats().net_steps, 30);
+  for (size_t s = 0; s < 6; ++s) {
+    const std::vector<Explanation> steps = shop.forecaster_->Explain(shop.Context(23), shop.states_[s]);
+    ASSERT_EQ(steps.size(), 4U);
+    for (size_t h = 0; h < steps.size(); ++h) {
+      const double mean = static_cast<double>(shop.out_[0].mean[s * 4 + h]);
+      EXPECT_NEAR(steps[h].Sum(), mean, 1e-4 * std::max(1.0, mean)) << s << " " << h;
+    }
+  }
+}
+
 TEST(NetForecasterTest, KnownColumnsBeyondTheHorizonChangeNoByte) {
   const int64_t cut = 27;
   NetShop clean(12), garbage(12);
