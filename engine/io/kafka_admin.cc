@@ -10,7 +10,7 @@
 namespace tidecast {
 namespace {
 
-constexpr int kProbeMs = 2000;
+constexpr int kProbeMs = 4000;
 constexpr std::chrono::milliseconds kFirstWait{250};
 constexpr std::chrono::milliseconds kLongestWait{2000};
 constexpr std::chrono::milliseconds kRefusalsAreBelievedAfter{2500};
@@ -27,6 +27,12 @@ KafkaOwner<rd_kafka_AdminOptions_t> AdminOptions(rd_kafka_t* client, rd_kafka_ad
   const auto error = rd_kafka_AdminOptions_set_request_timeout(options.get(), timeout_ms, why.data(), why.size());
   TC_CHECK(error == RD_KAFKA_RESP_ERR_NO_ERROR, "{}", why.data());
   return options;
+}
+
+bool IsNoAnswer(rd_kafka_resp_err_t error) {
+  return error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE ||
+         error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ||
+         error == RD_KAFKA_RESP_ERR__DESTROY;
 }
 
 // A partition that was just made, or whose broker just came back: its metadata are there before its leader is.
@@ -148,7 +154,7 @@ Result<KafkaBounds> KafkaAdmin::Bounds(const TopicPartition& source) {
 }
 
 Result<KafkaBounds> KafkaAdmin::QueryBounds(rd_kafka_t* client, const TopicPartition& source) const {
-  const auto end = std::chrono::steady_clock::now() + options_.request_timeout;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(request_ms());
   for (;;) {
     KafkaBounds bounds;
     const auto error = rd_kafka_query_watermark_offsets(client, source.topic.c_str(), source.partition, &bounds.begin,
@@ -270,6 +276,10 @@ Status KafkaAdmin::CheckExisting(const TopicSpec& spec, const TopicInfo& found) 
 void KafkaAdmin::StartProbe() {
   if (probing_) return;
   const auto options = AdminOptions(client_.get(), RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS, kProbeMs);
+  // Of groups there may be thousands: asked is for a state that hardly any is in.
+  const rd_kafka_consumer_group_state_t rare = RD_KAFKA_CONSUMER_GROUP_STATE_DEAD;
+  const KafkaError refused(rd_kafka_AdminOptions_set_match_consumer_group_states(options.get(), &rare, 1));
+  TC_CHECK(refused == nullptr, "{}", rd_kafka_error_string(refused.get()));
   rd_kafka_ListConsumerGroups(client_.get(), options.get(), probe_.get());
   probing_ = true;
 }
@@ -279,15 +289,15 @@ KafkaAdmin::Probe KafkaAdmin::TakeProbe() {
   const KafkaEvent answer(rd_kafka_queue_poll(probe_.get(), 0));
   if (!answer) return Probe::kWaiting;
   probing_ = false;
-  switch (rd_kafka_event_error(answer.get())) {
-    case RD_KAFKA_RESP_ERR__TIMED_OUT:
-    case RD_KAFKA_RESP_ERR__TRANSPORT:
-    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-    case RD_KAFKA_RESP_ERR__DESTROY:
-      return Probe::kSilent;
-    default:
-      return Probe::kAnswered;
-  }
+  if (IsNoAnswer(rd_kafka_event_error(answer.get()))) return Probe::kSilent;
+  // What single brokers did not answer stands in the result.
+  const auto* result = rd_kafka_event_ListConsumerGroups_result(answer.get());
+  if (result == nullptr) return Probe::kAnswered;
+  size_t failed = 0;
+  const rd_kafka_error_t** errors = rd_kafka_ListConsumerGroups_result_errors(result, &failed);
+  const bool all_silent = std::all_of(
+      errors, errors + failed, [](const rd_kafka_error_t* error) { return IsNoAnswer(rd_kafka_error_code(error)); });
+  return failed > 0 && all_silent ? Probe::kSilent : Probe::kAnswered;
 }
 
 }  // namespace tidecast

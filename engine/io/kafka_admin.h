@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -39,6 +41,9 @@ class KafkaAdmin {
   /// The same by another client: a read_committed one answers with the last stable offset as its end.
   Result<KafkaBounds> QueryBounds(rd_kafka_t* client, const TopicPartition& source) const;
 
+  /// From now on nobody may be kept waiting: an answer that takes longer is none, and is asked for again.
+  void Hurry() { request_timeout_ms_ = std::min(request_timeout_ms_.load(), kHurryMs); }
+
   /// Serves the client's callbacks.
   void Poll() { rd_kafka_poll(client_.get(), 0); }
   /// Asks the brokers for a sign of life, without waiting; TakeProbe tells whether one came.
@@ -48,16 +53,20 @@ class KafkaAdmin {
 
  private:
   KafkaAdmin(const KafkaTransportOptions& options, std::shared_ptr<KafkaLog> log)
-      : options_(options), log_(std::move(log)) {}
+      : options_(options),
+        log_(std::move(log)),
+        request_timeout_ms_(static_cast<int>(options.request_timeout.count())) {}
   Status AwaitBrokers();
   Result<KafkaMetadata> Metadata(const std::string* topic, int timeout_ms);
   Status CheckExisting(const TopicSpec& spec, const TopicInfo& found);
   Status AwaitTopic(const std::string& topic);
-  int request_ms() const { return static_cast<int>(options_.request_timeout.count()); }
+  int request_ms() const { return request_timeout_ms_; }
 
   const KafkaTransportOptions options_;
   std::shared_ptr<KafkaLog> log_;  // shared with the callbacks of clients that may outlive us
   KafkaClient client_;
+  static constexpr int kHurryMs = 2000;
+  std::atomic<int> request_timeout_ms_;
   KafkaQueue probe_;
   bool probing_ = false;
   std::mutex mutex_;

@@ -107,6 +107,8 @@ Status SetDefaults(rd_kafka_conf_t* conf, const KafkaTransportOptions& options, 
                {"queue.buffering.max.kbytes", std::to_string(std::max<size_t>(1, options.send_queue_bytes_max >> 10))},
                {"queue.buffering.max.messages", std::to_string(options.send_queue_records_max)}});
   }
+  // rd_kafka_query_watermark_offsets waits until its request is given up, whatever time it was given (2.0.2).
+  if (role == KafkaRole::kObserver) TC_RETURN_IF_ERROR(SetAll(conf, {{"socket.timeout.ms", "3000"}}));
   return SetAll(
       conf, {{"check.crcs", "true"},
              {"session.timeout.ms", "45000"},
@@ -269,7 +271,8 @@ Result<KafkaClient> MakeKafkaClient(KafkaConf conf, KafkaRole role, KafkaCallbac
   owned->role = role;
   if (owned->queue_bytes != nullptr) rd_kafka_conf_set_stats_cb(conf.get(), OnStatistics);
   std::array<char, 512> why{};
-  const rd_kafka_type_t type = role == KafkaRole::kProducer || role == KafkaRole::kEventProducer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER;
+  const rd_kafka_type_t type =
+      role == KafkaRole::kProducer || role == KafkaRole::kEventProducer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER;
   rd_kafka_t* client = rd_kafka_new(type, conf.get(), why.data(), why.size());
   if (client == nullptr) {
     return Status(Code::kConfig, fmt::format("librdkafka refuses the configuration: {}", why.data()), Domain::kInput)

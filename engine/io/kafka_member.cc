@@ -103,11 +103,14 @@ void KafkaMember::StopPartitions() {
   partitions_.clear();
 }
 
-Status KafkaMember::CheckStart(const Position& position, int64_t* first_offset) {
+Status KafkaMember::CheckStart(const Position& position, bool* brokers_answer, int64_t* first_offset) {
   *first_offset = std::max<int64_t>(position.next_offset, 0);
-  const Result<KafkaBounds> bounds = admin_.Bounds(position.source);
   // Without an answer the fetch itself will tell (auto.offset.reset=error).
-  if (!bounds.ok()) return bounds.status().code() == Code::kNotFound ? bounds.status() : Status::Ok();
+  if (!*brokers_answer) return Status::Ok();
+  const Result<KafkaBounds> bounds = admin_.Bounds(position.source);
+  if (bounds.status().code() == Code::kNotFound) return bounds.status();
+  *brokers_answer = bounds.ok();
+  if (!bounds.ok()) return Status::Ok();
   if (position.next_offset == kBeginning) {
     *first_offset = bounds->begin;
     return Status::Ok();
@@ -153,10 +156,11 @@ Status KafkaMember::StartAt(std::span<const Position> positions) {
                   Retry::kBackoff);
   }
   std::vector<int64_t> first_offsets(positions.size());
+  bool brokers_answer = true;
   for (size_t i = 0; i < positions.size(); ++i) {
     TC_CHECK(std::find(assigned_.begin(), assigned_.end(), positions[i].source) != assigned_.end(),
              "{}[{}] is not ours", positions[i].source.topic, positions[i].source.partition);
-    TC_RETURN_IF_ERROR(CheckStart(positions[i], &first_offsets[i]));
+    TC_RETURN_IF_ERROR(CheckStart(positions[i], &brokers_answer, &first_offsets[i]));
   }
   StopPartitions();
   const KafkaPartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(positions.size())));

@@ -60,7 +60,7 @@ class KafkaMember {
   void OnRebalance(rd_kafka_resp_err_t error, const rd_kafka_topic_partition_list_t& partitions);
   void Lose();
   void StopPartitions();
-  Status CheckStart(const Position& position, int64_t* first_offset);
+  Status CheckStart(const Position& position, bool* brokers_answer, int64_t* first_offset);
   bool TakeNext(Partition& partition, size_t records_max, size_t bytes_max, size_t* bytes, KafkaRecordBatch& out,
                 Status* failure);
   bool HidesRecords(const Partition& partition) const;

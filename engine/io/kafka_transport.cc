@@ -17,6 +17,8 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kTellAgain{5};
+// A client without anything to send does not notice that its brokers are gone: so they are asked for a sign of life.
+constexpr std::chrono::milliseconds kLookEvery{5000};
 constexpr std::chrono::milliseconds kProbeEvery{500};
 
 /// Puts together: admin (topics, watermarks), member (group, fetching), producer (transactions).
@@ -103,6 +105,7 @@ Status KafkaTransport::Join(const std::vector<std::string>& topics) {
   TC_CHECK(member_ != nullptr, "the transport is not open");
   TC_RETURN_IF_ERROR(member_->Join(topics));
   producer_->SetMember(member_->client());
+  admin_->Hurry();  // whoever is a member has partitions to look after
   return Status::Ok();
 }
 
@@ -157,9 +160,9 @@ void KafkaTransport::OnError(rd_kafka_resp_err_t error) {
 }
 
 void KafkaTransport::WatchReach(std::vector<TransportEvent>* events) {
-  if (!all_down_ && !unreachable_) return;
   const auto now = SteadyClock::now();
-  if (all_down_) {
+  const KafkaAdmin::Probe probe = admin().TakeProbe();
+  if (all_down_ || probe == KafkaAdmin::Probe::kSilent) {
     all_down_ = false;
     if (!unreachable_ || now - told_unreachable_ >= kTellAgain) {
       events->push_back(
@@ -167,11 +170,11 @@ void KafkaTransport::WatchReach(std::vector<TransportEvent>* events) {
       told_unreachable_ = now;
     }
     unreachable_ = true;
-  }
-  if (admin().TakeProbe() == KafkaAdmin::Probe::kAnswered) {
+  } else if (unreachable_ && probe == KafkaAdmin::Probe::kAnswered) {
     unreachable_ = false;
     events->push_back({.kind = TransportEvent::Kind::kReachable});
-  } else if (now - probed_ >= kProbeEvery) {
+  }
+  if (now - probed_ >= (unreachable_ ? kProbeEvery : kLookEvery)) {
     probed_ = now;
     admin().StartProbe();
   }

@@ -218,6 +218,21 @@ TEST_F(KafkaTransportTest, TellsWhenTheBrokerGoesAndComesBack) {
   EXPECT_TRUE(AwaitEvent(*client, Kind::kReachable).has_value());
 }
 
+// No connection breaks, and a client that has nothing to send would wait for its fetches for a minute.
+TEST_F(KafkaTransportTest, TellsWhenTheBrokerStandsStillAndGoesOn) {
+  if (!BrokerIsOurs()) GTEST_SKIP() << "the broker was started by somebody else, so that it is not stopped";
+  const std::string in = MakeTopic("in", 1);
+  auto client = world_->MakeClient("a");
+  ASSERT_TRUE(client->Open().ok());
+  StartAll(*client, in);
+  ASSERT_EQ(RunBrokerScript("pause"), 0);
+  const auto gone = AwaitEvent(*client, Kind::kUnreachable);
+  ASSERT_EQ(RunBrokerScript("resume"), 0);
+  ASSERT_TRUE(gone.has_value());
+  EXPECT_THAT(gone->status.message(), HasSubstr(BrokerAddress()));
+  EXPECT_TRUE(AwaitEvent(*client, Kind::kReachable).has_value());
+}
+
 // Needs no broker.
 TEST(KafkaUnreachableTest, OpenNamesTheBrokersAndARemedyInBoundedTime) {
   KafkaTransportOptions options;
