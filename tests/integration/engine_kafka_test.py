@@ -177,7 +177,11 @@ class EngineOnKafka(unittest.TestCase):
         feed(config)
         process = start(config, ["--until-end"])
         try:
-            time.sleep(2.0)
+            # A start gives up on brokers that are gone; a running engine does not.
+            deadline = time.monotonic() + 120
+            while "tidecast runs" not in log_of(config) and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(.1)
+            time.sleep(1.0)
             self.assertIsNone(process.poll(), "the run was over before the broker was killed")
             broker = os.path.join(flags.broker, "broker")
             subprocess.run([flags.script, "kill", "--dir", broker], check=True, timeout=60, stdout=subprocess.DEVNULL)
