@@ -48,6 +48,22 @@ inline float HeapOf(ValueDomain domain, std::span<const float> history) {
   return least < kNone ? least / 2 : 0;
 }
 
+/// What a value counts for in learning: at most three times the largest of the newest kHistory ones, once eight of them
+/// are above 0; reals as they are. So a slip of a key cannot carry the forecasts off, and a new level is learned in a
+/// few buckets. `history` [kHistory], before the value; NaN = missing.
+inline float Winsorised(ValueDomain domain, float actual, std::span<const float> history) {
+  constexpr float kTimes = 3;
+  constexpr size_t kJudged = 8;
+  if (domain == ValueDomain::kReal || !(actual > 0)) return actual;
+  float largest = 0;
+  size_t sold = 0;
+  for (const float value : history) {
+    largest = std::max(largest, value > 0 ? value : 0);
+    sold += value > 0 ? 1 : 0;
+  }
+  return sold < kJudged ? actual : std::min(actual, kTimes * largest);
+}
+
 /// 0 smooth, 1 erratic, 2 intermittent, 3 lumpy.  Source: Syntetos & Boylan 2005 (cuts ADI 1.32, CV^2 .49).
 inline uint8_t DemandClassOf(ValueDomain domain, const SeriesCore& core) {
   if (domain == ValueDomain::kReal || core.nonzero_sum <= 0) return 0;

@@ -1,5 +1,6 @@
 // A bucket of a block, in ScoreAndLearnBlock:
 //   1. score     the one-step forecast stored in the state against the actual; explain it, where somebody asks
+//      beyond the usual by far it is winsorised from here on: what scores and alerts saw teaches nobody
 //   2. resolve   for each learned horizon h: the origin h buckets back is expanded again from its summaries and
 //   compared
 //                with the actual; mixer, calibrator and experts learn from that, the pool by sums
@@ -394,6 +395,10 @@ void StreamForecaster::ScoreAndLearnBlock(size_t block, std::span<const SeriesRo
   }
   Score(work, scores);
   if (on_scored) on_scored([&](size_t row) { return ExplainScored(work, row); });
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const auto history = std::span<const float>(work.columns.history).subspan(i * kHistory, kHistory);
+    work.actual[i] = Winsorised(options_.domain, work.actual[i], history);
+  }
   Resolve(work, rows, sums);
   TakeActuals(work, sums);
   Describe(work);

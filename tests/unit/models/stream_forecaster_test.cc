@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "models/series_statistics.h"
 #include "tests/unit/models/forecaster_fixture.h"
 
 namespace tidecast {
@@ -236,6 +237,59 @@ TEST(StreamForecasterTest, AWildValueHasATinyUpperTail) {
   for (int64_t t = 0; t < 60; ++t) shop.Round(t);
   EXPECT_LT(shop.scores_[2].tail_high, 1e-5);
   EXPECT_GT(shop.scores_[1].tail_high, .01);
+}
+
+TEST(StreamForecasterTest, AWildValueIsScoredAsItIsAndSpoilsNoForecast) {
+  Shop calm(Options(), 40), spoilt(Options(), 40);
+  const auto usual = [](size_t s, int64_t index, float) {
+    return static_cast<float>(5 + (index * 7 + static_cast<int64_t>(s)) % 5);
+  };
+  calm.change_ = usual;
+  spoilt.change_ = [usual](size_t s, int64_t index, float y) {
+    return s == 2 && index == 59 ? 5000.0F : usual(s, index, y);
+  };
+  const size_t width = static_cast<size_t>(Options().horizon) * kLevelCount;
+  for (int64_t t = 0; t < 70; ++t) {
+    calm.Round(t);
+    spoilt.Round(t);
+    if (t == 59) {
+      EXPECT_EQ(spoilt.scores_[2].actual, 5000) << "alerts and scores see it whole";
+    }
+    if (t != 59 && t != 61 && t != 69) continue;
+    SCOPED_TRACE(t);
+    for (size_t i = 0; i < calm.out_[0].quantiles.size(); ++i) {
+      const bool own = i / width == 2;
+      // Its own upper quantiles have learned that such days are, up to what such a day counts for: three times 9.
+      const float bound = own && i % kLevelCount > kMedian ? 27 : own ? 4 : 1.5F;
+      EXPECT_NEAR(spoilt.out_[0].quantiles[i], calm.out_[0].quantiles[i], bound) << "series " << i / width;
+    }
+  }
+}
+
+TEST(StreamForecasterTest, ANewLevelIsLearnedInAFewBuckets) {
+  Shop shop(Options(), 5);
+  shop.change_ = [](size_t s, int64_t index, float) {
+    const auto usual = static_cast<float>(5 + (index * 7 + static_cast<int64_t>(s)) % 5);
+    return s == 2 && index >= 60 ? 100 * usual : usual;
+  };
+  for (int64_t t = 0; t < 72; ++t) shop.Round(t);
+  const size_t width = static_cast<size_t>(Options().horizon) * kLevelCount;
+  EXPECT_GT(shop.out_[0].quantiles[2 * width + kLevelCount - 1], 500);
+  EXPECT_LT(shop.out_[0].quantiles[3 * width + kLevelCount - 1], 20);
+}
+
+TEST(SeriesStatisticsTest, WinsorisesBeyondThreeTimesTheLargest) {
+  std::vector<float> history(kHistory, std::numeric_limits<float>::quiet_NaN());
+  std::fill_n(history.begin(), 20, 0.0F);
+  std::fill_n(history.begin(), 7, 4.0F);
+  EXPECT_EQ(Winsorised(ValueDomain::kCount, 1000, history), 1000) << "seven sales are too few to judge by";
+  history[7] = 5;
+  EXPECT_EQ(Winsorised(ValueDomain::kCount, 1000, history), 15);
+  EXPECT_EQ(Winsorised(ValueDomain::kNonNegative, 15.5F, history), 15);
+  EXPECT_EQ(Winsorised(ValueDomain::kCount, 15, history), 15);
+  EXPECT_EQ(Winsorised(ValueDomain::kCount, 0, history), 0);
+  EXPECT_EQ(Winsorised(ValueDomain::kReal, 1000, history), 1000);
+  EXPECT_TRUE(std::isnan(Winsorised(ValueDomain::kCount, std::numeric_limits<float>::quiet_NaN(), history)));
 }
 
 TEST(StreamForecasterTest, RealSeriesMayBeNegative) {
