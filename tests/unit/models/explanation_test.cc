@@ -157,6 +157,25 @@ TEST(ExplanationTest, AScoredForecastIsExplainedAsItWasBeforeItsActualCame) {
   EXPECT_LT(worst, .01);
 }
 
+// Of reals the series's own learning moves the mean's weights, too.
+TEST(ExplanationTest, AScoredForecastOfRealsIsExplainedBeforeAnythingIsLearned) {
+  ForecasterOptions options = HourlyReals();
+  options.horizon = 3;
+  options.season_lengths = {7};
+  ExplainedShop shop(options, 3);
+  MakeHourly(&shop);
+  std::vector<std::string> before(3);
+  for (int64_t t = 0; t < 60; ++t) {
+    const std::vector<Explanation> explained = shop.ExplainedRound(t);
+    for (size_t s = 0; s < before.size(); ++s) {
+      if (t > 0) {
+        ASSERT_EQ(Text(explained[s]), before[s]) << t;
+      }
+      before[s] = Text(shop.OnDemand(t, s).at(0));
+    }
+  }
+}
+
 TEST(ExplanationTest, GarbageAfterTheOriginChangesNoPart) {
   const int64_t cut = 33;
   ExplainedShop clean(Counts(2), 12), garbage(Counts(2), 12);
