@@ -61,6 +61,8 @@ void WatermarkTracker::OnPoll(size_t source, bool got_records, bool at_end, bool
   if (blocked && sources_[source].is_clock) WakeUp(state);
   if (got_records || !at_end || blocked) {
     state.quiet = false;
+    // Cut off from its log: what may come there meanwhile is not to be overtaken by what the others bring first.
+    state.unproven |= state.idle && !got_records && !blocked;
     return;
   }
   if (!state.quiet) {

@@ -55,7 +55,7 @@ class WatermarkTracker {
     EventTime max_time;
     EventTime carried;  ///< from an internal topic, or the task's watermark when the source came back from idle
     bool idle = false;
-    bool unproven = false;  ///< idle as it was stored: much may have come since, so it holds until its end is seen again
+    bool unproven = false;  ///< idle, but as it was stored, or cut off from its log since: holds until its end is seen
     bool ended = false;
     bool blocked = false;
     bool quiet = false;  ///< at the end, with nothing since `quiet_since`

@@ -9,6 +9,7 @@ namespace tidecast {
 namespace {
 
 constexpr int64_t kBeginning = RD_KAFKA_OFFSET_BEGINNING;  // -2, as in the contract
+constexpr int kSettleMs = 200;
 constexpr size_t kTakeAtOnce = 1024;
 constexpr int kCommittedMs = 1000;
 
@@ -227,6 +228,7 @@ bool KafkaMember::TakeNext(Partition& partition, size_t records_max, size_t byte
     // Its offset is past the markers, too.
     partition.next_offset = std::max(partition.next_offset, next.offset);
     partition.end_seen = partition.next_offset;
+    partition.end_doubted = false;
   } else {
     Status status = KafkaStatus(next.err, fmt::format("{}[{}] cannot be read ({})", partition.source.topic,
                                                       partition.source.partition, rd_kafka_message_errstr(&next)));
@@ -252,6 +254,23 @@ bool KafkaMember::HidesRecords(const Partition& partition) const {
   return error == RD_KAFKA_RESP_ERR_NO_ERROR && high > partition.next_offset;
 }
 
+void KafkaMember::DoubtEnds() {
+  for (Partition& partition : partitions_) partition.end_doubted = true;
+}
+
+// PARTITION_EOF comes once an offset, so it does not come again by itself.
+void KafkaMember::SettleEnds() {
+  for (Partition& partition : partitions_) {
+    if (!partition.end_doubted) continue;
+    int64_t low = 0, end = 0;
+    const auto error = rd_kafka_query_watermark_offsets(client_.get(), partition.source.topic.c_str(),
+                                                        partition.source.partition, &low, &end, kSettleMs);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    partition.end_doubted = false;
+    if (end > partition.next_offset) partition.end_seen = -1;
+  }
+}
+
 Result<PollResult> KafkaMember::Poll(uint32_t handle, size_t records_max, size_t bytes_max, RecordBatch& out) {
   TC_CHECK_LT(handle, partitions_.size(), "no such started partition");
   auto& batch = static_cast<KafkaRecordBatch&>(out);
@@ -263,7 +282,8 @@ Result<PollResult> KafkaMember::Poll(uint32_t handle, size_t records_max, size_t
   }
   if (!failure.ok()) return failure;
   PollResult result{.next_offset = partition.next_offset};
-  if (partition.next_waiting == partition.waiting.size() && partition.end_seen == partition.next_offset) {
+  if (partition.next_waiting == partition.waiting.size() && partition.end_seen == partition.next_offset &&
+      !partition.end_doubted) {
     result.blocked = HidesRecords(partition);
     result.at_end = !result.blocked;
   }

@@ -38,6 +38,11 @@ class KafkaMember {
 
   std::unique_ptr<RecordBatch> MakeBatch() { return std::make_unique<KafkaRecordBatch>(); }
   Result<PollResult> Poll(uint32_t handle, size_t records_max, size_t bytes_max, RecordBatch& out);
+  /// No broker answers: what is known of partitions' ends grows old, so that none counts as read to its end.
+  void DoubtEnds();
+  /// They answer again: asks for the ends that were doubted. Waits a moment for each; what is not answered stays in
+  /// doubt.
+  void SettleEnds();
   /// Serves the group; appends what happened.
   void Drain(std::vector<TransportEvent>* events);
 
@@ -54,7 +59,8 @@ class KafkaMember {
     std::vector<KafkaMessage> waiting;  ///< taken from the queue
     size_t next_waiting = 0;            ///< before it, all were handed out
     int64_t next_offset = 0;
-    int64_t end_seen = -1;  ///< where PARTITION_EOF was met last
+    int64_t end_seen = -1;     ///< where PARTITION_EOF was met last
+    bool end_doubted = false;  ///< no broker was reached since
   };
 
   void OnRebalance(rd_kafka_resp_err_t error, const rd_kafka_topic_partition_list_t& partitions);

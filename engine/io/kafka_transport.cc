@@ -170,13 +170,16 @@ void KafkaTransport::WatchReach(std::vector<TransportEvent>* events) {
       told_unreachable_ = now;
     }
     unreachable_ = true;
+    member_->DoubtEnds();
   } else if (unreachable_ && probe == KafkaAdmin::Probe::kAnswered) {
     unreachable_ = false;
+    member_->SettleEnds();
     events->push_back({.kind = TransportEvent::Kind::kReachable});
   }
   if (now - probed_ >= (unreachable_ ? kProbeEvery : kLookEvery)) {
     probed_ = now;
     admin().StartProbe();
+    if (!unreachable_) member_->SettleEnds();
   }
 }
 

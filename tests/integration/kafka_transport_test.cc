@@ -225,12 +225,25 @@ TEST_F(KafkaTransportTest, TellsWhenTheBrokerStandsStillAndGoesOn) {
   auto client = world_->MakeClient("a");
   ASSERT_TRUE(client->Open().ok());
   StartAll(*client, in);
+  const auto batch = client->MakeBatch();
+  const auto is_at_end = [&] {
+    const Result<PollResult> polled = client->Poll(0, 10, 1 << 20, *batch);
+    return polled.ok() && polled->at_end;
+  };
+  const auto await_end = [&] {
+    std::vector<TransportEvent> events;
+    for (int i = 0; i < 500 && !is_at_end(); ++i) client->Step(20, &events);
+    return is_at_end();
+  };
+  EXPECT_TRUE(await_end());
   ASSERT_EQ(RunBrokerScript("pause"), 0);
   const auto gone = AwaitEvent(*client, Kind::kUnreachable);
+  EXPECT_FALSE(is_at_end()) << "nobody knows what has come there since";
   ASSERT_EQ(RunBrokerScript("resume"), 0);
   ASSERT_TRUE(gone.has_value());
   EXPECT_THAT(gone->status.message(), HasSubstr(BrokerAddress()));
   EXPECT_TRUE(AwaitEvent(*client, Kind::kReachable).has_value());
+  EXPECT_TRUE(await_end()) << "asked for anew, since nothing tells it";
 }
 
 // Needs no broker.

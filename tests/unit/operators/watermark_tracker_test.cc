@@ -75,6 +75,22 @@ TEST(WatermarkTrackerTest, AfterARestartAnIdleSourceHoldsUntilItsEndIsSeenAgain)
   }
 }
 
+TEST(WatermarkTrackerTest, AnIdleSourceThatIsCutOffHoldsUntilItsEndIsSeenAgain) {
+  WatermarkTracker tracker({Clock(0, 5), Clock(0, 5)});
+  tracker.OnEvent(0, S(100));
+  tracker.OnEvent(1, S(10));
+  tracker.OnPoll(1, false, true, false, P(0));
+  tracker.OnPoll(1, false, true, false, P(9));
+  ASSERT_TRUE(tracker.idle(1));
+  ASSERT_EQ(tracker.task_watermark(), S(100));
+  tracker.OnPoll(1, false, false, false, P(10));  // no broker answers
+  tracker.OnEvent(0, S(500));                     // back, and the other one is read first
+  EXPECT_EQ(tracker.task_watermark(), S(100));
+  EXPECT_EQ(tracker.OnEvent(1, S(120)), S(100)) << "it is judged as if nobody had been away";
+  tracker.OnPoll(1, true, true, false, P(11));
+  EXPECT_EQ(tracker.task_watermark(), S(120));
+}
+
 TEST(WatermarkTrackerTest, AnIdleSourceComesBackUnderTheTasksWatermarkAndStaysThere) {
   WatermarkTracker tracker({Clock(0, 5), Clock(0, 5)});
   tracker.OnEvent(0, S(100));
