@@ -84,6 +84,11 @@ Status CheckData(const DataCheckRequest& request, int* exit_code) {
     options.known_columns = look.columns;
     TC_ASSIGN_OR_RETURN(rows, SeriesRows::Read(options));
   } else {
+    if (request.frequency != "auto" && request.frequency != "1d") {
+      return Status(Code::kUsage, fmt::format("orders are summed by day, --freq {} is of series", request.frequency),
+                    Domain::kInput)
+          .WithRemedy("leave --freq out, or give a file of unique_id,ds,y");
+    }
     TC_ASSIGN_OR_RETURN(rows, ReadOrderSeries(request.path, request.config, &orders));
   }
   TC_ASSIGN_OR_RETURN(const SeriesAudit audit, AuditSeries(rows, look.series ? request.frequency : "1d"));

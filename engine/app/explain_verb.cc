@@ -70,7 +70,7 @@ void AddExplainVerb(CLI::App& app, int* exit_code) {
   auto flags = std::make_shared<ExplainFlags>();
   CLI::App* verb = app.add_subcommand(
       "explain", "Show why an alert's bucket or a series's next buckets are expected to be what they are");
-  verb->add_option("of", flags->of, "an alert's id, or a series (its SKU, or view/SKU where there are several views)")
+  verb->add_option("series_or_alert", flags->of, "an alert's id, or a series (its SKU, or view/SKU where there are several views)")
       ->required();
   verb->add_option("--config,-c", flags->config, "config file")->required();
   verb->callback([flags, exit_code] {

@@ -51,7 +51,7 @@ Result<SeriesRows> ReadOrderSeries(const std::string& path, const std::string& c
     decoder->Decode({&record, 1}, {path, 0}, 1, 0, batch);
     for (const Event& event : batch.events) {
       ++findings->decoded;
-      const double quantity = event.Has(NumberField::kQuantity) ? event.Number(NumberField::kQuantity).ToDouble() : 0;
+      const double quantity = event.Number(NumberField::kQuantity).ToDouble();
       if (quantity < 0) ++findings->returns;
       if (quantity <= 0) continue;
       if (!(span.start <= event.time && event.time < span.end)) {

@@ -84,6 +84,7 @@ class DataTest(CommandLineTest):
         self.assert_fails(self.tidecast("check"), USAGE, "--data")
         self.assert_fails(self.tidecast("check", "--data", self.path("none.csv")), NO_INPUT, "none.csv")
         self.assert_fails(self.tidecast("check", "--data", self.series(), "--freq", "often"), USAGE, "often")
+        self.assert_fails(self.tidecast("check", "--data", self.orders, "--freq", "1h"), USAGE, "summed by day")
         self.assert_fails(self.tidecast("check", "--data", self.write("odd.csv", "unique_id,ds,y\na,2024-01-01,many\n")), DATA, "odd.csv:2: not a number: many")
         self.assert_fails(self.tidecast("check", "--data", self.write("words.csv", "one,two\n1,2\n")), DATA, "words.csv")
 

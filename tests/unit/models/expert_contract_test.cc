@@ -220,9 +220,7 @@ float PricedDemand(const Driven& driven, size_t series) {
   return static_cast<float>(series + 1) * 100 / (price * price) * (driven.known[2 * series + 1] > 0 ? 1.5F : 1.0F);
 }
 
-TEST(KnownCovariateExpertTest, FindsElasticityAndPromotionAndForecastsWithThem) {
-  const KnownCovariateExpert expert(ValueDomain::kCount, 2);
-  Driven driven(expert);
+void LearnPrices(Driven& driven) {
   driven.own_pool = true;
   driven.inverse.assign(kHistory, 1);
   driven.scale = {100, 200, 300};
@@ -230,6 +228,12 @@ TEST(KnownCovariateExpertTest, FindsElasticityAndPromotionAndForecastsWithThem) 
     driven.TakeKnown(t);
     driven.Step(t, {PricedDemand(driven, 0), PricedDemand(driven, 1), PricedDemand(driven, 2)});
   }
+}
+
+TEST(KnownCovariateExpertTest, FindsElasticityAndPromotionAndForecastsWithThem) {
+  const KnownCovariateExpert expert(ValueDomain::kCount, 2);
+  Driven driven(expert);
+  LearnPrices(driven);
   // log(y + .1 s) bends the relation a little. Pinned: numpy 2.4.6, linalg.solve of the same discounted normal
   // equations.
   const std::vector<double> pooled = expert.PooledCoefficients(driven.pooled);
@@ -245,13 +249,7 @@ TEST(KnownCovariateExpertTest, FindsElasticityAndPromotionAndForecastsWithThem) 
 TEST(KnownCovariateExpertTest, SharesAChangeOutBetweenPriceAndPromotion) {
   const KnownCovariateExpert expert(ValueDomain::kCount, 2);
   Driven driven(expert);
-  driven.own_pool = true;
-  driven.inverse.assign(kHistory, 1);
-  driven.scale = {100, 200, 300};
-  for (int64_t t = 0; t < 100; ++t) {
-    driven.TakeKnown(t);
-    driven.Step(t, {PricedDemand(driven, 0), PricedDemand(driven, 1), PricedDemand(driven, 2)});
-  }
+  LearnPrices(driven);
   // Bucket 100: price .7 and a promotion. Bucket 101: full price and none.
   std::array<float, 2> parts;
   const auto cheap = driven.Forecast(1);

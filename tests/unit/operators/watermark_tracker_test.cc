@@ -35,6 +35,16 @@ TEST(WatermarkTrackerTest, IsTheMinimumOverClockSourcesAndNeverGoesBack) {
   EXPECT_EQ(tracker.task_watermark(), S(90));
 }
 
+/// Two sources: the first at 100, the second idle behind it.
+WatermarkTracker WithTheSecondIdle() {
+  WatermarkTracker tracker({Clock(0, 5), Clock(0, 5)});
+  tracker.OnEvent(0, S(100));
+  tracker.OnEvent(1, S(10));
+  tracker.OnPoll(1, false, true, false, P(0));
+  tracker.OnPoll(1, false, true, false, P(9));
+  return tracker;
+}
+
 TEST(WatermarkTrackerTest, ASourceGoesIdleAfterItsTimeoutAtTheEnd) {
   WatermarkTracker tracker({Clock(0, 5), Clock(0, 5)});
   tracker.OnEvent(0, S(100));
@@ -48,11 +58,7 @@ TEST(WatermarkTrackerTest, ASourceGoesIdleAfterItsTimeoutAtTheEnd) {
 }
 
 TEST(WatermarkTrackerTest, AfterARestartAnIdleSourceHoldsUntilItsEndIsSeenAgain) {
-  WatermarkTracker tracker({Clock(0, 5), Clock(0, 5)});
-  tracker.OnEvent(0, S(100));
-  tracker.OnEvent(1, S(10));
-  tracker.OnPoll(1, false, true, false, P(0));
-  tracker.OnPoll(1, false, true, false, P(9));
+  WatermarkTracker tracker = WithTheSecondIdle();
   std::string saved;
   tracker.Encode(&saved);
   ASSERT_TRUE(tracker.idle(1));
@@ -76,11 +82,7 @@ TEST(WatermarkTrackerTest, AfterARestartAnIdleSourceHoldsUntilItsEndIsSeenAgain)
 }
 
 TEST(WatermarkTrackerTest, AnIdleSourceThatIsCutOffHoldsUntilItsEndIsSeenAgain) {
-  WatermarkTracker tracker({Clock(0, 5), Clock(0, 5)});
-  tracker.OnEvent(0, S(100));
-  tracker.OnEvent(1, S(10));
-  tracker.OnPoll(1, false, true, false, P(0));
-  tracker.OnPoll(1, false, true, false, P(9));
+  WatermarkTracker tracker = WithTheSecondIdle();
   ASSERT_TRUE(tracker.idle(1));
   ASSERT_EQ(tracker.task_watermark(), S(100));
   tracker.OnPoll(1, false, false, false, P(10));  // no broker answers
@@ -92,11 +94,7 @@ TEST(WatermarkTrackerTest, AnIdleSourceThatIsCutOffHoldsUntilItsEndIsSeenAgain) 
 }
 
 TEST(WatermarkTrackerTest, AnIdleSourceComesBackUnderTheTasksWatermarkAndStaysThere) {
-  WatermarkTracker tracker({Clock(0, 5), Clock(0, 5)});
-  tracker.OnEvent(0, S(100));
-  tracker.OnEvent(1, S(10));
-  tracker.OnPoll(1, false, true, false, P(0));
-  tracker.OnPoll(1, false, true, false, P(9));
+  WatermarkTracker tracker = WithTheSecondIdle();
   EXPECT_EQ(tracker.OnEvent(1, S(20)), S(100));
   EXPECT_EQ(tracker.OnEvent(1, S(30)), S(100));  // else a bucket that the task has let go would be asked for
   EXPECT_GE(tracker.source_watermark(1), tracker.task_watermark());
@@ -115,11 +113,7 @@ TEST(WatermarkTrackerTest, ABlockedSourceHoldsTheWatermark) {
 }
 
 TEST(WatermarkTrackerTest, AnIdleSourceThatIsBlockedHoldsTheWatermarkAgain) {
-  WatermarkTracker tracker({Clock(0, 5), Clock(0, 5)});
-  tracker.OnEvent(0, S(100));
-  tracker.OnEvent(1, S(10));
-  tracker.OnPoll(1, false, true, false, P(0));
-  tracker.OnPoll(1, false, true, false, P(9));
+  WatermarkTracker tracker = WithTheSecondIdle();
   ASSERT_TRUE(tracker.idle(1));
   tracker.OnPoll(1, false, true, true, P(10));
   EXPECT_FALSE(tracker.idle(1));
