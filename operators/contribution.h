@@ -23,8 +23,8 @@ struct Contribution {
   std::string_view row;        ///< EncodeRow
 };
 
-/// A row of accumulators: varint slots; in the order of the slots signed varints, and for a distinct count its sketch
-/// behind a 1, or a 0.
+/// A row of accumulators: varint slots; the first of them counts the events. In the order of the slots signed varints,
+/// and for a distinct count its sketch behind a 1, or a 0.
 void EncodeRow(const Accumulator& layout, const int64_t* slots, const std::vector<RowSketch>& sketches,
                ByteWriter& out);
 

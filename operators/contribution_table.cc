@@ -21,13 +21,14 @@ std::string ContributionTable::Key(const Place& place) {
       .Take();
 }
 
-ContributionTable::Change ContributionTable::Put(const Contribution& c, uint32_t id) {
+ContributionTable::Change ContributionTable::Put(const Contribution& c, int64_t events, uint32_t id) {
   const Place place(c.view, c.start, id, c.upstream);
   const auto [at, is_new] = parts_.try_emplace(place);
   Part& part = at->second;
-  if (!is_new && c.revision <= part.revision) return Change::kOld;
+  if (!is_new && events <= part.events) return Change::kOld;
   part.end = c.end;
   part.revision = c.revision;
+  part.events = events;
   part.row = c.row;
   if (!part.dirty) {
     part.dirty = true;
@@ -93,6 +94,10 @@ Status ContributionTable::Load(std::string_view key, std::string_view bytes) {
   part.row = value.Raw(value.left());
   part.stored = true;
   TC_RETURN_IF_ERROR(value.Finish("contribution"));
+  ByteReader row(part.row);
+  row.Varint();
+  part.events = row.SignedVarint();
+  if (!row.ok()) return Status(Code::kCorruption, "a stored contribution has no row");
   parts_[{view, start, id, upstream}] = std::move(part);
   return Status::Ok();
 }

@@ -23,9 +23,11 @@ class ContributionTable {
   enum class Change : uint8_t {
     kNew,       ///< the upstream task's first one: add it to the total
     kReplaced,  ///< make the total anew from Visit
-    kOld,       ///< not newer than what is here: nothing changed
+    kOld,       ///< holds no more than what is here: nothing changed
   };
-  Change Put(const Contribution& contribution, uint32_t id);
+  /// `events`: how many the contribution is made of. By these it is newer or not: its revision begins anew where its
+  /// task was set back behind what it had sent (a torn transaction) and reads in other batches.
+  Change Put(const Contribution& contribution, int64_t events, uint32_t id);
   /// The rows (EncodeRow) of that key and bucket, by upstream task.
   void Visit(uint16_t view, EventTime start, uint32_t id, const std::function<void(std::string_view row)>& visit) const;
   /// Forgets buckets that nothing may revise any more.
@@ -43,6 +45,7 @@ class ContributionTable {
   struct Part {
     EventTime end;
     uint32_t revision = 0;
+    int64_t events = 0;
     std::string row;
     bool dirty = false;
     bool stored = false;

@@ -125,7 +125,7 @@ class KeyedWindows final : public WindowAggregator {
     return late ? Verdict::kLate : Verdict::kAccepted;
   }
 
-  Result<Verdict> OnContribution(const Contribution& c) override {
+  Result<Verdict> OnContribution(const Contribution& c, EventTime judged_by) override {
     WindowView* view = c.view < by_index_.size() ? by_index_[c.view] : nullptr;
     if (view == nullptr || view->role() != WindowRole::kMerged || c.key.empty()) {
       return Status(Code::kConfig, fmt::format("a contribution is to a view that is not merged here: view {}", c.view),
@@ -140,9 +140,10 @@ class KeyedWindows final : public WindowAggregator {
     }
     std::vector<DecodedRow> rows(1);
     TC_RETURN_IF_ERROR(DecodeRow(view->layout(), c.row, &rows[0]));
-    if (end + view->allowed_lateness() <= watermark_) return Verdict::kTooLate;
+    judged_by = std::max(judged_by, watermark_);
+    if (end + view->allowed_lateness() <= judged_by) return Verdict::kTooLate;
     const uint32_t id = dictionary_.Intern(c.key);
-    const ContributionTable::Change change = contributions_.Put(c, id);
+    const ContributionTable::Change change = contributions_.Put(c, rows[0].slots[0], id);
     if (change == ContributionTable::Change::kOld) return Verdict::kDuplicate;
     if (change == ContributionTable::Change::kReplaced) {
       rows.clear();
@@ -154,7 +155,7 @@ class KeyedWindows final : public WindowAggregator {
     view->Merge(id, rows, change == ContributionTable::Change::kReplaced, c.target_active, dictionary_);
     has_revisions_ = has_revisions_ || view->has_revisions();
     UpdateNextClose();
-    return end <= watermark_ ? Verdict::kLate : Verdict::kAccepted;
+    return end <= judged_by ? Verdict::kLate : Verdict::kAccepted;
   }
 
   bool OnWatermark(EventTime watermark, const ActivityBoard& activity, WindowSink& sink, size_t rows_max) override {
@@ -395,12 +396,13 @@ class KeyedWindows final : public WindowAggregator {
 }  // namespace
 
 bool HasKnownFacts(std::span<const InputKind> input_kinds) {
-  return std::any_of(input_kinds.begin(), input_kinds.end(), [](InputKind kind) {
-    return kind == InputKind::kPromotions || kind == InputKind::kCatalog;
-  });
+  return std::any_of(input_kinds.begin(), input_kinds.end(),
+                     [](InputKind kind) { return kind == InputKind::kPromotions || kind == InputKind::kCatalog; });
 }
 
-bool HasOpenHolidays(const CalendarOptions& calendar) { return !calendar.closed_on_holidays && !calendar.holidays.empty(); }
+bool HasOpenHolidays(const CalendarOptions& calendar) {
+  return !calendar.closed_on_holidays && !calendar.holidays.empty();
+}
 
 size_t KnownCovariates(std::span<const InputKind> input_kinds, const CalendarOptions& calendar) {
   return KnownNames(input_kinds, calendar).size();

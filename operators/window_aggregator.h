@@ -105,10 +105,10 @@ class WindowAggregator : public Stateful {
   /// Views of role kForwarded in which the last event of OnEvent counts: bit v. Those count for its verdict, too; an
   /// event without a customer is judged alike, and forwarded to none.
   uint32_t forwards() const { return forwards_; }
-  /// Takes another stage's share of a bucket into a view of role kMerged: the newest revision of an upstream task
-  /// replaces its older ones. kTooLate: nothing of the bucket is here any more. Errors: kConfig, kCorruption: it is not
-  /// of this view.
-  virtual Result<Verdict> OnContribution(const Contribution& contribution) = 0;
+  /// Takes another stage's share of a bucket into a view of role kMerged: of an upstream task's, that of more events
+  /// replaces the others. `judged_by`: the task's watermark. kTooLate: nothing of the bucket is here any more. Errors:
+  /// kConfig, kCorruption: it is not of this view.
+  virtual Result<Verdict> OnContribution(const Contribution& contribution, EventTime judged_by) = 0;
   /// Closes what the watermark has passed and emits pending revisions. Returns true when nothing is left to do at this
   /// watermark.
   virtual bool OnWatermark(EventTime watermark, const ActivityBoard& activity, WindowSink& sink, size_t rows_max) = 0;

@@ -1,6 +1,7 @@
 #include "engine/runtime/rekey_records.h"
 
 #include <bit>
+#include <charconv>
 
 #include "state/key_codec.h"
 
@@ -8,21 +9,43 @@ namespace tidecast {
 namespace {
 
 constexpr uint8_t kVersion = 1;
+constexpr std::string_view kContentId = "tidecast_content_id";
+constexpr std::string_view kEventId = "event/";
 
 OutputRecord Record(const std::string& topic, std::string key, ByteWriter& value, std::string content_id) {
   OutputRecord record;
   record.topic = topic;
   record.key = std::move(key);
   record.value = value.Take();
-  if (!content_id.empty()) record.headers.push_back({"tidecast_content_id", std::move(content_id)});
+  if (!content_id.empty()) record.headers.push_back({std::string(kContentId), std::move(content_id)});
   return record;
+}
+
+template <typename Number>
+bool ReadNumber(std::string_view text, Number* number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *number);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+/// Where an event was read: `event/topic/partition/offset`.
+bool ReadSource(const InputRecord& record, RekeyRecord* out) {
+  for (const HeaderView& header : record.headers) {
+    if (header.name != kContentId || !header.value.starts_with(kEventId)) continue;
+    const std::string_view source = header.value.substr(kEventId.size());
+    const size_t offset = source.rfind('/');
+    const size_t partition = source.substr(0, offset).rfind('/');
+    if (offset == std::string_view::npos || partition == std::string_view::npos || partition == 0) return false;
+    out->source_topic = source.substr(0, partition);
+    return ReadNumber(source.substr(partition + 1, offset - partition - 1), &out->source_partition) &&
+           ReadNumber(source.substr(offset + 1), &out->event.offset) && out->event.offset >= 0;
+  }
+  return false;
 }
 
 void ReadEvent(ByteReader& in, const InputRecord& record, RekeyRecord* out) {
   Event& event = out->event;
   event = {};
   event.key = record.key;
-  event.offset = record.offset;
   out->judged_by = in.Time();
   event.input = in.U16();
   event.kind = static_cast<InputKind>(in.U8());
@@ -68,7 +91,7 @@ OutputRecord ForwardedEventRecord(const std::string& topic, const Event& event, 
   for (const TextField field : {TextField::kCategory, TextField::kCountry})
     value.Bytes(event.texts[static_cast<size_t>(field)]);
   return Record(topic, fmt::format("{:016x}", event.customer), value,
-                fmt::format("event/{}/{}/{}", source.topic, source.partition, event.offset));
+                fmt::format("{}{}/{}/{}", kEventId, source.topic, source.partition, event.offset));
 }
 
 OutputRecord WatermarksRecord(const std::string& topic, int32_t partition,
@@ -105,6 +128,8 @@ Status ParseRekeyRecord(const InputRecord& record, RekeyRecord* out) {
     }
     case RekeyKind::kEvent:
       ReadEvent(in, record, out);
+      if (!ReadSource(record, out))
+        return Status(Code::kCorruption, "an event of a rekey topic does not say where it was read");
       break;
     case RekeyKind::kWatermarks: {
       out->watermarks.clear();

@@ -29,8 +29,10 @@ struct UpstreamWatermark {
 struct RekeyRecord {
   RekeyKind kind = RekeyKind::kContribution;
   Contribution contribution;
-  Event event;          ///< its key is the customer's pseudonym in hex
-  EventTime judged_by;  ///< by what the event was judged late or not
+  Event event;                    ///< its key is the customer's pseudonym in hex
+  EventTime judged_by;            ///< by what the event was judged late or not
+  std::string_view source_topic;  ///< of the event, as its content id says; its offset is the event's
+  uint16_t source_partition = 0;
   std::vector<UpstreamWatermark> watermarks;
 };
 

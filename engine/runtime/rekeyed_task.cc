@@ -7,7 +7,7 @@
 namespace tidecast {
 namespace {
 
-constexpr uint8_t kRecordVersion = 1;
+constexpr uint8_t kRecordVersion = 2;
 constexpr std::string_view kRecordKey = "commit";
 constexpr size_t kRowsPerWalk = 4096;
 
@@ -17,7 +17,8 @@ RekeyedTask::RekeyedTask(TaskId id, const TaskPlan& plan, int32_t upstream_tasks
     : id_(id),
       plan_(plan),
       source_{plan.RekeyTopic(id.stage), id.partition},
-      upstream_ended_(static_cast<size_t>(upstream_tasks)) {}
+      upstream_ended_(static_cast<size_t>(upstream_tasks)),
+      told_(static_cast<size_t>(upstream_tasks), EventTime::Min()) {}
 
 Result<std::unique_ptr<RekeyedTask>> RekeyedTask::Make(Stage stage, uint16_t partition, const TaskPlan& plan,
                                                        int32_t upstream_tasks) {
@@ -42,15 +43,21 @@ Status RekeyedTask::Reload(const StateStore& store) {
   rejects_ = {};
   stored_seq_ = 0;
   upstream_ended_.assign(upstream_ended_.size(), false);
+  told_.assign(told_.size(), EventTime::Min());
+  forwarded_.clear();
   newest_event_ = EventTime::Min();
   MakeWatermarks();
   TC_RETURN_IF_ERROR(windows_->Reload(reader));
   std::string value;
   TC_ASSIGN_OR_RETURN(const bool found, reader.Get(Family::kMeta, kRecordKey, &value));
-  if (!found) return Status::Ok();
+  return found ? ReadRecord(value) : Status::Ok();
+}
+
+Status RekeyedTask::ReadRecord(std::string_view value) {
   ByteReader bytes(value);
-  if (const uint8_t version = bytes.U8(); version != kRecordVersion) {
-    return Status(Code::kVersion, fmt::format("a commit record of stage {} has format {}, this build reads {}",
+  const uint8_t version = bytes.U8();
+  if (version == 0 || version > kRecordVersion) {
+    return Status(Code::kVersion, fmt::format("a commit record of stage {} has format {}, this build reads up to {}",
                                               static_cast<int>(id_.stage), version, kRecordVersion));
   }
   stored_seq_ = bytes.U64();
@@ -68,6 +75,15 @@ Status RekeyedTask::Reload(const StateStore& store) {
     *counter = bytes.I64();
   }
   for (int64_t& reject : rejects_) reject = static_cast<int64_t>(bytes.Varint());
+  if (version >= 2) {
+    for (EventTime& told : told_) told = bytes.Time();
+    forwarded_.resize(bytes.Count(2));
+    for (ForwardedFrom& from : forwarded_) {
+      from.topic = bytes.Bytes();
+      from.next_offsets.resize(bytes.Count());
+      for (int64_t& next : from.next_offsets) next = static_cast<int64_t>(bytes.Varint());
+    }
+  }
   TC_RETURN_IF_ERROR(bytes.Finish("commit record"));
   return watermarks_->Decode(watermarks);
 }
@@ -86,6 +102,12 @@ void RekeyedTask::Save(Epoch epoch, uint64_t seq, StateBatch& out) {
     value.I64(counter);
   }
   for (const int64_t reject : rejects_) value.Varint(static_cast<uint64_t>(reject));
+  for (const EventTime told : told_) value.Time(told);
+  value.Varint(forwarded_.size());
+  for (const ForwardedFrom& from : forwarded_) {
+    value.Bytes(from.topic).Varint(from.next_offsets.size());
+    for (const int64_t next : from.next_offsets) value.Varint(static_cast<uint64_t>(next));
+  }
   sink.Put(Family::kMeta, kRecordKey, value.view());
   stored_seq_ = seq;
   dirty_ = false;
@@ -142,6 +164,7 @@ void RekeyedTask::Hear(const UpstreamWatermark& told) {
   upstream_ended_[told.upstream] = told.watermark == EventTime::Max();
   newest_event_ = std::max(newest_event_, told.newest_event);
   if (told.watermark != EventTime::Max()) {
+    told_[told.upstream] = std::max(told_[told.upstream], told.watermark);
     watermarks_->OnCarried(told.upstream, told.watermark, told.idle);
   } else if (bounded_) {
     watermarks_->OnEnd(told.upstream);
@@ -160,6 +183,31 @@ void RekeyedTask::SetAside(const InputRecord& record, RejectReason reason, const
   if (plan_.publish) out.records.push_back(std::move(dead));
 }
 
+int64_t& RekeyedTask::NextOf(const RekeyRecord& event) {
+  auto from = std::find_if(forwarded_.begin(), forwarded_.end(),
+                           [&](const ForwardedFrom& one) { return one.topic == event.source_topic; });
+  if (from == forwarded_.end()) from = forwarded_.insert(from, {std::string(event.source_topic), {}});
+  if (from->next_offsets.size() <= event.source_partition) from->next_offsets.resize(event.source_partition + 1U);
+  return from->next_offsets[event.source_partition];
+}
+
+Verdict RekeyedTask::Take(const RekeyRecord& record) {
+  int64_t& next = NextOf(record);
+  if (record.event.offset < next) return Verdict::kDuplicate;
+  next = record.event.offset + 1;
+  // An upstream task that comes back from idle may have been passed; else its own word is never behind ours.
+  return windows_->OnEvent(record.event, std::max(record.judged_by, watermarks_->newest_finite_watermark()));
+}
+
+Result<Verdict> RekeyedTask::Take(const Contribution& contribution) {
+  TC_ASSIGN_OR_RETURN(const Verdict verdict,
+                      windows_->OnContribution(contribution, watermarks_->newest_finite_watermark()));
+  if (verdict != Verdict::kTooLate || contribution.upstream >= told_.size()) return verdict;
+  // What its own task has told to be over has come before: the task was set back. Else others have passed it.
+  const Duration lateness = plan_.options.views[contribution.view].allowed_lateness;
+  return contribution.end + lateness <= told_[contribution.upstream] ? Verdict::kDuplicate : Verdict::kTooLate;
+}
+
 void RekeyedTask::Use(const InputRecord& record, TaskStepOutput& out) {
   if (const Status parsed = ParseRekeyRecord(record, &parsed_); !parsed.ok()) {
     return SetAside(record, RejectReason::kUndecodable, std::string(parsed.message()), out);
@@ -172,14 +220,15 @@ void RekeyedTask::Use(const InputRecord& record, TaskStepOutput& out) {
   Verdict verdict = Verdict::kAccepted;
   EventTime time = parsed_.event.time;
   if (parsed_.kind == RekeyKind::kEvent) {
-    if (parsed_.event.input >= plan_.options.inputs.size() || !IsClock(parsed_.event.kind) || !time.IsFinite()) {
+    if (parsed_.event.input >= plan_.options.inputs.size() || !IsClock(parsed_.event.kind) || !time.IsFinite() ||
+        parsed_.source_topic != plan_.options.inputs[parsed_.event.input].topic ||
+        parsed_.source_partition >= told_.size()) {
       return SetAside(record, RejectReason::kUndecodable, "an event of an input that is not there", out);
     }
-    // An upstream task that comes back from idle may have been passed; else its own word is never behind ours.
-    verdict = windows_->OnEvent(parsed_.event, std::max(parsed_.judged_by, watermarks_->newest_finite_watermark()));
+    verdict = Take(parsed_);
   } else {
     time = parsed_.contribution.start;
-    Result<Verdict> taken = windows_->OnContribution(parsed_.contribution);
+    const Result<Verdict> taken = Take(parsed_.contribution);
     if (!taken.ok()) return SetAside(record, RejectReason::kUndecodable, std::string(taken.status().message()), out);
     verdict = *taken;
   }

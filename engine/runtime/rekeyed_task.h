@@ -13,7 +13,8 @@ namespace tidecast {
 
 /// One partition of a further stage (rollup, actor): reads its partition of the stage's rekey topic in log order, and
 /// makes the rows of the stage's views. Its watermark is the least of all tasks of the series stage, as they told it
-/// there. Thread: confined to a step; different tasks may step side by side.
+/// there. What a task that was set back sends again (a torn transaction) counts once. Thread: confined to a step;
+/// different tasks may step side by side.
 class RekeyedTask final : public StageTask {
  public:
   /// `upstream_tasks`: partitions of the series stage.
@@ -51,9 +52,14 @@ class RekeyedTask final : public StageTask {
   void MakeWatermarks();
   void Run(const ActivityBoard& activity, size_t bytes_max, RowSink& sink, TaskStepOutput& out);
   void Use(const InputRecord& record, TaskStepOutput& out);
+  Verdict Take(const RekeyRecord& record);
+  Result<Verdict> Take(const Contribution& contribution);
+  /// The next offset that the source of an event has for us.
+  int64_t& NextOf(const RekeyRecord& event);
   void Hear(const UpstreamWatermark& told);
   void ExtendAtEnd();
   void SetAside(const InputRecord& record, RejectReason reason, const std::string& why, TaskStepOutput& out);
+  Status ReadRecord(std::string_view bytes);
   bool closing_is_due() const {
     return windows_->next_close() != EventTime::Max() && windows_->next_close() <= watermark();
   }
@@ -63,6 +69,13 @@ class RekeyedTask final : public StageTask {
   TopicPartition source_;
   std::unique_ptr<WatermarkTracker> watermarks_;  ///< its sources: the upstream tasks
   std::vector<bool> upstream_ended_;              ///< told so; counts in bounded runs only
+  std::vector<EventTime> told_;                   ///< by upstream task: the greatest watermark but the end
+  /// Events come in the order of their source's log, so that one below this has come before.
+  struct ForwardedFrom {
+    std::string topic;
+    std::vector<int64_t> next_offsets;  ///< by partition
+  };
+  std::vector<ForwardedFrom> forwarded_;
   EventTime newest_event_;  ///< of all upstream tasks that ended
   std::unique_ptr<WindowAggregator> windows_;
   std::unique_ptr<RecordBatch> batch_;

@@ -217,6 +217,33 @@ TEST_F(FailureTable, TornSeenAtRestoreMayDoubleOutputsWhichTheirContentIdsTell) 
   EXPECT_GT(lab_.AlarmCount(one_, "torn"), 0);
 }
 
+// What the series stage has handed on is committed, and that it did so is not: it hands it on again, in other batches.
+TEST(FailureTableOfFurtherStages, WhatATornTransactionHandsOnAgainCountsOnceThere) {
+  for (const uint64_t seed : {3, 6, 9, 12}) {
+    ShopSpec spec = Small();
+    spec.seed = seed;
+    spec.grouped = true;
+    Lab lab(spec);
+    Machine& one = lab.Add("i2");
+    lab.commit_interval = milliseconds(60);  // epochs of many small batches
+    lab.Feed(1'000);
+    lab.Start(one);
+    ASSERT_TRUE(lab.Commit(one, 5));
+    one.wire->At(Site::kCommit, 1, [&] { lab.broker.TearTransaction("shop.i2", false, IsSeriesChangelog, false); });
+    one.wire->At(Site::kCommitted, 1, [] { throw ProcessDeath(); });
+    ASSERT_TRUE(lab.Run([&] { return !one.alive(); }));
+    one.wire->fetched_max = 500;
+    lab.Start(one);
+    ASSERT_TRUE(lab.Finish()) << one.ended.message();
+    EXPECT_GT(lab.AlarmCount(one, "torn"), 0);
+    EXPECT_EQ(lab.Judge(true), "") << "seed " << seed;
+    int64_t doubles = 0;
+    for (const auto& task : one.process->instance().tasks())
+      doubles += task->id().stage == Stage::kSeries ? 0 : task->counts().duplicates;
+    EXPECT_GT(doubles, 0) << "nothing was handed on twice";
+  }
+}
+
 TEST_F(FailureTable, TornSeenAliveIsWrittenAnewAndTheEngineGoesOn) {
   Begin();
   one_.wire->At(Site::kCommit, 1, [&] { lab_.broker.TearTransaction("shop.i2", false, IsSeriesChangelog, false); });

@@ -154,10 +154,10 @@ TEST_P(RollupDifferential, EqualsThePlainSumsOfAllEvents) {
       }
       for (const Sent& one : sinks[u].sent) {
         revisions += one.revision > 1;
-        const auto taken = merged->OnContribution(one.View());
+        const auto taken = merged->OnContribution(one.View(), EventTime::Min());
         ASSERT_TRUE(taken.ok()) << taken.status().message();
         ASSERT_NE(*taken, Verdict::kTooLate);
-        ASSERT_EQ(*merged->OnContribution(one.View()), Verdict::kDuplicate);
+        ASSERT_EQ(*merged->OnContribution(one.View(), EventTime::Min()), Verdict::kDuplicate);
       }
       sinks[u].sent.clear();
       const EventTime least = *std::min_element(watermarks.begin(), watermarks.end());
@@ -172,7 +172,7 @@ TEST_P(RollupDifferential, EqualsThePlainSumsOfAllEvents) {
   for (size_t u = 0; u < 3; ++u) {
     while (!upstream[u]->OnWatermark(EventTime::Max(), kActivity, sinks[u], 100)) {
     }
-    for (const Sent& one : sinks[u].sent) ASSERT_TRUE(merged->OnContribution(one.View()).ok());
+    for (const Sent& one : sinks[u].sent) ASSERT_TRUE(merged->OnContribution(one.View(), EventTime::Min()).ok());
   }
   while (!merged->OnWatermark(EventTime::Max(), kActivity, rows, 100)) {
   }
@@ -205,8 +205,9 @@ TEST(RollupTest, TheNewestRevisionOfAnUpstreamTaskReplacesItsOlderOnes) {
   upstream->OnWatermark(At(kHour), kActivity, sink, 100);
   ASSERT_EQ(sink.sent.size(), 2U);
   EXPECT_EQ(sink.sent[1].revision, 2U);
-  EXPECT_EQ(*merged->OnContribution(sink.sent[1].View()), Verdict::kAccepted);
-  EXPECT_EQ(*merged->OnContribution(sink.sent[0].View()), Verdict::kDuplicate);  // older than what is there
+  EXPECT_EQ(*merged->OnContribution(sink.sent[1].View(), EventTime::Min()), Verdict::kAccepted);
+  EXPECT_EQ(*merged->OnContribution(sink.sent[0].View(), EventTime::Min()),
+            Verdict::kDuplicate);  // older than what is there
   merged->OnWatermark(At(kHour), kActivity, rows, 100);
   ASSERT_EQ(rows.rows.size(), 1U);
   EXPECT_EQ(rows.rows[0].series, "all");
@@ -224,15 +225,15 @@ TEST(RollupTest, AContributionComesInUntilItsBucketIsLetGo) {
   ASSERT_EQ(sink.sent.size(), 2U);
   Sent other = sink.sent[0];
   other.upstream = 1;
-  ASSERT_TRUE(merged->OnContribution(sink.sent[0].View()).ok());
+  ASSERT_TRUE(merged->OnContribution(sink.sent[0].View(), EventTime::Min()).ok());
   merged->OnWatermark(EventTime{At(2 * kHour).us - 1}, kActivity, rows, 100);
-  EXPECT_EQ(*merged->OnContribution(other.View()), Verdict::kLate);
+  EXPECT_EQ(*merged->OnContribution(other.View(), EventTime::Min()), Verdict::kLate);
   merged->OnWatermark(At(2 * kHour), kActivity, rows, 100);
   ASSERT_GE(rows.rows.size(), 2U);
   EXPECT_EQ(rows.rows[1].revision, 2U);
   EXPECT_EQ(rows.rows[1].features[0], 14);
   other.upstream = 2;
-  EXPECT_EQ(*merged->OnContribution(other.View()), Verdict::kTooLate);
+  EXPECT_EQ(*merged->OnContribution(other.View(), EventTime::Min()), Verdict::kTooLate);
 }
 
 TEST(RollupTest, RefusesAContributionThatIsNotOfTheView) {
@@ -243,16 +244,16 @@ TEST(RollupTest, RefusesAContributionThatIsNotOfTheView) {
   upstream->OnWatermark(At(kHour), kActivity, sink, 100);
   Sent bad = sink.sent.at(0);
   bad.end = At(2 * kHour);
-  EXPECT_EQ(merged->OnContribution(bad.View()).status().code(), Code::kConfig);
+  EXPECT_EQ(merged->OnContribution(bad.View(), EventTime::Min()).status().code(), Code::kConfig);
   bad = sink.sent[0];
   bad.view = 4;
-  EXPECT_EQ(merged->OnContribution(bad.View()).status().code(), Code::kConfig);
+  EXPECT_EQ(merged->OnContribution(bad.View(), EventTime::Min()).status().code(), Code::kConfig);
   bad = sink.sent[0];
   bad.row.pop_back();
-  EXPECT_EQ(merged->OnContribution(bad.View()).status().code(), Code::kCorruption);
+  EXPECT_EQ(merged->OnContribution(bad.View(), EventTime::Min()).status().code(), Code::kCorruption);
   bad.row[0] = 3;
-  EXPECT_EQ(merged->OnContribution(bad.View()).status().code(), Code::kConfig);
-  EXPECT_EQ(*merged->OnContribution(sink.sent[0].View()), Verdict::kAccepted);
+  EXPECT_EQ(merged->OnContribution(bad.View(), EventTime::Min()).status().code(), Code::kConfig);
+  EXPECT_EQ(*merged->OnContribution(sink.sent[0].View(), EventTime::Min()), Verdict::kAccepted);
 }
 
 TEST(RollupTest, AnEventIsForwardedWhereItHasACustomerAndIsNotTooLate) {

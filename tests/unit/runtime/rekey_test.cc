@@ -21,6 +21,7 @@ class ListBatch final : public RecordBatch {
   void Clear() override {
     records_.clear();
     owned_.clear();
+    headers_.clear();
   }
   void Add(const OutputRecord& record, int64_t offset) {
     const OutputRecord& kept = owned_.emplace_back(record);
@@ -29,10 +30,14 @@ class ListBatch final : public RecordBatch {
     in.has_key = true;
     in.key = kept.key;
     in.value = *kept.value;
+    std::vector<HeaderView>& headers = headers_.emplace_back();
+    for (const Header& header : kept.headers) headers.push_back({header.name, header.value});
+    in.headers = headers;
   }
 
  private:
   std::deque<OutputRecord> owned_;
+  std::deque<std::vector<HeaderView>> headers_;
   std::vector<InputRecord> records_;
 };
 
@@ -75,8 +80,12 @@ TEST(RekeyRecordsTest, AnEventReadsBackAsItWasWritten) {
   const OutputRecord record = ForwardedEventRecord("shop.rekey.actor", event, S(90), {"shop.clicks", 2});
   EXPECT_EQ(record.key, "0000000000000abc");
   EXPECT_EQ(record.headers.at(0).value, "event/shop.clicks/2/12");
+  const std::vector<HeaderView> headers = {{"task", "1"}, {record.headers[0].name, record.headers[0].value}};
+  InputRecord in = AsInput(record);
+  in.headers = headers;
   RekeyRecord back;
-  ASSERT_TRUE(ParseRekeyRecord(AsInput(record), &back).ok());
+  ASSERT_TRUE(ParseRekeyRecord(in, &back).ok());
+  EXPECT_EQ(std::tuple(back.source_topic, back.source_partition, back.event.offset), std::tuple("shop.clicks", 2, 12));
   EXPECT_EQ(back.kind, RekeyKind::kEvent);
   EXPECT_EQ(back.judged_by, S(90));
   EXPECT_EQ(back.event.key, record.key);
@@ -112,6 +121,16 @@ TEST(RekeyRecordsTest, RefusesWhatItDoesNotKnow) {
   record = ContributionRecord("t", {0, 0, "k", S(0), S(1), 1, false, "row"});
   record.value->pop_back();
   EXPECT_EQ(ParseRekeyRecord(AsInput(record), &back).code(), Code::kCorruption);
+  Event event;
+  event.time = S(1);
+  record = ForwardedEventRecord("t", event, S(0), {"shop.orders", 0});
+  for (const char* id : {"event/shop.orders/0/", "event/shop.orders/0/x", "event/shop.orders/-1/3",
+                         "event/shop.orders/70000/3", "event//3", "event/3", "contribution/shop.orders/0/3"}) {
+    const std::vector<HeaderView> headers = {{"tidecast_content_id", id}};
+    InputRecord in = AsInput(record);
+    in.headers = headers;
+    EXPECT_EQ(ParseRekeyRecord(in, &back).code(), Code::kCorruption) << id;
+  }
 }
 
 class Quiet final : public ActivityBoard {
@@ -139,10 +158,10 @@ class RekeyedTaskTest : public ::testing::Test {
     TC_CHECK(task_->Reload(*store_).ok());
   }
 
-  /// The share of an upstream task: one event of so many units.
-  void Give(uint16_t upstream, int64_t day, int64_t units, uint32_t revision = 1) {
+  /// The share of an upstream task; each revision of one event more, if not told otherwise.
+  void Give(uint16_t upstream, int64_t day, int64_t units, uint32_t revision = 1, int64_t events = 0) {
     ByteWriter row;
-    row.Varint(2).SignedVarint(1).SignedVarint(units * 1'000'000);
+    row.Varint(2).SignedVarint(events > 0 ? events : revision).SignedVarint(units * 1'000'000);
     Put(ContributionRecord("t", {0, upstream, "all", S(day * kDay), S((day + 1) * kDay), revision, true, row.view()}));
   }
   void Tell(uint16_t upstream, EventTime watermark, bool idle = false, EventTime newest_event = EventTime::Min()) {
@@ -306,8 +325,124 @@ TEST_F(RekeyedTaskTest, SetsAsideWhatItCannotReadAndWhatCameTooLate) {
   Run();
   Give(1, 3, 1);
   Run();
+  EXPECT_EQ(task_->counts().too_late, 0) << "task 1 has said that this is over: it was set back, and says it again";
+  EXPECT_EQ(task_->counts().duplicates, 1);
+}
+
+TEST_F(RekeyedTaskTest, WhatAnIdleUpstreamTaskSendsAfterTheOthersHavePassedItIsTooLate) {
+  Give(0, 3, 1);
+  Tell(0, S(9 * kDay));
+  Tell(1, S(2 * kDay), true);
+  Run();
+  Commit();
+  ASSERT_TRUE(task_->Reload(*store_).ok());
+  ASSERT_EQ(task_->watermark(), S(9 * kDay));
+  Give(1, 3, 1);
+  Run();
   EXPECT_EQ(out_.late.size(), 1U);
   EXPECT_EQ(task_->counts().too_late, 1);
+  Tell(1, S(9 * kDay));
+  Run();
+  Commit();
+  ASSERT_TRUE(task_->Reload(*store_).ok());
+  Give(1, 3, 1);
+  Run();
+  EXPECT_EQ(task_->counts().too_late, 1);
+  EXPECT_EQ(task_->counts().duplicates, 1) << "what was told is state";
+}
+
+// An upstream task that was set back reads its late events in other batches, so that they come in fewer revisions.
+TEST_F(RekeyedTaskTest, AShareThatHoldsMoreReplacesAnOlderOneOfAHigherRevision) {
+  Give(0, 0, 5, 1);
+  Give(0, 0, 6, 2, 2);
+  Give(0, 0, 7, 3, 3);
+  Run();
+  Commit();
+  ASSERT_TRUE(task_->Reload(*store_).ok());
+  Give(0, 0, 5, 1);
+  Give(0, 0, 9, 2, 5);
+  Tell(0, S(kDay));
+  Tell(1, S(kDay));
+  Run();
+  ASSERT_EQ(out_.buckets.size(), 1U);
+  EXPECT_EQ(out_.buckets[0].features, std::vector<double>{9});
+  EXPECT_EQ(task_->counts().duplicates, 1);
+}
+
+/// The same for views by customer: the events themselves are sent.
+class ActorTaskTest : public RekeyedTaskTest {
+ protected:
+  ActorTaskTest() {
+    EngineOptions options = plan_->options;
+    options.views[0].name = "customer";
+    options.views[0].group_by = GroupBy::kCustomer;
+    plan_ = TaskPlan::Make(std::move(options), true, true).value();
+    task_ = RekeyedTask::Make(Stage::kActor, 1, *plan_, 2).value();
+    TC_CHECK(task_->Reload(*store_).ok());
+  }
+  void Order(int32_t partition, int64_t offset, int64_t seconds) {
+    Event event;
+    event.time = S(seconds);
+    event.offset = offset;
+    event.kind = InputKind::kOrders;
+    event.customer = 0xABC;
+    event.Set(NumberField::kQuantity, Decimal{1'000'000});
+    Put(ForwardedEventRecord("t", event, EventTime::Min(), {"shop.orders", partition}));
+  }
+};
+
+TEST_F(ActorTaskTest, AnEventThatItsTaskSendsAgainCountsOnce) {
+  Order(0, 3, 10);
+  Order(0, 7, 20);
+  Order(1, 7, 30);
+  Run();
+  Commit();
+  ASSERT_TRUE(task_->Reload(*store_).ok());
+  // Task 0 was set back behind what it had sent; it goes on with what is new.
+  Order(0, 3, 10);
+  Order(0, 7, 20);
+  Order(0, 8, 40);
+  Order(1, 8, 50);
+  Tell(0, S(9 * kDay));
+  Tell(1, S(9 * kDay));
+  Run();
+  ASSERT_FALSE(out_.buckets.empty());
+  EXPECT_EQ(out_.buckets[0].features, std::vector<double>{5});
+  EXPECT_EQ(task_->counts().events_accepted, 5);
+  EXPECT_EQ(task_->counts().duplicates, 2);
+  Order(0, 8, 40);
+  Run();
+  EXPECT_EQ(task_->counts().duplicates, 3) << "one that its bucket's end has passed is a double, not late";
+  EXPECT_TRUE(out_.late.empty());
+  Order(0, 9, 60);
+  Run();
+  EXPECT_EQ(out_.late.size(), 1U);
+}
+
+TEST_F(ActorTaskTest, SetsAsideAnEventOfASourceThatIsNotThere) {
+  Order(2, 3, 10);
+  Run();
+  EXPECT_EQ(out_.dead.size(), 1U);
+}
+
+TEST_F(ActorTaskTest, ReadsACommitRecordOfVersion1) {
+  Order(0, 3, 10);
+  Run();
+  Commit();
+  std::string value;
+  const TaskStateReader reader(*store_, task_->id());
+  ASSERT_TRUE(*reader.Get(Family::kMeta, "commit", &value));
+  value[0] = 1;
+  value.resize(value.size() - (2 * 8 + 1 + 1 + 11 + 1 + 1));  // told twice; one topic of 11 letters, one offset
+  StateBatch batch;
+  TaskDeltaSink(batch, task_->id()).Put(Family::kMeta, "commit", value);
+  ASSERT_TRUE(store_->Write(batch).ok());
+  ASSERT_TRUE(task_->Reload(*store_).ok());
+  EXPECT_EQ(task_->stored_seq(), 1U);
+  EXPECT_EQ(task_->position(0).next_offset, 1);
+  Order(0, 3, 10);  // what came before is not known
+  Run();
+  EXPECT_EQ(task_->counts().events_accepted, 2);
 }
 
 /// A series task of which only its windows are real.
