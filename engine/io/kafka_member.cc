@@ -12,6 +12,7 @@ constexpr int64_t kBeginning = RD_KAFKA_OFFSET_BEGINNING;  // -2, as in the cont
 constexpr int kSettleMs = 200;
 constexpr size_t kTakeAtOnce = 1024;
 constexpr int kCommittedMs = 1000;
+constexpr std::chrono::milliseconds kWakeEvery{10};
 
 std::vector<TopicPartition> ListOf(const rd_kafka_topic_partition_list_t& partitions) {
   std::vector<TopicPartition> list;
@@ -52,7 +53,7 @@ Status KafkaMember::Join(const std::vector<std::string>& topics) {
   }
   // All of them may become ours.
   KafkaTransportOptions options = options_;
-  options.fetch_queue_bytes_max = FetchQueueBytes(options_, partitions);
+  options.fetch_queue_bytes_max = fetch_queue_bytes_ = FetchQueueBytes(options_, partitions);
   TC_ASSIGN_OR_RETURN(KafkaConf conf, MakeKafkaConf(options, KafkaRole::kMember));
   const auto on_rebalance = [this](rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* ours) {
     OnRebalance(error, *ours);
@@ -220,6 +221,7 @@ bool KafkaMember::TakeNext(Partition& partition, size_t records_max, size_t byte
       const size_t size = KafkaMessageBytes(next);
       if (out.size() > 0 && *bytes + size > bytes_max) return false;
       *bytes += size;
+      partition.bytes_taken += size;
       partition.next_offset = next.offset + 1;
       partition.end_seen = -1;
       out.Add(std::move(waiting));
@@ -229,6 +231,7 @@ bool KafkaMember::TakeNext(Partition& partition, size_t records_max, size_t byte
     partition.next_offset = std::max(partition.next_offset, next.offset);
     partition.end_seen = partition.next_offset;
     partition.end_doubted = false;
+    partition.bytes_taken = 0;
   } else {
     Status status = KafkaStatus(next.err, fmt::format("{}[{}] cannot be read ({})", partition.source.topic,
                                                       partition.source.partition, rd_kafka_message_errstr(&next)));
@@ -290,8 +293,26 @@ Result<PollResult> KafkaMember::Poll(uint32_t handle, size_t records_max, size_t
   return result;
 }
 
+// Once all queues are full, librdkafka's thread looks up to a second later whether there is room again (its issue
+// 2879); a request to the leader wakes it. This one is given no time, so that its answer is dropped when it comes.
+void KafkaMember::WakeFetching() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - woken_ < kWakeEvery) return;
+  const KafkaPartitionList list(rd_kafka_topic_partition_list_new(0));
+  for (Partition& partition : partitions_) {
+    if (partition.bytes_taken < fetch_queue_bytes_ / 2) continue;
+    partition.bytes_taken = 0;
+    rd_kafka_topic_partition_list_add(list.get(), partition.source.topic.c_str(), partition.source.partition)->offset =
+        RD_KAFKA_OFFSET_END;
+  }
+  if (list->cnt == 0) return;
+  woken_ = now;
+  rd_kafka_offsets_for_times(client_.get(), list.get(), 0);
+}
+
 void KafkaMember::Drain(std::vector<TransportEvent>* events) {
   if (!client_) return;
+  WakeFetching();
   while (const KafkaMessage message{rd_kafka_consumer_poll(client_.get(), 0)}) {
     // Partitions have queues of their own: here come the group's errors alone.
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR || message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) continue;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -61,6 +62,7 @@ class KafkaMember {
     int64_t next_offset = 0;
     int64_t end_seen = -1;     ///< where PARTITION_EOF was met last
     bool end_doubted = false;  ///< no broker was reached since
+    size_t bytes_taken = 0;    ///< since its fetching was last woken, or had come to the end
   };
 
   void OnRebalance(rd_kafka_resp_err_t error, const rd_kafka_topic_partition_list_t& partitions);
@@ -70,6 +72,8 @@ class KafkaMember {
   bool TakeNext(Partition& partition, size_t records_max, size_t bytes_max, size_t* bytes, KafkaRecordBatch& out,
                 Status* failure);
   bool HidesRecords(const Partition& partition) const;
+  /// Lets partitions whose queues have room again be fetched on at once. Does not wait.
+  void WakeFetching();
 
   const KafkaTransportOptions options_;
   const std::shared_ptr<KafkaLog> log_;  // shared with the callbacks of clients that may outlive us
@@ -84,6 +88,8 @@ class KafkaMember {
   KafkaGroupMetadata assigned_membership_;
   KafkaGroupMetadata started_membership_;
   std::vector<Partition> partitions_;
+  size_t fetch_queue_bytes_ = 0;  ///< what a partition's queue holds before it rests
+  std::chrono::steady_clock::time_point woken_;
   std::vector<TransportEvent> events_;
   int64_t repeated_records_ = 0;
 };

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "tests/integration/kafka_world.h"
 
 namespace tidecast::integration {
@@ -172,6 +174,37 @@ TEST_F(KafkaTransportTest, AFullSendQueueIsBackpressureAndNothingIsLost) {
     return read->at_end;
   }));
   EXPECT_EQ(seen, static_cast<size_t>(kRecords));
+}
+
+// Left to itself librdkafka looks once a second whether a full queue has room again: that would be half a minute here.
+TEST_F(KafkaTransportTest, FetchesOnAsSoonAsItsQueueHasRoom) {
+  const std::string in = MakeTopic("in", 1);
+  constexpr size_t kRecords = 24000;
+  std::mt19937 random(1);
+  std::vector<OutputRecord> records;
+  for (size_t i = 0; i < kRecords; ++i) {
+    std::string value(1000, ' ');
+    for (char& c : value) c = static_cast<char>(random());
+    records.push_back(RecordOf(in, value));
+  }
+  world_->Feed(world_->feeder(), records);
+  auto client = world_->MakeClientWith("a", {{"fetch.message.max.bytes", "65536"}}, [](KafkaTransportOptions& options) {
+    options.fetch_queue_bytes_max = 128 << 10;
+  });
+  ASSERT_TRUE(client->Open().ok());
+  StartAll(*client, in);
+  auto batch = client->MakeBatch();
+  std::vector<TransportEvent> events;
+  size_t seen = 0;
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_TRUE(Await([&] {
+    client->Step(seen == 0 ? 20 : 1, &events);
+    const PollResult result = client->Poll(0, 100, 1 << 20, *batch).value();
+    seen += batch->records().size();
+    return result.at_end && seen > 0;
+  }));
+  EXPECT_EQ(seen, kRecords);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
 }
 
 TEST_F(KafkaTransportTest, RefusesInputsThatAreNotCoPartitionedAndNamesBoth) {
