@@ -32,6 +32,7 @@ struct ForecasterOptions {
   NetLearning net_learning = NetLearning::kOnline;
   std::string device = "auto";  ///< auto | cpu | cuda
   std::string net_module;       ///< path of the torch module; empty: beside the binary
+  bool load_net_late = false;   ///< by a thread of its own: Ready() then waits for it
   uint64_t seed = 7;
   size_t block_series = 256;            ///< rows of a block; part of the result's identity
   std::vector<std::string> experts;     ///< names (models/expert.h); empty: all that fit the domain
@@ -94,6 +95,9 @@ struct ForecasterStats {
 class Forecaster {
  public:
   virtual ~Forecaster() = default;
+  /// Waits for what is loaded behind the start; before the first block of a round.
+  /// Errors: kNotFound when the net's module cannot be loaded, kVersion, kCorruption of its weights.
+  virtual Status Ready() { return Status::Ok(); }
   virtual void BeginRound(const BucketContext& context, size_t blocks) = 0;
   /// Goes on with a round after ReloadShared: as BeginRound, but keeps what the blocks so far have gathered.
   virtual void ResumeRound(const BucketContext& context, size_t blocks) = 0;
@@ -121,7 +125,7 @@ class Forecaster {
   }
 };
 
-/// Errors: kNotFound when the net is wanted and its module cannot be loaded.
+/// Errors: kNotFound when the net is wanted and its module cannot be loaded (with `load_net_late`: is not there).
 Result<std::unique_ptr<Forecaster>> MakeForecaster(const ForecasterOptions& options);
 
 }  // namespace tidecast

@@ -6,7 +6,10 @@
 
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -60,10 +63,21 @@ std::vector<std::string> NetModulePaths(const std::string& module_path) {
           (folder.parent_path() / "lib" / "tidecast" / kNetModuleFile).lexically_normal().string()};
 }
 
+Status FindNetModule(const std::string& module_path) {
+  std::string tried;
+  for (const std::string& path : NetModulePaths(module_path)) {
+    if (::access(path.c_str(), R_OK) == 0 || path.find('/') == std::string::npos) return Status::Ok();
+    tried += fmt::format("{}{}: {}", tried.empty() ? "" : "; ", path, std::strerror(errno));
+  }
+  return Status(Code::kNotFound, fmt::format("the net module cannot be loaded: {}", tried), Domain::kExternal)
+      .WithRemedy(kRemedy);
+}
+
 Result<std::unique_ptr<ResidualNet>> LoadNet(const std::string& module_path, const NetOptions& options) {
   // Guards the modules opened so far; a failure is not kept, so that a module put in place later is found.
   static std::mutex mutex;
-  static std::map<std::string, const NetModuleEntry*> opened;
+  // Never destroyed: a thread may still load a net while the process ends.
+  static auto& opened = *new std::map<std::string, const NetModuleEntry*>();
   const NetModuleEntry* entry = nullptr;
   {
     const std::lock_guard lock(mutex);

@@ -11,4 +11,7 @@ namespace tidecast {
 /// `../lib/tidecast` of it.
 std::vector<std::string> NetModulePaths(const std::string& module_path);
 
+/// Whether a file is at one of them. Errors: kNotFound, as LoadNet.
+Status FindNetModule(const std::string& module_path);
+
 }  // namespace tidecast

@@ -31,9 +31,15 @@ void AppendBigEndian(uint64_t value, std::string* out) {
 }  // namespace
 
 NetTrainer::NetTrainer(std::unique_ptr<ResidualNet> net, const NetShape& shape, const NetTrainerOptions& options)
-    : net_(std::move(net)), shape_(shape), options_(options) {
-  net_->Save(&newborn_);
-  accepted_ = newborn_;
+    : net_(std::move(net)), shape_(shape), options_(options) {}
+
+Status NetTrainer::Ready() {
+  if (newborn_.empty()) net_->Save(&newborn_);
+  if (accepted_.empty()) accepted_ = newborn_;
+  if (loaded_) return Status::Ok();
+  TC_RETURN_IF_ERROR(net_->Load(stored_weights_.empty() ? newborn_ : stored_weights_));
+  loaded_ = true;
+  return Status::Ok();
 }
 
 int64_t NetTrainer::PlaceInSegment(uint64_t key_hash, int64_t origin) const {
@@ -248,11 +254,13 @@ Status NetTrainer::Reload(const StateReader& store) {
     if (head_.format != Head{}.format)
       return Status(Code::kVersion, fmt::format("the net's head row has format {}", head_.format));
   }
-  TC_ASSIGN_OR_RETURN(const bool has_weights, store.Get(Family::kModels, options_.prefix + "net/weights", &value));
-  TC_RETURN_IF_ERROR(net_->Load(has_weights ? value : newborn_));
-  TC_ASSIGN_OR_RETURN(const bool has_accepted,
-                      store.Get(Family::kModels, options_.prefix + "net/accepted", &accepted_));
-  if (!has_accepted) accepted_ = newborn_;
+  stored_weights_.clear();
+  accepted_.clear();
+  loaded_ = false;
+  for (const auto& [name, blob] : {std::pair("net/weights", &stored_weights_), std::pair("net/accepted", &accepted_)}) {
+    TC_ASSIGN_OR_RETURN(const bool found, store.Get(Family::kModels, options_.prefix + name, blob));
+    if (!found) blob->clear();
+  }
   Status failed;
   const auto scan = [&](const std::string& prefix, const auto& decode, const auto& take) -> Status {
     TC_RETURN_IF_ERROR(store.Scan(Family::kModels, prefix, prefix, [&](std::string_view key, std::string_view bytes) {

@@ -42,6 +42,9 @@ class NetTrainer {
   ResidualNet& net() { return *net_; }
   const ResidualNet& net() const { return *net_; }
   const NetShape& shape() const { return shape_; }
+  /// Brings the net to the weights of the last Reload. Before Learn and whatever else asks the net.
+  /// Errors: of ResidualNet::Load.
+  Status Ready();
 
   /// Whether this series's origin is one of the sample.
   bool Samples(uint64_t key_hash, int64_t origin) const;
@@ -59,7 +62,7 @@ class NetTrainer {
   void Learn(int64_t matured_origin, int64_t series);
 
   void Save(DeltaSink& out);
-  /// Errors: of the rows (kCorruption, kVersion) and of ResidualNet::Load.
+  /// Does not touch the net. Errors: of the rows (kCorruption, kVersion).
   Status Reload(const StateReader& store);
 
   int64_t steps() const { return head_.steps; }
@@ -97,9 +100,11 @@ class NetTrainer {
   NetTrainerOptions options_;
   Head head_;
   NetLoss last_loss_;
-  std::string newborn_;       ///< weights at birth: what an empty store means
-  std::string accepted_;      ///< weights of the last accepted copy
-  mutable std::mutex mutex_;  // guards pending_ and what is dirty of it while blocks are at work
+  std::string newborn_;         ///< weights at birth: what an empty store means
+  std::string stored_weights_;  ///< as of Reload; empty: none
+  bool loaded_ = true;          ///< the net has them
+  std::string accepted_;        ///< weights of the last accepted copy
+  mutable std::mutex mutex_;    // guards pending_ and what is dirty of it while blocks are at work
   std::map<Key, NetOrigin> pending_;
   std::set<Key> dirty_pending_, deleted_pending_;
   std::map<uint32_t, NetExample> replay_;  ///< by slot

@@ -21,6 +21,7 @@
 
 #include "engine/core/hash.h"
 #include "models/forecaster_work.h"
+#include "models/net_loader.h"
 #include "models/predictive_distribution.h"
 #include "models/series_statistics.h"
 
@@ -51,7 +52,7 @@ bool Usable(float value) { return std::isfinite(value) && std::fabs(value) < 1e3
 
 }  // namespace
 
-StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique_ptr<ResidualNet> net)
+StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique_ptr<ResidualNet> net, LateNet* late)
     : options_(options),
       experts_(MakeExperts({options.domain, options.season_lengths, options.known_covariates, options.horizon},
                            options.experts)),
@@ -84,6 +85,7 @@ StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique
     learning.learning_rate = NetOptions{}.learning_rate;
     learning.warm_steps = options.net_warm_steps;
     if (options.net_learning == NetLearning::kFrozen) learning.freeze_after_rounds = options.net_freeze_after_rounds;
+    late_ = late;
     trainer_ = std::make_unique<NetTrainer>(std::move(net), shape, learning);
     shape_.extra_bytes = net_series_->bytes();
     if (!options.net_weights.empty()) outer_.set_start_weight(kWarmWeight);
@@ -577,11 +579,19 @@ void StreamForecaster::SaveShared(Epoch, DeltaSink& out) {
 
 void StreamForecaster::OnCommitted(Epoch) {}
 
+Status StreamForecaster::Ready() {
+  if (late_ != nullptr) TC_RETURN_IF_ERROR(late_->Wait());
+  return trainer_ == nullptr ? Status::Ok() : trainer_->Ready();
+}
+
 Status StreamForecaster::ReloadShared(const StateReader& store) {
   StartParts();
   gathering_ = stored_gathering_ = has_stored_round_ = false;
   pool_dirty_ = round_dirty_ = false;
-  if (trainer_ != nullptr) TC_RETURN_IF_ERROR(trainer_->Reload(store));
+  if (trainer_ != nullptr) {
+    TC_RETURN_IF_ERROR(trainer_->Reload(store));
+    if (late_ == nullptr) TC_RETURN_IF_ERROR(trainer_->Ready());
+  }
   std::string value;
   TC_ASSIGN_OR_RETURN(const bool found, store.Get(Family::kModels, options_.state_prefix + "pool", &value));
   if (!found) return Status::Ok();
@@ -640,6 +650,7 @@ Result<std::unique_ptr<Forecaster>> MakeForecaster(const ForecasterOptions& opti
     return Status(Code::kInvalidArgument, fmt::format("a horizon must lie between 1 and 1000: {}", options.horizon));
   }
   std::unique_ptr<ResidualNet> net;
+  LateNet* late = nullptr;
   if (options.net != NetKind::kNone) {
     if (options.horizon > kHistory) {
       return Status(Code::kInvalidArgument,
@@ -651,16 +662,28 @@ Result<std::unique_ptr<Forecaster>> MakeForecaster(const ForecasterOptions& opti
     wanted.shape = NetSeries::ShapeOf(options);
     wanted.seed = options.seed;
     wanted.device = options.device;
-    TC_ASSIGN_OR_RETURN(net, LoadNet(options.net_module, wanted));
-    if (!options.net_weights.empty()) {
-      TC_ASSIGN_OR_RETURN(const NetWeights weights, NetWeights::Decode(options.net_weights));
-      TC_RETURN_IF_ERROR(net->Adopt(weights.blob, weights.RowsFor(NetSeries::NamesOf(options))));
+    auto make = [options, wanted]() -> Result<std::unique_ptr<ResidualNet>> {
+      TC_ASSIGN_OR_RETURN(auto made, LoadNet(options.net_module, wanted));
+      if (!options.net_weights.empty()) {
+        TC_ASSIGN_OR_RETURN(const NetWeights weights, NetWeights::Decode(options.net_weights));
+        TC_RETURN_IF_ERROR(made->Adopt(weights.blob, weights.RowsFor(NetSeries::NamesOf(options))));
+      }
+      return made;
+    };
+    if (options.load_net_late) {
+      TC_RETURN_IF_ERROR(FindNetModule(options.net_module));
+      auto made = std::make_unique<LateNet>(wanted.shape, std::move(make));
+      late = made.get();
+      net = std::move(made);
+    } else {
+      TC_ASSIGN_OR_RETURN(net, make());
     }
   }
-  auto forecaster = std::make_unique<StreamForecaster>(options, std::move(net));
+  auto forecaster = std::make_unique<StreamForecaster>(options, std::move(net), late);
   if (forecaster->shape().state_floats.empty()) {
     return Status(Code::kInvalidArgument, "no expert of the pool has one of the names given");
   }
+  if (late == nullptr) TC_RETURN_IF_ERROR(forecaster->Ready());
   return std::unique_ptr<Forecaster>(std::move(forecaster));
 }
 

@@ -8,6 +8,7 @@
 #include "models/expert.h"
 #include "models/forecaster.h"
 #include "models/horizon_plan.h"
+#include "models/late_net.h"
 #include "models/mixer.h"
 #include "models/net_series.h"
 #include "models/net_trainer.h"
@@ -24,9 +25,10 @@ namespace tidecast {
 /// Thread: as Forecaster.
 class StreamForecaster final : public Forecaster {
  public:
-  /// `net` may be null: experts alone.
-  StreamForecaster(const ForecasterOptions& options, std::unique_ptr<ResidualNet> net);
+  /// `net` may be null: experts alone. `late`: the same, when it is still loaded.
+  StreamForecaster(const ForecasterOptions& options, std::unique_ptr<ResidualNet> net, LateNet* late);
 
+  Status Ready() override;
   void BeginRound(const BucketContext& context, size_t blocks) override;
   void ResumeRound(const BucketContext& context, size_t blocks) override;
   void ScoreAndLearnBlock(size_t block, std::span<const SeriesRow> rows, std::span<std::string> states,
@@ -95,6 +97,7 @@ class StreamForecaster final : public Forecaster {
   SeasonProfile profile_;
   SeriesShape shape_;
   std::unique_ptr<NetTrainer> trainer_;    ///< null: experts alone
+  LateNet* late_ = nullptr;                ///< the trainer's net, when that is still loaded
   std::unique_ptr<NetSeries> net_series_;  ///< as trainer_
   OuterMixer outer_;
   std::vector<int> expert_slot_;  ///< by expert: where the net hears it, or -1

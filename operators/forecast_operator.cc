@@ -282,6 +282,7 @@ Status ForecastOperator::RunBlock(size_t block, const EncodeBlock& encode, Round
 
 Result<bool> ForecastOperator::Step(Executor& executor, size_t bytes_max, const EncodeBlock& encode, const TakeBlock& take) {
   TC_CHECK(in_round());
+  TC_RETURN_IF_ERROR(forecaster_->Ready());
   const size_t blocks = block_count();
   // A constant number of blocks side by side: the result does not depend on it, the memory does.
   const size_t side_by_side = std::max<size_t>(4, executor.threads() * 2);

@@ -100,22 +100,18 @@ void PaneTable::Clear() {
   sketches_.clear();
   blocks_.clear();
   dirty_blocks_.clear();
-  frozen_ = {};
   deleted_ = 0;
-}
-
-void PaneTable::EncodeSlots(uint32_t row, ByteWriter& value) const {
-  const int64_t* row_slots = slots(row);
-  for (size_t i = 0; i < layout_->slots(); ++i) {
-    if (!layout_->IsSketchSlot(i)) value.SignedVarint(row_slots[i]);
-  }
+  stored_ = nullptr;
 }
 
 // Revision and its mark in one number, then the slots.
 void PaneTable::EncodeRow(uint32_t row, ByteWriter& value) const {
   const RowMeta& meta = meta_[row];
   value.Varint(uint64_t{meta.revision} << 1 | (meta.revised ? 1U : 0U));
-  EncodeSlots(row, value);
+  const int64_t* row_slots = slots(row);
+  for (size_t i = 0; i < layout_->slots(); ++i) {
+    if (!layout_->IsSketchSlot(i)) value.SignedVarint(row_slots[i]);
+  }
 }
 
 void PaneTable::DecodeRow(uint32_t id, ByteReader& value) {
@@ -171,80 +167,46 @@ void PaneTable::Save(uint16_t view, EventTime start, DeltaSink& out) {
       EncodeRow(row, value);
     });
     out.Put(Family::kPanes, PaneBlockKey(view, start, block), value.view());
-    blocks_[block] = kStored;
+    blocks_[block] = static_cast<uint8_t>((blocks_[block] & kLoaded) | kStored);
     if (layout_->has_distinct()) VisitBlock(block, [&](uint32_t row) { SaveSketches(view, start, row, out); });
   }
   dirty_blocks_.clear();
 }
 
-// A frozen row: as it is stored, then its sketches in the order of their slots, each with its feature + 1; 0 ends them.
-void PaneTable::Freeze() {
-  TC_CHECK(sealed_ && dirty_blocks_.empty());
-  Frozen frozen;
-  frozen.ids.reserve(frozen_.ids.size() + ids_.size());
-  frozen.at.reserve(frozen_.ids.size() + ids_.size());
-  ByteWriter value;
-  const auto add = [&](uint32_t id, std::string_view bytes) {
-    frozen.ids.push_back(id);
-    frozen.at.push_back(static_cast<uint32_t>(frozen.bytes.size()));
-    frozen.bytes.append(bytes);
-  };
-  const auto add_row = [&](uint32_t row) {
-    TC_CHECK(!meta_[row].revised);
-    value.Clear();
-    EncodeRow(row, value);
-    const int64_t* row_slots = slots(row);
-    for (size_t i = 0; layout_->has_distinct() && i < layout_->slots(); ++i) {
-      if (!layout_->IsSketchSlot(i) || row_slots[i] == 0) continue;
-      const RowSketch& sketch = sketches_[static_cast<size_t>(row_slots[i] - 1)];
-      value.Varint(sketch.feature + 1U);
-      sketch.sketch.Encode(value);
-    }
-    value.Varint(0);
-    add(ids_[row], value.view());
-  };
-  size_t next = 0;
-  for (size_t i = 0; i < frozen_.ids.size(); ++i) {
-    for (; next < by_id_.size() && ids_[by_id_[next]] < frozen_.ids[i]; ++next) add_row(by_id_[next]);
-    if (frozen_.at[i] == Frozen::kThawed) continue;
-    size_t end = frozen_.bytes.size();
-    for (size_t j = i + 1; j < frozen_.at.size(); ++j) {
-      if (frozen_.at[j] == Frozen::kThawed) continue;
-      end = frozen_.at[j];
-      break;
-    }
-    add(frozen_.ids[i], std::string_view(frozen_.bytes).substr(frozen_.at[i], end - frozen_.at[i]));
-  }
-  for (; next < by_id_.size(); ++next) add_row(by_id_[next]);
-  frozen.bytes.shrink_to_fit();
-  const bool touched = touched_;
-  std::vector<uint8_t> blocks = std::move(blocks_);
-  *this = PaneTable(*layout_);
-  sealed_ = true;
-  touched_ = touched;
-  blocks_ = std::move(blocks);
-  frozen_ = std::move(frozen);
+void PaneTable::Attach(StoredPanes& stored, uint16_t view, EventTime start) {
+  TC_CHECK(ids_.empty() && stored.store != nullptr);
+  stored_ = &stored;
+  view_ = view;
+  start_ = start;
 }
 
-void PaneTable::ThawBlock(uint32_t block) {
-  const auto first = std::lower_bound(frozen_.ids.begin(), frozen_.ids.end(), block * kBlockIds);
-  for (auto found = first; found != frozen_.ids.end() && *found / kBlockIds == block; ++found) {
-    uint32_t& at = frozen_.at[static_cast<size_t>(found - frozen_.ids.begin())];
-    if (at == Frozen::kThawed) return;
-    ByteReader value(std::string_view(frozen_.bytes).substr(at));
-    DecodeRow(*found, value);
-    Status read = Status::Ok();
-    for (uint64_t feature = value.Varint(); read.ok() && feature != 0; feature = value.Varint()) {
-      RowSketch sketch;
-      read = sketch.sketch.Decode(value);
-      sketch.feature = static_cast<uint16_t>(feature - 1);
-      sketch.stored = true;
-      sketches_.push_back(std::move(sketch));
-      slots(Find(*found))[layout_->columns()[feature - 1].slot] = static_cast<int64_t>(sketches_.size());
-    }
-    TC_CHECK(read.ok() && value.ok(), "a frozen row: {}", read.message());
-    at = Frozen::kThawed;
-  }
+void PaneTable::LoadStored(uint32_t block) {
+  if (block >= blocks_.size()) blocks_.resize(std::max<size_t>(size_t{block} + 1, blocks_.size() * 3 / 2));
+  if ((blocks_[block] & kLoaded) != 0) return;
+  blocks_[block] |= kLoaded;
+  Status read = ReadStored(block);
+  if (!read.ok() && stored_->failure.ok()) stored_->failure = std::move(read);
+}
+
+Status PaneTable::ReadStored(uint32_t block) {
+  std::string value;
+  TC_ASSIGN_OR_RETURN(const bool found,
+                      stored_->store->Get(Family::kPanes, PaneBlockKey(view_, start_, block), &value));
+  if (!found) return Status::Ok();
+  TC_RETURN_IF_ERROR(LoadBlock(block, UINT32_MAX, value));
+  if (!layout_->has_distinct()) return Status::Ok();
+  const uint32_t first = block * kBlockIds;
+  const std::string prefix = DistinctPrefix(view_, start_);
+  Status loaded;
+  TC_RETURN_IF_ERROR(stored_->store->Scan(Family::kPanes, prefix, DistinctKey(view_, start_, first, 0),
+                                          [&](std::string_view key, std::string_view sketch) {
+                                            KeyReader at(key.substr(prefix.size()));
+                                            const uint32_t id = at.U32();
+                                            if (id >= first + kBlockIds) return false;
+                                            loaded = LoadSketch(id, at.U16(), sketch);
+                                            return loaded.ok();
+                                          }));
+  return loaded;
 }
 
 void PaneTable::DeleteSketches(uint16_t view, EventTime start, uint32_t row, DeltaSink& out) const {
@@ -256,7 +218,7 @@ void PaneTable::DeleteSketches(uint16_t view, EventTime start, uint32_t row, Del
   }
 }
 
-// In turn: blocks, sketches of frozen rows, sketches of the others.
+// Blocks, then the sketches of their rows.
 bool PaneTable::DeleteStored(uint16_t view, EventTime start, size_t rows_max, DeltaSink& out) {
   for (; deleted_ < blocks_.size(); ++deleted_) {
     if ((blocks_[deleted_] & kStored) == 0) continue;
@@ -264,24 +226,9 @@ bool PaneTable::DeleteStored(uint16_t view, EventTime start, size_t rows_max, De
     out.Delete(Family::kPanes, PaneBlockKey(view, start, static_cast<uint32_t>(deleted_)));
   }
   if (!layout_->has_distinct()) return true;
-  for (; deleted_ < blocks_.size() + frozen_.ids.size(); ++deleted_) {
+  for (; deleted_ < blocks_.size() + size(); ++deleted_) {
     if (rows_max-- == 0) return false;
-    const size_t at = deleted_ - blocks_.size();
-    if (frozen_.at[at] == Frozen::kThawed) continue;
-    ByteReader value(std::string_view(frozen_.bytes).substr(frozen_.at[at]));
-    value.Varint();
-    for (size_t i = 0; i < layout_->slots(); ++i) {
-      if (!layout_->IsSketchSlot(i)) value.SignedVarint();
-    }
-    DistinctSketch sketch;
-    for (uint64_t feature = value.Varint(); feature != 0; feature = value.Varint()) {
-      TC_CHECK(sketch.Decode(value).ok());
-      out.Delete(Family::kPanes, DistinctKey(view, start, frozen_.ids[at], static_cast<uint16_t>(feature - 1)));
-    }
-  }
-  for (; deleted_ < blocks_.size() + frozen_.ids.size() + size(); ++deleted_) {
-    if (rows_max-- == 0) return false;
-    DeleteSketches(view, start, static_cast<uint32_t>(deleted_ - blocks_.size() - frozen_.ids.size()), out);
+    DeleteSketches(view, start, static_cast<uint32_t>(deleted_ - blocks_.size()), out);
   }
   return true;
 }
@@ -357,10 +304,8 @@ Status PaneTable::LoadSketch(uint32_t id, uint16_t feature, std::string_view byt
 size_t PaneTable::memory_bytes() const {
   size_t bytes =
       (row_of_.capacity() + by_id_.capacity() + ids_.capacity() + dirty_blocks_.capacity()) * sizeof(uint32_t) +
-      by_rank_.capacity() * sizeof(Rank) + blocks_.capacity() +
-      (frozen_.ids.capacity() + frozen_.at.capacity()) * sizeof(uint32_t) + frozen_.bytes.capacity() +
-      meta_.capacity() * sizeof(RowMeta) + slots_.capacity() * sizeof(int64_t) +
-      sketches_.capacity() * sizeof(RowSketch);
+      by_rank_.capacity() * sizeof(Rank) + blocks_.capacity() + meta_.capacity() * sizeof(RowMeta) +
+      slots_.capacity() * sizeof(int64_t) + sketches_.capacity() * sizeof(RowSketch);
   for (const RowSketch& sketch : sketches_) bytes += sketch.sketch.memory_bytes();
   return bytes;
 }

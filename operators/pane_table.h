@@ -11,11 +11,17 @@
 
 namespace tidecast {
 
+/// Reads the panes that only the store has; the first error stays.
+struct StoredPanes {
+  const StateReader* store = nullptr;
+  Status failure;
+};
+
 /// The panes of one bucket: a row of slots for each series that has one, found by series id through a flat index while
 /// the bucket is open, by binary search once it is sealed, or by a bit and a count where windows go on reading it. Rows
 /// keep their places; nothing is allocated per event once warm. Rows are stored in blocks of kBlockIds ids, so that an
-/// epoch writes a few dozen values a bucket instead of thousands. What a closed bucket keeps for late events can be
-/// frozen: rows packed as they are stored, a third of the memory; a late event thaws its block. Thread: confined.
+/// epoch writes a few dozen values a bucket instead of thousands. A table that is attached to the store reads a block
+/// when it is first asked for. Thread: confined.
 class PaneTable {
  public:
   static constexpr uint32_t kNoRow = UINT32_MAX;
@@ -23,20 +29,20 @@ class PaneTable {
 
   explicit PaneTable(const Accumulator& layout) : layout_(&layout) {}
 
-  /// Row of `id`; kNoRow when there is none, or it is frozen.
+  /// Row of `id`; kNoRow when there is none, or its block was not asked for yet.
   uint32_t Find(uint32_t id) const {
     if (sealed_) return by_rank_.empty() ? FindSealed(id) : FindRanked(id);
     return id < row_of_.size() ? row_of_[id] : kNoRow;
   }
-  /// The same; brings back a frozen row, and all of its block.
-  uint32_t FindOrThaw(uint32_t id) {
-    if (!frozen_.ids.empty()) [[unlikely]]
-      ThawBlock(id / kBlockIds);
+  /// The same; reads its block from the store first.
+  uint32_t FindOrLoad(uint32_t id) {
+    if (stored_ != nullptr) [[unlikely]]
+      LoadStored(id / kBlockIds);
     return Find(id);
   }
   /// The row of `id`, made from zeros when there is none.
   uint32_t FindOrAdd(uint32_t id) {
-    const uint32_t row = FindOrThaw(id);
+    const uint32_t row = FindOrLoad(id);
     return row != kNoRow ? row : Add(id);
   }
   int64_t* slots(uint32_t row) { return slots_.data() + size_t{row} * layout_->slots(); }
@@ -79,15 +85,13 @@ class PaneTable {
 
   /// No more than late events from now on: gives the flat index up. `read_often`: windows go on reading all of it.
   void Seal(bool read_often = false);
-  /// Packs all rows. REQUIRES: sealed, saved, no row revised.
-  void Freeze();
-  /// Whether Freeze would save much.
-  bool worth_freezing() const { return sealed_ && ids_.size() > 8 + frozen_.ids.size() / 8; }
+  /// The store has rows under (view, start): what was saved of them and let go. REQUIRES: empty. `stored` outlives it.
+  void Attach(StoredPanes& stored, uint16_t view, EventTime start);
   /// Forgets everything but the memory.
   void Clear();
 
   void Save(uint16_t view, EventTime start, DeltaSink& out);
-  /// Deletes what the store has of it, about `rows_max` rows a call; returns whether nothing is left.
+  /// Deletes what the store has of the rows in memory, about `rows_max` rows a call; returns whether nothing is left.
   bool DeleteStored(uint16_t view, EventTime start, size_t rows_max, DeltaSink& out);
   /// `series`: how many there are.
   Status LoadBlock(uint32_t block, size_t series, std::string_view value);
@@ -98,16 +102,10 @@ class PaneTable {
 
  private:
   static constexpr size_t kStoredBytes = 90;  // of a saved value: key, head, place in the batch
-  enum BlockFlag : uint8_t { kDirty = 1, kStored = 2 };
+  enum BlockFlag : uint8_t { kDirty = 1, kStored = 2, kLoaded = 4 };
   struct RowMeta {
     uint32_t revision = 1;
     bool revised = false;
-  };
-  struct Frozen {
-    static constexpr uint32_t kThawed = UINT32_MAX;
-    std::vector<uint32_t> ids;  ///< in order
-    std::vector<uint32_t> at;   ///< where a row begins in `bytes`
-    std::string bytes;
   };
   /// 64 ids: which have rows, and how many rows stand before.
   struct Rank {
@@ -115,9 +113,9 @@ class PaneTable {
     uint32_t before = 0;
   };
   uint32_t Add(uint32_t id);
-  void ThawBlock(uint32_t block);
+  void LoadStored(uint32_t block);
+  Status ReadStored(uint32_t block);
   void EncodeRow(uint32_t row, ByteWriter& value) const;
-  void EncodeSlots(uint32_t row, ByteWriter& value) const;
   Status CheckSlots(uint64_t stored_slots) const;
   void DecodeRow(uint32_t id, ByteReader& value);
   void DeleteSketches(uint16_t view, EventTime start, uint32_t row, DeltaSink& out) const;
@@ -153,8 +151,10 @@ class PaneTable {
   std::vector<RowSketch> sketches_;
   std::vector<uint8_t> blocks_;  ///< flags by block
   std::vector<uint32_t> dirty_blocks_;
-  Frozen frozen_;
   size_t deleted_ = 0;  ///< what DeleteStored has done
+  StoredPanes* stored_ = nullptr;
+  uint16_t view_ = 0;  ///< where in the store
+  EventTime start_;
 };
 
 }  // namespace tidecast

@@ -42,7 +42,7 @@ class KeyedWindows final : public WindowAggregator {
       windows->by_index_.push_back(nullptr);
       if (role == WindowRole::kAbsent) continue;
       TC_ASSIGN_OR_RETURN(auto view, WindowView::Make(static_cast<uint16_t>(v), options.views[v], options.input_names,
-                                                      options.input_kinds, role));
+                                                      options.input_kinds, role, windows->stored_));
       for (uint16_t i = 0; i < options.input_names.size() && role != WindowRole::kMerged; ++i) {
         if (view->layout().Takes(i)) windows->views_of_input_[i].push_back(view.get());
       }
@@ -218,19 +218,23 @@ class KeyedWindows final : public WindowAggregator {
     return bytes;
   }
 
-  void Save(Epoch, DeltaSink& out) override {
+  void Save(Epoch epoch, DeltaSink& out) override {
     dictionary_.Save(out);
-    for (const auto& view : views_) view->Save(out);
+    for (const auto& view : views_) view->Save(epoch, out);
     for (DedupeTable& dedupe : dedupe_) dedupe.Save(out);
     facts_.Save(out);
     categories_.Save(out);
     contributions_.Save(out);
   }
 
-  // All that the task may still need is in memory; nothing is evicted, so a commit changes nothing here.
-  void OnCommitted(Epoch) override {}
+  void OnCommitted(Epoch epoch) override {
+    for (const auto& view : views_) view->OnCommitted(epoch);
+  }
+
+  const Status& failure() const override { return stored_.failure; }
 
   Status Reload(const StateReader& store) override {
+    stored_ = {&store, Status::Ok()};
     for (const auto& view : views_) view->Clear();
     for (DedupeTable& dedupe : dedupe_) dedupe.Clear();
     facts_.Clear();
@@ -238,11 +242,11 @@ class KeyedWindows final : public WindowAggregator {
     contributions_.Clear();
     watermark_ = EventTime::Min();
     TC_RETURN_IF_ERROR(dictionary_.Reload(store));
-    // Buckets before panes, panes before their distinct counts.
+    // Buckets before their panes.
     for (const WindowTable table :
-         {WindowTable::kCursor, WindowTable::kBucket, WindowTable::kPane, WindowTable::kPaneBlock,
-          WindowTable::kDistinct, WindowTable::kSession, WindowTable::kSessionBlock, WindowTable::kWindowRevision,
-          WindowTable::kDedupe, WindowTable::kFact, WindowTable::kContribution, WindowTable::kCategory}) {
+         {WindowTable::kCursor, WindowTable::kBucket, WindowTable::kPane, WindowTable::kSession,
+          WindowTable::kSessionBlock, WindowTable::kWindowRevision, WindowTable::kDedupe, WindowTable::kFact,
+          WindowTable::kContribution, WindowTable::kCategory}) {
       const std::string prefix = WindowTablePrefix(table);
       Status failed;
       TC_RETURN_IF_ERROR(store.Scan(Family::kPanes, prefix, prefix, [&](std::string_view key, std::string_view value) {
@@ -251,6 +255,7 @@ class KeyedWindows final : public WindowAggregator {
       }));
       TC_RETURN_IF_ERROR(failed);
     }
+    for (const auto& view : views_) TC_RETURN_IF_ERROR(view->LoadPanes(dictionary_.size()));
     for (const auto& view : views_) view->FinishLoad();
     for (const auto& view : views_) TC_RETURN_IF_ERROR(view->CheckLoaded(dictionary_.size()));
     has_revisions_ = std::any_of(views_.begin(), views_.end(), [](const auto& view) { return view->has_revisions(); });
@@ -342,17 +347,6 @@ class KeyedWindows final : public WindowAggregator {
         status = view.LoadPane(start, id, value);
         break;
       }
-      case WindowTable::kPaneBlock: {
-        const EventTime start = at.Time();
-        status = view.LoadPaneBlock(start, at.U32(), dictionary_.size(), value);
-        break;
-      }
-      case WindowTable::kDistinct: {
-        const EventTime start = at.Time();
-        const uint32_t id = at.U32();
-        status = view.LoadSketch(start, id, at.U16(), value);
-        break;
-      }
       case WindowTable::kSession: {
         const uint16_t window = at.U16();
         const uint32_t id = at.U32();
@@ -380,6 +374,7 @@ class KeyedWindows final : public WindowAggregator {
     return at.Finish("key of the windows");
   }
 
+  StoredPanes stored_;
   std::vector<std::unique_ptr<WindowView>> views_;
   std::vector<WindowView*> by_index_;  ///< null: not of this task's stage
   bool has_foreign_ = false;

@@ -85,7 +85,9 @@ class ActivityBoard {
 ///   catalog price / price 60 days before}, when a view forecasts and the config has promotions or a catalog; steps are
 ///   the bucket and the next `horizon` open ones, as learned by this task.
 /// State (state/FORMAT.md): dictionary, panes of open and still revisable buckets, ids, sessions, facts, cursors. All
-/// of it is in memory too, closed buckets packed. Thread: confined.  Errors: Reload only.
+/// of it is in memory too, but for panes of closed buckets that no hopping window reads: those are let go of once they
+/// are committed, and read back a block at a time when a late event comes. The store that Reload was given is read as
+/// long as the windows live. Thread: confined.  Errors: Reload, and failure().
 class WindowAggregator : public Stateful {
  public:
   /// `inputs`: names and kinds by Event::input. `dedupe_keep[i]`: how long ids of input i are remembered (0: no
@@ -118,6 +120,9 @@ class WindowAggregator : public Stateful {
   /// caller asks after each event (keep it a member read), so that a bucket closes exactly where the watermark passes
   /// its end.
   EventTime next_close() const { return next_close_; }
+  /// The first error of reading panes back since Reload: what was made of the events since then must not be committed.
+  /// Errors: kIo, kCorruption, kVersion, kConfig.
+  virtual const Status& failure() const = 0;
   /// Whether revisions wait for the next OnWatermark.
   bool has_revisions() const { return has_revisions_; }
   /// Buckets of view v in which this task saw an event of the target's input, and that are not yet closed; for the

@@ -33,6 +33,12 @@ inline std::string PaneKey(uint16_t view, EventTime start, uint32_t id) {
 inline std::string PaneBlockKey(uint16_t view, EventTime start, uint32_t block) {
   return KeyWriter().U8(static_cast<uint8_t>(WindowTable::kPaneBlock)).U16(view).Time(start).U32(block).Take();
 }
+inline std::string PaneBlockPrefix(uint16_t view, EventTime start) {
+  return KeyWriter().U8(static_cast<uint8_t>(WindowTable::kPaneBlock)).U16(view).Time(start).Take();
+}
+inline std::string DistinctPrefix(uint16_t view, EventTime start) {
+  return KeyWriter().U8(static_cast<uint8_t>(WindowTable::kDistinct)).U16(view).Time(start).Take();
+}
 inline std::string DistinctKey(uint16_t view, EventTime start, uint32_t id, uint16_t feature) {
   return KeyWriter().U8(static_cast<uint8_t>(WindowTable::kDistinct)).U16(view).Time(start).U32(id).U16(feature).Take();
 }

@@ -38,14 +38,15 @@ WindowView::~WindowView() = default;
 
 Result<std::unique_ptr<WindowView>> WindowView::Make(uint16_t index, const ViewOptions& options,
                                                      const std::vector<std::string>& input_names,
-                                                     const std::vector<InputKind>& input_kinds, WindowRole role) {
+                                                     const std::vector<InputKind>& input_kinds, WindowRole role,
+                                                     StoredPanes& stored) {
   const auto config_error = [&options](std::string text, std::string remedy) {
     return Status(Code::kConfig, fmt::format("{}: view {}", text, options.name), Domain::kInput)
         .WithRemedy(std::move(remedy));
   };
   if (options.allowed_lateness.count() < 0) return config_error("the allowed lateness is negative", "set 0 or more");
   std::unique_ptr<WindowView> view(
-      new WindowView(index, role == WindowRole::kPartial ? PartialOptions(options) : options, role));
+      new WindowView(index, role == WindowRole::kPartial ? PartialOptions(options) : options, role, stored));
   TC_ASSIGN_OR_RETURN(view->layout_, Accumulator::Make(options, input_names, input_kinds));
   TC_ASSIGN_OR_RETURN(view->calendar_, BucketCalendar::Make(options.calendar));
   view->has_known_ = view->options_.forecast && KnownCovariates(input_kinds, options.calendar) > 0;
@@ -115,22 +116,31 @@ void WindowView::Locate(EventTime time) {
   span_ = calendar_->BucketOf(time);
 }
 
-const int64_t* WindowView::RowSoFar(uint32_t id) const {
-  if (bucket_ == nullptr || bucket_->pane == nullptr) return nullptr;
-  const uint32_t row = bucket_->pane->FindOrThaw(id);
-  return row == PaneTable::kNoRow ? nullptr : bucket_->pane->slots(row);
+const int64_t* WindowView::RowSoFar(uint32_t id) {
+  PaneTable* const pane = bucket_ == nullptr ? nullptr : PaneOf(*bucket_);
+  const uint32_t row = pane == nullptr ? PaneTable::kNoRow : pane->FindOrLoad(id);
+  return row == PaneTable::kNoRow ? nullptr : pane->slots(row);
+}
+
+PaneTable& WindowView::MakePane(Bucket& bucket) {
+  if (spare_panes_.empty()) spare_panes_.push_back(std::make_unique<PaneTable>(layout_));
+  bucket.pane = std::move(spare_panes_.back());
+  spare_panes_.pop_back();
+  if (bucket.closed) bucket.pane->Seal(hopping_size_ > 0);
+  if (bucket.in_store) bucket.pane->Attach(stored_, index_, bucket.span.start);
+  return *bucket.pane;
+}
+
+PaneTable* WindowView::PaneOf(Bucket& bucket) {
+  if (bucket.pane == nullptr && bucket.in_store) MakePane(bucket);
+  return bucket.pane.get();
 }
 
 WindowView::Bucket& WindowView::BucketAt(const BucketCalendar::Span& span) {
   const auto [at, is_new] = buckets_.try_emplace(span.start);
   Bucket& bucket = at->second;
   if (is_new) bucket.span = span;
-  if (bucket.pane == nullptr) {
-    if (spare_panes_.empty()) spare_panes_.push_back(std::make_unique<PaneTable>(layout_));
-    bucket.pane = std::move(spare_panes_.back());
-    spare_panes_.pop_back();
-    if (bucket.closed) bucket.pane->Seal(hopping_size_ > 0);
-  }
+  if (bucket.pane == nullptr) MakePane(bucket);
   return bucket;
 }
 
@@ -302,7 +312,8 @@ double WindowView::OpenValue(std::optional<uint32_t> id, size_t feature) const {
 std::vector<WindowAggregator::KeptBucket> WindowView::BucketsOf(uint32_t id) {
   std::vector<WindowAggregator::KeptBucket> kept;
   for (auto& [start, bucket] : buckets_) {
-    const uint32_t row = bucket.pane != nullptr ? bucket.pane->FindOrThaw(id) : PaneTable::kNoRow;
+    PaneTable* const pane = PaneOf(bucket);
+    const uint32_t row = pane != nullptr ? pane->FindOrLoad(id) : PaneTable::kNoRow;
     if (row == PaneTable::kNoRow) continue;
     WindowAggregator::KeptBucket& out = kept.emplace_back();
     out.start = start;
@@ -311,7 +322,8 @@ std::vector<WindowAggregator::KeptBucket> WindowView::BucketsOf(uint32_t id) {
     out.revision = bucket.pane->revision(row);
     out.revision_pending = bucket.pane->revised(row);
     for (size_t f = 0; f < layout_.columns().size(); ++f) {
-      out.features.push_back(layout_.columns()[f].is_fact ? std::numeric_limits<double>::quiet_NaN() : bucket.pane->Value(f, row));
+      out.features.push_back(layout_.columns()[f].is_fact ? std::numeric_limits<double>::quiet_NaN()
+                                                          : bucket.pane->Value(f, row));
     }
   }
   return kept;

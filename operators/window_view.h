@@ -35,7 +35,8 @@ class WindowView {
  public:
   static Result<std::unique_ptr<WindowView>> Make(uint16_t index, const ViewOptions& options,
                                                   const std::vector<std::string>& input_names,
-                                                  const std::vector<InputKind>& input_kinds, WindowRole role);
+                                                  const std::vector<InputKind>& input_kinds, WindowRole role,
+                                                  StoredPanes& stored);
   ~WindowView();
 
   uint16_t index() const { return index_; }
@@ -52,7 +53,7 @@ class WindowView {
     return span_.end;
   }
   /// The row of `id` in the bucket that EndOf was asked for last; null when there is none.
-  const int64_t* RowSoFar(uint32_t id) const;
+  const int64_t* RowSoFar(uint32_t id);
   /// Counts the event in that bucket. REQUIRES: not too late, no overflow.
   void Add(uint32_t id, const Event& event, EventTime judged_by, SeriesDictionary& dictionary);
 
@@ -98,13 +99,14 @@ class WindowView {
   double OpenValue(std::optional<uint32_t> id, size_t feature) const;
   std::vector<WindowAggregator::KeptBucket> BucketsOf(uint32_t id);
 
-  void Save(DeltaSink& out);
+  void Save(Epoch epoch, DeltaSink& out);
+  /// Lets go of what only late events may ask for, and the store has.
+  void OnCommitted(Epoch epoch);
   Status LoadCursor(std::string_view value);
   Status LoadBucket(EventTime start, std::string_view value);
   Status LoadPane(EventTime start, uint32_t id, std::string_view value);  ///< of old builds
-  /// `series`: how many there are.
-  Status LoadPaneBlock(EventTime start, uint32_t block, size_t series, std::string_view value);
-  Status LoadSketch(EventTime start, uint32_t id, uint16_t feature, std::string_view value);
+  /// Panes of the buckets that are not settled, after these. `series`: how many there are.
+  Status LoadPanes(size_t series);
   Status LoadSession(uint16_t window, uint32_t id, EventTime start, std::string_view value);  ///< of old builds
   Status LoadSessionBlock(uint16_t window, uint32_t block, size_t series, std::string_view value);
   Status LoadWindowRevision(uint16_t window, EventTime start, uint32_t id, std::string_view value);
@@ -123,18 +125,23 @@ class WindowView {
     bool closed = false;
     bool target_active = false;           ///< an event of the target's input came
     Openness openness = Openness::kOpen;  ///< once closed
+    bool settled = false;                 ///< as saved: only late events may ask for its rows
+    bool in_store = false;                ///< rows that are not in `pane` may be in the store
+    Epoch saved_in = 0;                   ///< epoch of the last Save that had its pane settled
     bool meta_dirty = true;
     bool meta_stored = false;
   };
-  WindowView(uint16_t index, const ViewOptions& options, WindowRole role)
-      : index_(index), role_(role), options_(options) {}
+  WindowView(uint16_t index, const ViewOptions& options, WindowRole role, StoredPanes& stored)
+      : index_(index), role_(role), options_(options), stored_(stored) {}
 
   void Locate(EventTime time);
   void EnsureBucket();
   void AfterChange(Bucket& bucket, uint32_t id, uint32_t row, bool is_target, SeriesDictionary& dictionary);
   void SendContribution(Walk& walk, const Bucket& bucket, EventTime start, uint32_t id, uint32_t row,
                         uint32_t revision);
-  Result<PaneTable*> StoredPane(EventTime start);
+  PaneTable& MakePane(Bucket& bucket);
+  PaneTable* PaneOf(Bucket& bucket);
+  Status LoadPane(Bucket& bucket, size_t series);
   Bucket& BucketAt(const BucketCalendar::Span& span);
   void CloseBackTo(EventTime start);
   bool IsPast(const Bucket& bucket, uint32_t id, const SeriesDictionary& dictionary) const;
@@ -156,11 +163,13 @@ class WindowView {
   EventTime StartBack(EventTime newest_start, size_t buckets) const;
   void Remove(std::map<EventTime, Bucket>::iterator at);
   void SaveRemoved(DeltaSink& out);
-  bool CanFreeze(EventTime start, const Bucket& bucket) const;
+  bool IsSettled(const Bucket& bucket) const;
+  bool DeleteInStore(EventTime start, std::string* next, DeltaSink& out);
 
   uint16_t index_;
   WindowRole role_;
   ViewOptions options_;
+  StoredPanes& stored_;
   Accumulator layout_;
   std::unique_ptr<BucketCalendar> calendar_;
   bool has_known_ = false;
@@ -207,6 +216,8 @@ class WindowView {
     EventTime start;
     std::unique_ptr<PaneTable> pane;
     bool meta_stored = false;
+    bool in_store = false;
+    std::string next;  ///< key in the store to go on at
   };
   std::deque<Removed> removed_;
   std::vector<std::string> tombstones_;  ///< revisions of hopping windows

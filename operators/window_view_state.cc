@@ -5,7 +5,7 @@ namespace tidecast {
 namespace {
 
 constexpr uint8_t kCursorVersion = 1;
-constexpr uint8_t kBucketVersion = 1;
+constexpr uint8_t kBucketVersion = 2;  // reads 1 too: not settled
 constexpr uint32_t kNobody = UINT32_MAX;
 constexpr size_t kRemovedRowsPerSave = 1 << 15;
 
@@ -16,6 +16,8 @@ void WindowView::SaveRemoved(DeltaSink& out) {
   tombstones_.clear();
   while (!removed_.empty()) {
     Removed& removed = removed_.front();
+    if (removed.in_store && !DeleteInStore(removed.start, &removed.next, out)) return;
+    removed.in_store = false;
     if (removed.pane != nullptr) {
       if (!removed.pane->DeleteStored(index_, removed.start, kRemovedRowsPerSave, out)) return;
       removed.pane->Clear();
@@ -26,18 +28,51 @@ void WindowView::SaveRemoved(DeltaSink& out) {
   }
 }
 
-// Hopping windows read all panes of their length at each close: those stay as they are.
-bool WindowView::CanFreeze(EventTime start, const Bucket& bucket) const {
-  if (!bucket.closed || hopping_size_ > 0 || !bucket.pane->worth_freezing()) return false;
-  const auto revised = pending_.lower_bound({start, 0});
-  return revised == pending_.end() || revised->first != start;
+// Rows that were let go of; those of an epoch that is not committed yet are in the pane, too.
+bool WindowView::DeleteInStore(EventTime start, std::string* next, DeltaSink& out) {
+  size_t left = kRemovedRowsPerSave;
+  for (const std::string& prefix : {DistinctPrefix(index_, start), PaneBlockPrefix(index_, start)}) {
+    if (*next > prefix && !next->starts_with(prefix)) continue;
+    const Status read = stored_.store->Scan(Family::kPanes, prefix, std::max(*next, prefix),
+                                            [&](std::string_view key, std::string_view) {
+                                              *next = key;
+                                              if (left == 0) return false;
+                                              --left;
+                                              out.Delete(Family::kPanes, key);
+                                              return true;
+                                            });
+    if (!read.ok() && stored_.failure.ok()) stored_.failure = read;
+    if (left == 0 || !read.ok()) return false;
+  }
+  return true;
 }
 
-void WindowView::Save(DeltaSink& out) {
+// Hopping windows read all panes of their length at each close.
+bool WindowView::IsSettled(const Bucket& bucket) const {
+  if (!bucket.closed || hopping_size_ > 0) return false;
+  const auto revised = pending_.lower_bound({bucket.span.start, 0});
+  return revised == pending_.end() || revised->first != bucket.span.start;
+}
+
+void WindowView::OnCommitted(Epoch epoch) {
+  for (auto& [start, bucket] : buckets_) {
+    if (bucket.pane == nullptr || !bucket.settled || bucket.saved_in > epoch || bucket.pane->dirty()) continue;
+    if (stored_.store == nullptr || !IsSettled(bucket)) continue;
+    bucket.in_store = true;
+    bucket.pane->Clear();
+    if (spare_panes_.empty()) spare_panes_.push_back(std::move(bucket.pane));
+    bucket.pane = nullptr;
+  }
+}
+
+void WindowView::Save(Epoch epoch, DeltaSink& out) {
   SaveRemoved(out);
   for (auto& [start, bucket] : buckets_) {
     if (bucket.pane != nullptr && bucket.pane->dirty()) bucket.pane->Save(index_, start, out);
-    if (bucket.pane != nullptr && CanFreeze(start, bucket)) bucket.pane->Freeze();
+    const bool settled = IsSettled(bucket);
+    bucket.meta_dirty |= settled != bucket.settled;
+    bucket.settled = settled;
+    if (settled && bucket.pane != nullptr) bucket.saved_in = epoch;
     if (!bucket.meta_dirty) continue;
     out.Put(Family::kPanes, BucketKey(index_, start),
             ByteWriter()
@@ -46,6 +81,7 @@ void WindowView::Save(DeltaSink& out) {
                 .Bool(bucket.closed)
                 .Bool(bucket.target_active)
                 .U8(static_cast<uint8_t>(bucket.openness))
+                .Bool(settled)
                 .view());
     bucket.meta_dirty = false;
     bucket.meta_stored = true;
@@ -85,7 +121,8 @@ Status WindowView::LoadCursor(std::string_view bytes) {
 
 Status WindowView::LoadBucket(EventTime start, std::string_view bytes) {
   ByteReader value(bytes);
-  if (const uint8_t version = value.U8(); version != kBucketVersion) {
+  const uint8_t version = value.U8();
+  if (version < 1 || version > kBucketVersion) {
     return Status(Code::kVersion, fmt::format("a bucket has format {}, this build reads {}", version, kBucketVersion));
   }
   Bucket& bucket = buckets_[start];
@@ -95,6 +132,7 @@ Status WindowView::LoadBucket(EventTime start, std::string_view bytes) {
   bucket.target_active = value.Bool();
   const uint8_t openness = value.U8();
   bucket.openness = static_cast<Openness>(openness);
+  bucket.settled = bucket.in_store = version > 1 && value.Bool();
   bucket.meta_dirty = false;
   bucket.meta_stored = true;
   TC_RETURN_IF_ERROR(value.Finish("bucket"));
@@ -105,39 +143,58 @@ Status WindowView::LoadBucket(EventTime start, std::string_view bytes) {
   return Status::Ok();
 }
 
-Result<PaneTable*> WindowView::StoredPane(EventTime start) {
-  auto at = buckets_.find(start);
-  if (at == buckets_.end())
-    return Status(Code::kCorruption, fmt::format("a stored pane has no bucket: start {}", start.us));
-  if (at->second.pane == nullptr) at->second.pane = std::make_unique<PaneTable>(layout_);
-  return at->second.pane.get();
-}
-
 Status WindowView::LoadPane(EventTime start, uint32_t id, std::string_view value) {
-  TC_ASSIGN_OR_RETURN(PaneTable* const pane, StoredPane(start));
-  TC_RETURN_IF_ERROR(pane->LoadRow(id, value));
-  if (pane->revised(pane->Find(id))) pending_.emplace(start, id);
+  const auto at = buckets_.find(start);
+  if (at == buckets_.end() || at->second.settled)
+    return Status(Code::kCorruption, fmt::format("a stored pane has no bucket: start {}", start.us));
+  Bucket& bucket = at->second;
+  PaneTable& pane = bucket.pane == nullptr ? MakePane(bucket) : *bucket.pane;
+  TC_RETURN_IF_ERROR(pane.LoadRow(id, value));
+  if (pane.revised(pane.Find(id))) pending_.emplace(start, id);
   tombstones_.push_back(PaneKey(index_, start, id));
   return Status::Ok();
 }
 
-Status WindowView::LoadPaneBlock(EventTime start, uint32_t block, size_t series, std::string_view value) {
-  TC_ASSIGN_OR_RETURN(PaneTable* const pane, StoredPane(start));
-  const uint32_t before = pane->size();
-  TC_RETURN_IF_ERROR(pane->LoadBlock(block, series, value));
-  for (uint32_t row = before; row < pane->size(); ++row) {
-    if (pane->revised(row)) pending_.emplace(start, pane->id(row));
+Status WindowView::LoadPanes(size_t series) {
+  for (auto& [start, bucket] : buckets_) {
+    if (!bucket.settled) TC_RETURN_IF_ERROR(LoadPane(bucket, series));
   }
   return Status::Ok();
 }
 
-Status WindowView::LoadSketch(EventTime start, uint32_t id, uint16_t feature, std::string_view value) {
-  auto at = buckets_.find(start);
-  if (at == buckets_.end() || at->second.pane == nullptr) {
-    return Status(Code::kCorruption,
-                  fmt::format("a stored distinct count has no pane: start {} series {}", start.us, id));
+Status WindowView::LoadPane(Bucket& bucket, size_t series) {
+  const EventTime start = bucket.span.start;
+  Status loaded;
+  const std::string blocks = PaneBlockPrefix(index_, start);
+  TC_RETURN_IF_ERROR(
+      stored_.store->Scan(Family::kPanes, blocks, blocks, [&](std::string_view key, std::string_view value) {
+        KeyReader at(key.substr(blocks.size()));
+        const uint32_t block = at.U32();
+        loaded = at.Finish("key of a block of panes");
+        if (loaded.ok())
+          loaded = (bucket.pane == nullptr ? MakePane(bucket) : *bucket.pane).LoadBlock(block, series, value);
+        return loaded.ok();
+      }));
+  TC_RETURN_IF_ERROR(loaded);
+  PaneTable* const pane = bucket.pane.get();
+  for (uint32_t row = 0; pane != nullptr && row < pane->size(); ++row) {
+    if (pane->revised(row)) pending_.emplace(start, pane->id(row));
   }
-  return at->second.pane->LoadSketch(id, feature, value);
+  if (!layout_.has_distinct()) return Status::Ok();
+  const std::string sketches = DistinctPrefix(index_, start);
+  TC_RETURN_IF_ERROR(
+      stored_.store->Scan(Family::kPanes, sketches, sketches, [&](std::string_view key, std::string_view value) {
+        KeyReader at(key.substr(sketches.size()));
+        const uint32_t id = at.U32();
+        const uint16_t feature = at.U16();
+        loaded = at.Finish("key of a distinct count");
+        if (loaded.ok() && pane == nullptr)
+          loaded = Status(Code::kCorruption,
+                          fmt::format("a stored distinct count has no pane: start {} series {}", start.us, id));
+        if (loaded.ok()) loaded = pane->LoadSketch(id, feature, value);
+        return loaded.ok();
+      }));
+  return loaded;
 }
 
 Status WindowView::LoadSession(uint16_t window, uint32_t id, EventTime start, std::string_view value) {

@@ -293,7 +293,7 @@ void WindowView::Remove(std::map<EventTime, Bucket>::iterator at) {
     span_.start = span_.end = EventTime::Max();
   }
   if (bucket.meta_stored || bucket.pane != nullptr)
-    removed_.push_back({at->first, std::move(bucket.pane), bucket.meta_stored});
+    removed_.push_back({at->first, std::move(bucket.pane), bucket.meta_stored, bucket.in_store, {}});
   buckets_.erase(at);
 }
 

@@ -364,7 +364,7 @@ void Instance::JoinOutputs(std::vector<TaskStepOutput>& outputs) {
   }
 }
 
-bool Instance::RunTasks() {
+Result<bool> Instance::RunTasks() {
   std::vector<TaskStepOutput> outputs(tasks_.size());
   const size_t side_by_side = in_lockstep() ? partitions_.size() : tasks_.size();
   parts_.executor.ParallelFor(side_by_side, [&](size_t t) { tasks_[t]->Process(*activity_, kBytesPerTurn, outputs[t]); });
@@ -373,6 +373,7 @@ bool Instance::RunTasks() {
     parts_.executor.ParallelFor(tasks_.size() - side_by_side,
                                 [&](size_t t) { tasks_[side_by_side + t]->Process(*activity_, kBytesPerTurn, outputs[side_by_side + t]); });
   }
+  for (const auto& task : tasks_) TC_RETURN_IF_ERROR(task->windows().failure());
   JoinOutputs(outputs);
   return any();
 }
@@ -391,7 +392,8 @@ Result<bool> Instance::Work() {
     TC_ASSIGN_OR_RETURN(worked, Poll());
     TC_ASSIGN_OR_RETURN(const bool heard, RefreshActivity());
     worked |= heard;
-    worked |= RunTasks();
+    TC_ASSIGN_OR_RETURN(const bool ran, RunTasks());
+    worked |= ran;
   }
   ModelTask::Output output;
   TC_ASSIGN_OR_RETURN(const bool learned, model_->Step(ClosedUpTo(), parts_.executor, bytes_max - std::min(bytes_max - 1, OpenBytes()), parts_.sink, output));

@@ -119,7 +119,7 @@ class Instance {
   Result<bool> Poll();
   Result<bool> RefreshActivity();
   /// Steps the tasks side by side; whether any got on.
-  bool RunTasks();
+  Result<bool> RunTasks();
   void JoinOutputs(std::vector<TaskStepOutput>& outputs);
   bool CutIsDue() const;
   /// Something is on its way to a further stage and not yet committed.

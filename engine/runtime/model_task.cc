@@ -56,6 +56,7 @@ Result<std::unique_ptr<ModelTask>> ModelTask::Make(const TaskPlan& plan, const S
     if (plan.views[v].forecast) {
       ForecasterOptions model = plan.options.model;
       model.horizon = options.horizon;
+      model.load_net_late = true;
       model.season_lengths = plan.views[v].calendar->SeasonLengths();
       model.domain = options.domain.value_or(ValueDomain::kCount);
       model.past_covariates = plan.views[v].past_features.size();

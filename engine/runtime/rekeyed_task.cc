@@ -33,7 +33,7 @@ void RekeyedTask::MakeWatermarks() {
 }
 
 Status RekeyedTask::Reload(const StateStore& store) {
-  const TaskStateReader reader(store, id_);
+  state_.emplace(store, id_);
   if (batch_) batch_->Clear();
   next_record_ = 0;
   rows_.Clear();
@@ -47,9 +47,9 @@ Status RekeyedTask::Reload(const StateStore& store) {
   forwarded_.clear();
   newest_event_ = EventTime::Min();
   MakeWatermarks();
-  TC_RETURN_IF_ERROR(windows_->Reload(reader));
+  TC_RETURN_IF_ERROR(windows_->Reload(*state_));
   std::string value;
-  TC_ASSIGN_OR_RETURN(const bool found, reader.Get(Family::kMeta, kRecordKey, &value));
+  TC_ASSIGN_OR_RETURN(const bool found, state_->Get(Family::kMeta, kRecordKey, &value));
   return found ? ReadRecord(value) : Status::Ok();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engine/runtime/rekey_records.h"
@@ -77,6 +78,7 @@ class RekeyedTask final : public StageTask {
   };
   std::vector<ForwardedFrom> forwarded_;
   EventTime newest_event_;  ///< of all upstream tasks that ended
+  std::optional<TaskStateReader> state_;  ///< since Reload; the windows read it
   std::unique_ptr<WindowAggregator> windows_;
   std::unique_ptr<RecordBatch> batch_;
   RekeyRecord parsed_;

@@ -44,7 +44,7 @@ Result<std::unique_ptr<SeriesTask>> SeriesTask::Make(uint16_t partition, const T
 }
 
 Status SeriesTask::Reload(const StateStore& store) {
-  const TaskStateReader reader(store, id());
+  state_.emplace(store, id());
   for (Source& source : sources_) {
     if (source.batch) source.batch->Clear();
     source.records = {};
@@ -63,10 +63,10 @@ Status SeriesTask::Reload(const StateStore& store) {
   std::vector<WatermarkTracker::Source> watermark_sources;
   for (const Source& source : sources_) watermark_sources.push_back({plan_.options.inputs[source.input].watermark, source.is_clock});
   watermarks_ = std::make_unique<WatermarkTracker>(std::move(watermark_sources));
-  TC_RETURN_IF_ERROR(windows_->Reload(reader));
+  TC_RETURN_IF_ERROR(windows_->Reload(*state_));
 
   std::string value;
-  TC_ASSIGN_OR_RETURN(const bool found, reader.Get(Family::kMeta, kCommitRecordKey, &value));
+  TC_ASSIGN_OR_RETURN(const bool found, state_->Get(Family::kMeta, kCommitRecordKey, &value));
   if (!found) return Status::Ok();
   ByteReader bytes(value);
   TC_ASSIGN_OR_RETURN(const StoredTask stored, ReadCommitRecordHead(id(), bytes));

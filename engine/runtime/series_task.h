@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -93,6 +94,7 @@ class SeriesTask final : public StageTask {
   const TaskPlan& plan_;
   std::vector<Source> sources_;
   std::unique_ptr<WatermarkTracker> watermarks_;
+  std::optional<TaskStateReader> state_;  ///< since Reload; the windows read it
   std::unique_ptr<WindowAggregator> windows_;
   EventCounts counts_;
   std::array<int64_t, 16> rejects_{};

@@ -1,18 +1,24 @@
 // Orders of very many series, and a check of the rows that an engine makes of them (wide.yaml):
 //
 //   many_series feed  BOOTSTRAP NAMESPACE PARTITIONS SERIES MINUTES
-//   many_series check BOOTSTRAP NAMESPACE PARTITIONS SERIES MINUTES
+//   many_series end   BOOTSTRAP NAMESPACE PARTITIONS SERIES MINUTES
+//   many_series drip  BOOTSTRAP NAMESPACE PARTITIONS SERIES MINUTES RATE
+//   many_series check BOOTSTRAP NAMESPACE PARTITIONS SERIES MINUTES [DRIPPED]
 //
-// Every series has one order a minute; quantity and price are functions of series and minute. A last order a partition,
-// three minutes on, closes what is open. `check` wants every row of NAMESPACE.features once and right; it prints one
-// JSON line.
+// Every series has one order a minute; quantity and price are functions of series and minute. `end`: a last order a
+// partition, three minutes on, closes what is open. `drip`: RATE orders of one piece a second, all in the minute after
+// those of `feed`, until SIGTERM; prints how many. `check` wants every row of NAMESPACE.features once and right, and
+// DRIPPED pieces in that minute; it prints one JSON line.
 #include <fmt/format.h>
 
 #include <charconv>
+#include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <span>
+#include <memory>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -26,6 +32,9 @@ namespace {
 constexpr int64_t kBaseMs = 1'795'219'200'000;
 constexpr int64_t kMinuteMs = 60'000;
 constexpr size_t kBatch = 20'000;
+constexpr int64_t kDripMs = 30'000;  // into its minute: later than the lateness of the one before
+
+volatile std::sig_atomic_t stopped = 0;
 
 struct Size {
   std::string bootstrap;
@@ -52,40 +61,82 @@ KafkaTransportOptions OptionsOf(const Size& size, const char* who) {
   return options;
 }
 
+std::string Topic(const Size& size) { return size.name + ".orders"; }
+
+// Sends what it is given, kBatch orders at a time.
+class Sender {
+ public:
+  explicit Sender(const Size& size) {
+    auto producer = KafkaEventProducer::Make(OptionsOf(size, "feed"));
+    if (!producer.ok()) Die(producer.status());
+    producer_ = std::move(producer).value();
+  }
+  void Add(OutputRecord record) {
+    records_.push_back(std::move(record));
+    if (records_.size() == kBatch) Send();
+  }
+  void Send() {
+    if (auto sent = producer_->Append(records_, false); !sent.ok()) Die(sent.status());
+    records_.clear();
+  }
+
+ private:
+  std::unique_ptr<KafkaEventProducer> producer_;
+  std::vector<OutputRecord> records_;
+};
+
+OutputRecord Order(const Size& size, int64_t i, int64_t ms, int64_t quantity) {
+  const int64_t cents = PriceCents(i);
+  return {.topic = Topic(size),
+          .key = Sku(i),
+          .value = fmt::format(R"({{"sku":"{}","ts":{},"quantity":{},"unit_price":{}.{:02}}})", Sku(i), ms, quantity,
+                               cents / 100, cents % 100)};
+}
+
 int Feed(const Size& size) {
   auto transport = MakeKafkaTransport(OptionsOf(size, "feed"));
   if (!transport.ok()) Die(transport.status());
   if (Status opened = (*transport)->Open(); !opened.ok()) Die(opened);
-  const std::string topic = size.name + ".orders";
-  if (Status made = (*transport)->CreateTopic({topic, size.partitions, {}}); !made.ok()) Die(made);
-  auto sender = KafkaEventProducer::Make(OptionsOf(size, "feed"));
-  if (!sender.ok()) Die(sender.status());
-  std::vector<OutputRecord> records;
-  const auto send = [&] {
-    if (auto sent = (*sender)->Append(records, false); !sent.ok()) Die(sent.status());
-    records.clear();
-  };
+  if (Status made = (*transport)->CreateTopic({Topic(size), size.partitions, {}}); !made.ok()) Die(made);
+  Sender sender(size);
   for (int64_t minute = 0; minute < size.minutes; ++minute) {
     for (int64_t i = 0; i < size.series; ++i) {
       // Spread over the minute, each series at a second of its own.
-      const int64_t ms = kBaseMs + minute * kMinuteMs + i * kMinuteMs / size.series;
-      const int64_t cents = PriceCents(i);
-      records.push_back({.topic = topic,
-                         .key = Sku(i),
-                         .value = fmt::format(R"({{"sku":"{}","ts":{},"quantity":{},"unit_price":{}.{:02}}})", Sku(i),
-                                              ms, Quantity(i, minute), cents / 100, cents % 100)});
-      if (records.size() == kBatch) send();
+      sender.Add(Order(size, i, kBaseMs + minute * kMinuteMs + i * kMinuteMs / size.series, Quantity(i, minute)));
     }
   }
+  sender.Send();
+  fmt::print("{} orders\n", size.series * size.minutes);
+  return 0;
+}
+
+int End(const Size& size) {
+  Sender sender(size);
   for (int32_t p = 0; p < size.partitions; ++p) {
-    records.push_back({.topic = topic,
-                       .partition = p,
-                       .key = fmt::format("END-{}", p),
-                       .value = fmt::format(R"({{"sku":"END-{}","ts":{},"quantity":1,"unit_price":1}})", p,
-                                            kBaseMs + (size.minutes + 3) * kMinuteMs)});
+    sender.Add({.topic = Topic(size),
+                .partition = p,
+                .key = fmt::format("END-{}", p),
+                .value = fmt::format(R"({{"sku":"END-{}","ts":{},"quantity":1,"unit_price":1}})", p,
+                                     kBaseMs + (size.minutes + 3) * kMinuteMs)});
   }
-  send();
-  fmt::print("{} orders\n", size.series * size.minutes + size.partitions);
+  sender.Send();
+  return 0;
+}
+
+int Drip(const Size& size, int64_t rate) {
+  std::signal(SIGTERM, [](int) { stopped = 1; });
+  Sender sender(size);
+  constexpr int64_t kSlices = 50;  // a second
+  int64_t sent = 0;
+  auto next = std::chrono::steady_clock::now();
+  while (stopped == 0) {
+    for (int64_t i = 0; i < rate / kSlices; ++i, ++sent)
+      sender.Add(Order(size, sent % size.series, kBaseMs + size.minutes * kMinuteMs + kDripMs, 1));
+    sender.Send();
+    next += std::chrono::milliseconds(1000 / kSlices);
+    std::this_thread::sleep_until(next);
+  }
+  fmt::print("{}\n", sent);
   return 0;
 }
 
@@ -96,12 +147,12 @@ double FieldOf(std::string_view json, std::string_view name) {
   return value;
 }
 
-int Check(const Size& size) {
+int Check(const Size& size, int64_t dripped) {
   auto transport = MakeKafkaTransport(OptionsOf(size, "check"));
   if (!transport.ok()) Die(transport.status());
   if (Status opened = (*transport)->Open(); !opened.ok()) Die(opened);
   std::vector<uint8_t> seen(static_cast<size_t>(size.series * size.minutes));
-  int64_t exact = 0, wrong = 0, twice = 0;
+  int64_t exact = 0, wrong = 0, twice = 0, pieces = 0;
   for (int32_t p = 0; p < size.partitions; ++p) {
     auto reader = (*transport)->OpenReader({size.name + ".features", p}, -2, true);
     if (!reader.ok()) Die(reader.status());
@@ -114,6 +165,10 @@ int Check(const Size& size) {
         int64_t i = -1;
         std::from_chars(record.key.data() + 1, record.key.data() + record.key.size(), i);
         const int64_t minute = (static_cast<int64_t>(FieldOf(record.value, "\"end\":")) - kBaseMs) / kMinuteMs - 1;
+        if (minute == size.minutes && dripped > 0) {
+          pieces += static_cast<int64_t>(FieldOf(record.value, "\"units\":"));
+          continue;
+        }
         if (i < 0 || i >= size.series || minute < 0 || minute >= size.minutes) {
           ++wrong;
           continue;
@@ -129,10 +184,10 @@ int Check(const Size& size) {
       at_end = read->at_end;
     }
   }
-  const bool correct = exact == size.series * size.minutes && wrong == 0 && twice == 0;
-  fmt::print(R"({{"correct":{},"rows":{},"exact":{},"wrong":{},"twice":{},"missing":{}}})"
+  const bool correct = exact == size.series * size.minutes && wrong == 0 && twice == 0 && pieces == dripped;
+  fmt::print(R"({{"correct":{},"rows":{},"exact":{},"wrong":{},"twice":{},"missing":{},"dripped":{}}})"
              "\n",
-             correct, exact + wrong + twice, exact, wrong, twice, size.series * size.minutes - exact - wrong);
+             correct, exact + wrong + twice, exact, wrong, twice, size.series * size.minutes - exact - wrong, pieces);
   return correct ? 0 : 1;
 }
 
@@ -141,13 +196,18 @@ int Check(const Size& size) {
 
 int main(int argc, char** argv) {
   using namespace tidecast;
-  if (argc == 7) {
+  const std::string_view verb = argc > 1 ? argv[1] : "";
+  if (argc == 7 || (argc == 8 && (verb == "drip" || verb == "check"))) {
     const Size size{argv[2], argv[3], std::atoi(argv[4]), std::atoll(argv[5]), std::atoll(argv[6])};
+    const int64_t last = argc == 8 ? std::atoll(argv[7]) : 0;
     if (size.partitions > 0 && size.series > 0 && size.minutes > 0) {
-      if (std::strcmp(argv[1], "feed") == 0) return Feed(size);
-      if (std::strcmp(argv[1], "check") == 0) return Check(size);
+      if (verb == "feed") return Feed(size);
+      if (verb == "end") return End(size);
+      if (verb == "drip" && last > 0) return Drip(size, last);
+      if (verb == "check") return Check(size, last);
     }
   }
-  std::fprintf(stderr, "usage: many_series feed|check BOOTSTRAP NAMESPACE PARTITIONS SERIES MINUTES\n");
+  std::fprintf(stderr,
+               "usage: many_series feed|end|drip|check BOOTSTRAP NAMESPACE PARTITIONS SERIES MINUTES [RATE|DRIPPED]\n");
   return 64;
 }

@@ -18,6 +18,7 @@ open_namespace "$bench_folder/wide.yaml"
 size=("$BROKERS" "$ns" "$partitions" "$series" "$minutes")
 client=$project/build/release/tests/bench/clients/many_series
 "$client" feed "${size[@]}" >&2
+"$client" end "${size[@]}"
 export TIDECAST__STATE__MEMORY_LIMIT=$limit
 result=$(TOPICS=$ns.orders WARMUP=${WARMUP:-2} "$yardstick/run_candidate.sh" "$tidecast" run "$config")
 check=$("$client" check "${size[@]}") || true

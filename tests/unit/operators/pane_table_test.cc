@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <random>
 #include <string>
@@ -15,8 +16,21 @@ namespace tidecast {
 namespace {
 
 /// What a store would hold.
-class Rows final : public DeltaSink {
+class Rows final : public DeltaSink, public StateReader {
  public:
+  Result<bool> Get(Family, std::string_view key, std::string* value) const override {
+    ++reads;
+    const auto at = rows.find(std::string(key));
+    if (at != rows.end()) *value = at->second;
+    return at != rows.end();
+  }
+  Status Scan(Family, std::string_view prefix, std::string_view from,
+              const std::function<bool(std::string_view, std::string_view)>& visit) const override {
+    for (auto at = rows.lower_bound(std::string(from)); at != rows.end() && at->first.starts_with(prefix); ++at) {
+      if (!visit(at->first, at->second)) break;
+    }
+    return Status::Ok();
+  }
   void Put(Family, std::string_view key, std::string_view value) override {
     rows[std::string(key)] = std::string(value);
   }
@@ -26,6 +40,7 @@ class Rows final : public DeltaSink {
   }
   std::map<std::string, std::string> rows;
   int deletes = 0;
+  mutable int reads = 0;
 };
 
 class PaneTableTest : public ::testing::Test {
@@ -56,7 +71,7 @@ class PaneTableTest : public ::testing::Test {
   }
 
   static std::vector<double> Values(PaneTable& pane, uint32_t id) {
-    const uint32_t row = pane.FindOrThaw(id);
+    const uint32_t row = pane.FindOrLoad(id);
     if (row == PaneTable::kNoRow) return {};
     return {pane.Value(0, row), pane.Value(1, row)};
   }
@@ -64,55 +79,75 @@ class PaneTableTest : public ::testing::Test {
   Accumulator layout_;
 };
 
-TEST_F(PaneTableTest, FrozenRowsComeBackAsTheyWere) {
+TEST_F(PaneTableTest, RowsThatWereLetGoComeBackAsTheyWere) {
   std::mt19937 random(3);
-  PaneTable plain(layout_), frozen(layout_);
-  Rows plain_store, frozen_store;
+  PaneTable plain(layout_), attached(layout_);
+  Rows plain_store, attached_store;
+  StoredPanes stored{&attached_store, Status::Ok()};
   constexpr uint32_t kIds = 300;
   for (int round = 0; round < 6; ++round) {
-    for (int i = 0; i < 200; ++i) {
+    for (int i = 0; i < 20; ++i) {
       const uint32_t id = random() % kIds;
       const int units = static_cast<int>(random() % 9) + 1;
       const uint64_t customer = 1 + random() % 12;
       Add(plain, id, units, customer);
-      Add(frozen, id, units, customer);
+      Add(attached, id, units, customer);
     }
-    if (round == 0) {
-      plain.Seal();
-      frozen.Seal();
-    }
+    if (round == 0) plain.Seal();
     plain.Save(0, EventTime{0}, plain_store);
-    frozen.Save(0, EventTime{0}, frozen_store);
-    EXPECT_EQ(frozen_store.rows, plain_store.rows) << round;
-    frozen.Freeze();
-    EXPECT_EQ(frozen.size(), 0U);
+    attached.Save(0, EventTime{0}, attached_store);
+    EXPECT_EQ(attached_store.rows, plain_store.rows) << round;
+    attached.Clear();
+    attached.Seal();
+    attached.Attach(stored, 0, EventTime{0});
+    EXPECT_EQ(attached.size(), 0U);
   }
-  for (uint32_t id = 0; id < kIds + 5; ++id) EXPECT_EQ(Values(frozen, id), Values(plain, id)) << id;
+  for (uint32_t id = 0; id < kIds + 5; ++id) EXPECT_EQ(Values(attached, id), Values(plain, id)) << id;
+  EXPECT_TRUE(stored.failure.ok());
 }
 
-TEST_F(PaneTableTest, FrozenTakesLessMemory) {
+TEST_F(PaneTableTest, ABlockIsReadOnce) {
   PaneTable pane(layout_);
   Rows store;
-  for (uint32_t id = 0; id < 10000; ++id) Add(pane, id, 3, id);
-  pane.Seal();
+  StoredPanes stored{&store, Status::Ok()};
+  for (uint32_t id = 0; id < 200; ++id) Add(pane, id, 3, id);
   pane.Save(0, EventTime{0}, store);
-  const size_t before = pane.memory_bytes();
-  ASSERT_TRUE(pane.worth_freezing());
-  pane.Freeze();
-  EXPECT_LT(pane.memory_bytes() * 2, before);
-  EXPECT_FALSE(pane.worth_freezing());
+  pane.Clear();
+  pane.Seal();
+  pane.Attach(stored, 0, EventTime{0});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Values(pane, 40), (std::vector<double>{3, 1}));
+  EXPECT_EQ(Values(pane, 41), (std::vector<double>{3, 1}));
+  EXPECT_EQ(store.reads, 1);
+  EXPECT_EQ(pane.size(), PaneTable::kBlockIds);
+  EXPECT_TRUE(Values(pane, 5000).empty());
+  EXPECT_EQ(store.reads, 2);
 }
 
-TEST_F(PaneTableTest, ARevisionIsKeptThroughFreezing) {
+TEST_F(PaneTableTest, AnErrorOfTheStoreIsKept) {
   PaneTable pane(layout_);
   Rows store;
+  StoredPanes stored{&store, Status::Ok()};
+  Add(pane, 40, 3, 1);
+  pane.Save(0, EventTime{0}, store);
+  store.rows[PaneBlockKey(0, EventTime{0}, 1)] = "nonsense";
+  pane.Clear();
+  pane.Attach(stored, 0, EventTime{0});
+  EXPECT_EQ(pane.FindOrLoad(40), PaneTable::kNoRow);
+  EXPECT_EQ(stored.failure.code(), Code::kVersion) << stored.failure.message();
+}
+
+TEST_F(PaneTableTest, ARevisionIsKeptWhenItsRowIsLetGo) {
+  PaneTable pane(layout_);
+  Rows store;
+  StoredPanes stored{&store, Status::Ok()};
   Add(pane, 7, 1, 1);
   pane.Seal();
   pane.MarkRevised(pane.Find(7));
   EXPECT_EQ(pane.PublishRevision(pane.Find(7)), 2U);
   pane.Save(0, EventTime{0}, store);
-  pane.Freeze();
-  const uint32_t row = pane.FindOrThaw(7);
+  pane.Clear();
+  pane.Attach(stored, 0, EventTime{0});
+  const uint32_t row = pane.FindOrLoad(7);
   ASSERT_NE(row, PaneTable::kNoRow);
   pane.MarkRevised(row);
   EXPECT_EQ(pane.PublishRevision(row), 3U);
@@ -194,8 +229,7 @@ TEST_F(PaneTableTest, DeletesAllThatIsStoredInPortions) {
   for (uint32_t id = 0; id < 500; ++id) Add(pane, id * 3, 1, id);
   pane.Seal();
   pane.Save(0, EventTime{0}, store);
-  pane.Freeze();
-  for (uint32_t id = 0; id < 100; ++id) Add(pane, id * 5, 1, id);  // some thawed, some new
+  for (uint32_t id = 0; id < 100; ++id) Add(pane, id * 5, 1, id);  // some changed, some new
   pane.Save(0, EventTime{0}, store);
   Add(pane, 1000000, 1, 1);  // never saved
   const size_t rows = store.rows.size();

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+
+#include "operators/window_keys.h"
 #include "tests/unit/operators/windows_fixture.h"
 
 namespace tidecast {
@@ -31,7 +34,9 @@ class CatalogBirthTest : public ::testing::Test {
     options_.dedupe_keep.push_back(Duration{});
     windows_ = WindowAggregator::Make(options_).value();
   }
-  void Order_(std::string_view key, int64_t seconds) { ASSERT_EQ(windows_->OnEvent(Order(key, seconds, 3), EventTime::Min()), Verdict::kAccepted); }
+  void Order_(std::string_view key, int64_t seconds) {
+    ASSERT_EQ(windows_->OnEvent(Order(key, seconds, 3), EventTime::Min()), Verdict::kAccepted);
+  }
   void Catalog(std::string_view key, int64_t seconds) {
     Event event = Order(key, seconds);
     event.kind = InputKind::kCatalog;
@@ -45,7 +50,8 @@ class CatalogBirthTest : public ::testing::Test {
     while (!windows_->OnWatermark(At(seconds), FixedActivity(), sink, 2)) {
     }
     std::string text;
-    for (const SeenRow& row : sink.rows) text += fmt::format("{}{}:{}", text.empty() ? "" : " ", row.series, row.features[0]);
+    for (const SeenRow& row : sink.rows)
+      text += fmt::format("{}{}:{}", text.empty() ? "" : " ", row.series, row.features[0]);
     return text;
   }
 
@@ -367,6 +373,49 @@ TEST_F(WindowAggregatorTest, StateIsTombstonedOnceNothingCanReviseIt) {
   Close(2 * kHour);
   committer.Commit(*windows_);
   EXPECT_EQ(committer.Contents().size(), 3U);  // series, the empty second bucket, cursor
+}
+
+TEST_F(WindowAggregatorTest, ClosedPanesAreLetGoOnceCommittedAndComeBackForALateEvent) {
+  Use(HourlyUnits(30 * kHour));
+  Committer committer;
+  ASSERT_TRUE(windows_->Reload(committer.reader()).ok());
+  std::deque<std::string> names;
+  for (int i = 0; i < 2000; ++i) names.push_back(fmt::format("s{:04}", i));
+  size_t one = 0;
+  for (int64_t hour = 0; hour < 20; ++hour) {
+    for (const std::string& name : names) Send(Order(name, hour * kHour + 10));
+    committer.Commit(*windows_);
+    if (hour == 0) one = windows_->memory_bytes();
+    Close((hour + 1) * kHour);
+    committer.Commit(*windows_);
+  }
+  EXPECT_LT(windows_->memory_bytes(), 2 * one);
+  Use(HourlyUnits(30 * kHour));
+  ASSERT_TRUE(windows_->Reload(committer.reader()).ok());
+  EXPECT_LT(windows_->memory_bytes(), one);
+  sink_.Clear();
+  Send(Order("s0042", 20, 4));
+  Close(20 * kHour);
+  ASSERT_EQ(sink_.rows.size(), 1U);
+  EXPECT_EQ(sink_.rows[0].revision, 2U);
+  EXPECT_EQ(sink_.rows[0].features[0], 5);
+  EXPECT_TRUE(windows_->failure().ok());
+}
+
+TEST_F(WindowAggregatorTest, APaneThatCannotBeReadBackIsToldAsAFailure) {
+  Use(HourlyUnits(10 * kHour));
+  Committer committer;
+  ASSERT_TRUE(windows_->Reload(committer.reader()).ok());
+  Send(Order("a", 10));
+  Close(kHour);
+  committer.Commit(*windows_);
+  for (const auto& [key, value] : committer.Contents()) {
+    if (static_cast<WindowTable>(key[0]) == WindowTable::kPaneBlock) committer.Damage(key);
+  }
+  Send(Order("a", 20));
+  EXPECT_EQ(windows_->failure().code(), Code::kVersion) << windows_->failure().message();
+  ASSERT_TRUE(windows_->Reload(committer.reader()).ok());
+  EXPECT_TRUE(windows_->failure().ok());
 }
 
 TEST_F(WindowAggregatorTest, RefusesOptionsThatMakeNoSense) {

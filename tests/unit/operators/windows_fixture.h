@@ -123,6 +123,11 @@ class Committer {
     windows.OnCommitted(epoch_);
   }
   const StateReader& reader() const { return reader_; }
+  void Damage(std::string_view key) {
+    StateBatch batch;
+    TaskDeltaSink(batch, {Stage::kSeries, 3}).Put(Family::kPanes, key, "\x7f");
+    TC_CHECK(store_->Write(batch).ok());
+  }
   std::map<std::string, std::string> Contents() const {
     std::map<std::string, std::string> all;
     TC_CHECK(reader_

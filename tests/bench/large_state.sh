@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# kill -9 to the first commit with new input, where the state is large: a model and closed windows of very many series,
+# while orders go on coming. Every row is checked in the end:
+#   ./dev bench large_state [--series 300000] [--minutes 4] [--partitions 8] [--kills 20] [--rate 2000] [--model lstm] [--limit 2GiB]
+. "$(dirname "${BASH_SOURCE[0]}")/yardstick.sh"
+series=300000 minutes=4 partitions=8 kills=20 rate=2000 model=lstm limit=2GiB
+while [ $# -gt 0 ]; do
+  case $1 in
+    --series) series=$2; shift 2 ;;
+    --minutes) minutes=$2; shift 2 ;;
+    --partitions) partitions=$2; shift 2 ;;
+    --kills) kills=$2; shift 2 ;;
+    --rate) rate=$2; shift 2 ;;
+    --model) model=$2; shift 2 ;;
+    --limit) limit=$2; shift 2 ;;
+    *) sed -n 2,4p "${BASH_SOURCE[0]}" >&2; exit 64 ;;
+  esac
+done
+open_yardstick "${EVENTS:-100000}"
+open_namespace "$bench_folder/large_state.yaml"
+export TIDECAST__STATE__MEMORY_LIMIT=$limit TIDECAST__MODEL__KIND=$model
+client=$project/build/release/tests/bench/clients/many_series
+size=("$BROKERS" "$ns" "$partitions" "$series" "$minutes")
+log=$R60/$ns.log
+launch() { "$tidecast" run "$config" >>"$log" 2>&1 </dev/null & pid=$!; }
+ask=(--brokers "$BROKERS" --group "$GROUP" --topics "$ns.orders")
+pid=0 dripping=0
+trap 'kill -9 "$pid" "$dripping" 2>/dev/null || true; stop_broker' EXIT
+"$client" feed "${size[@]}" >&2
+launch
+sleep 2
+kill -0 "$pid" || { tail "$log" >&2; exit 1; }
+"$client" drip "${size[@]}" "$rate" >"$R60/$ns.dripped" & dripping=$!
+# The model's rounds come before new input: once that is read again, the state stands.
+"$tools/lagwatch" wait "${ask[@]}" --above $((series * minutes + 1)) --max 3600 >/dev/null
+until [ -n "${settled:-}" ]; do
+  before=$("$tools/lagwatch" committed "${ask[@]}")
+  sleep 5
+  [ $(($("$tools/lagwatch" committed "${ask[@]}") - before)) -lt $((4 * rate)) ] || settled=1
+done
+times=() states=()
+for ((i = 0; i < kills; ++i)); do
+  sleep 2.$((RANDOM % 10))
+  { kill -9 "$pid"; wait "$pid"; } 2>/dev/null || true
+  killed=$(date +%s%3N)
+  launch
+  base=$("$tools/lagwatch" committed "${ask[@]}")
+  read -r seen _ < <("$tools/lagwatch" wait "${ask[@]}" --above "$base" --max 120)
+  times+=($((seen - killed)))
+  mib=$(du -sm "$R60/$ns" | cut -f1)
+  echo "large_state: kill $((i + 1)) at $base orders: $((seen - killed)) ms, state $mib MiB" >&2
+done
+kill -TERM "$dripping"
+wait "$dripping" || true
+dripped=$(cat "$R60/$ns.dripped")
+"$client" end "${size[@]}"
+"$tools/lagwatch" wait "${ask[@]}" --above $((series * minutes + dripped + partitions - 1)) --max 3600 >/dev/null
+sleep 3
+kill -TERM "$pid"
+wait "$pid" || true
+check=$("$client" check "${size[@]}" "$dripped") || true
+sorted=($(printf '%s\n' "${times[@]}" | sort -n))
+printf '{"series":%d,"model":"%s","state_mib":%d,"kills":%d,"median_ms":%d,"worst_ms":%d,"all_ms":[%s],"dripped":%d,"check":%s}\n' "$series" "$model" "$mib" "$kills" \
+  "${sorted[$((kills / 2))]}" "${sorted[$((kills - 1))]}" "$(IFS=,; echo "${times[*]}")" "$dripped" "${check:-null}"
+close_namespace
+grep -q '"correct":true' <<<"$check" || { echo "large_state: the rows are NOT those of the orders" >&2; exit 1; }
