@@ -402,6 +402,27 @@ TEST_F(WindowAggregatorTest, ClosedPanesAreLetGoOnceCommittedAndComeBackForALate
   EXPECT_TRUE(windows_->failure().ok());
 }
 
+TEST_F(WindowAggregatorTest, ARevisionThatWaitsKeepsItsPane) {
+  Use(HourlyUnits(10 * kHour));
+  Committer committer;
+  ASSERT_TRUE(windows_->Reload(committer.reader()).ok());
+  for (const char* name : {"a", "b", "c"}) Send(Order(name, 10));
+  Close(kHour);
+  committer.Commit(*windows_);
+  for (const char* name : {"a", "b", "c"}) Send(Order(name, 20, 4));
+  sink_.Clear();
+  EXPECT_FALSE(windows_->OnWatermark(At(kHour), activity_, sink_, 1));
+  committer.Commit(*windows_);
+  EXPECT_FALSE(windows_->OnWatermark(At(kHour), activity_, sink_, 1));
+  committer.Commit(*windows_);
+  Use(HourlyUnits(10 * kHour));
+  ASSERT_TRUE(windows_->Reload(committer.reader()).ok());
+  Close(kHour);
+  ASSERT_EQ(sink_.rows.size(), 3U);
+  EXPECT_EQ(sink_.rows[2].series, "c");
+  EXPECT_EQ(sink_.rows[2].features[0], 5);
+}
+
 TEST_F(WindowAggregatorTest, APaneThatCannotBeReadBackIsToldAsAFailure) {
   Use(HourlyUnits(10 * kHour));
   Committer committer;
