@@ -31,14 +31,15 @@ launch
 sleep 2
 kill -0 "$pid" || { tail "$log" >&2; exit 1; }
 "$client" drip "${size[@]}" "$rate" >"$R60/$ns.dripped" & dripping=$!
-# The model's rounds come before new input: once that is read again, the state stands.
+# The model's rounds come before new input: once that comes at its own rate, the state stands.
 "$tools/lagwatch" wait "${ask[@]}" --above $((series * minutes + 1)) --max 3600 >/dev/null
-until [ -n "${settled:-}" ]; do
+read_in_5s=0
+until [ "$read_in_5s" -gt $((3 * rate)) ] && [ "$read_in_5s" -lt $((7 * rate)) ]; do
   before=$("$tools/lagwatch" committed "${ask[@]}")
   sleep 5
-  [ $(($("$tools/lagwatch" committed "${ask[@]}") - before)) -lt $((4 * rate)) ] || settled=1
+  read_in_5s=$(($("$tools/lagwatch" committed "${ask[@]}") - before))
 done
-times=() states=()
+times=()
 for ((i = 0; i < kills; ++i)); do
   sleep 2.$((RANDOM % 10))
   { kill -9 "$pid"; wait "$pid"; } 2>/dev/null || true
