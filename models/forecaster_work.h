@@ -25,10 +25,10 @@ struct StreamForecaster::Work {
         zero(experts, std::vector<float>(series)),
         awake(experts, std::vector<uint8_t>(series)),
         summaries(experts),
-        regrets(series * Mixer::kBands * experts),
         origin_scale(series),
         resolved(series),
         weighed_for(series, kForNothing),
+        mean_weighed_for(series, kForNothing),
         weights(series * (kLevelCount + 1) * experts),
         known(series * known_covariates) {
     for (size_t k = 0; k < experts; ++k) summaries[k].resize(series * shape.summary_floats[k]);
@@ -46,11 +46,12 @@ struct StreamForecaster::Work {
   std::vector<std::vector<float>> quantiles, mean, zero;
   std::vector<std::vector<uint8_t>> awake;
   std::vector<std::vector<float>> summaries;
-  std::vector<float> regrets;
+  std::vector<float> regrets;  ///< [series, Mixer::regret_floats()] while labels are resolved
   std::vector<float> origin_scale;
   std::vector<uint8_t> resolved;
   static constexpr uint64_t kForNothing = ~uint64_t{0};
-  std::vector<uint64_t> weighed_for;  ///< [series] horizon group and who was awake when `weights` were made
+  std::vector<uint64_t> weighed_for;       ///< [series] horizon group and who was awake when `weights` were made
+  std::vector<uint64_t> mean_weighed_for;  ///< [series] and the mean's place, of their last row
   std::vector<float> weights,
       toward;  ///< [series, kLevelCount + 1, experts] of Mixer::WeightsOf; `toward` for learning
   std::vector<float>

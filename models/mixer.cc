@@ -15,15 +15,13 @@ constexpr float kShrinkBuckets = 200;  ///< resolved forecasts after which own a
 constexpr float kMeanErrorMax = 10;    ///< a residual beyond so many scales counts as this much
 constexpr size_t kExpertsMax = MixRules::kExpertsMax;
 
-size_t BandOf(size_t group, size_t row) {
-  return row == kLevelCount ? Mixer::kLevelBands + group : row < 4 ? 0 : row < 9 ? 1 : 2;
-}
+size_t BandOf(size_t level) { return level < 4 ? 0 : level < 9 ? 1 : 2; }
 
 }  // namespace
 
-Mixer::Mixer(std::vector<float> prior, bool own_means)
+Mixer::Mixer(std::vector<float> prior, std::vector<int> own_means)
     : experts_(prior.size()),
-      own_bands_(own_means ? kBands : kLevelBands),
+      own_means_(prior.size(), std::move(own_means)),
       prior_(std::move(prior)),
       trust_(Cells(), .5F) {
   const float sum = std::accumulate(prior_.begin(), prior_.end(), 0.0F);
@@ -44,7 +42,7 @@ void Mixer::WeightsOf(size_t demand_class, size_t group, std::span<const float> 
     for (size_t k = 0; k < experts_; ++k) row[k] = awake[k] != 0 && sum > 0 ? row[k] / sum : 0;
     return sum > 0;
   };
-  for (size_t band = 0; band < own_bands_; ++band) {
+  for (size_t band = 0; band < kBands; ++band) {
     // MlPoly is a view for both uses; Weights alone does not write.
     const std::span<float> numbers(const_cast<float*>(state.data()) + band * size, size);
     has_own[band] = MlPoly<float>::Over(numbers, experts_).Weights(std::span(own[band]).first(experts_)) &&
@@ -52,17 +50,23 @@ void Mixer::WeightsOf(size_t demand_class, size_t group, std::span<const float> 
   }
   for (size_t row = 0; row < kRows; ++row) {
     const size_t cell = Cell(demand_class, group, row);
-    const size_t band = BandOf(group, row);
     float* out = weights.data() + row * experts_;
     std::copy_n(weights_.begin() + static_cast<ptrdiff_t>(cell * experts_), experts_, out);
     share_out(out);
-    const float share = has_own[band] ? own_share : 0;
+    const size_t band = row < kLevelCount ? BandOf(row) : kBands;
+    const float share = band < kBands && has_own[band] ? own_share : 0;
     for (size_t k = 0; k < experts_; ++k) {
       const float step = share > 0 ? share * (own[band][k] - out[k]) : 0;
       if (!toward.empty()) toward[row * experts_ + k] = step;
       out[k] += trust_[cell] * step;
     }
   }
+}
+
+void Mixer::MeanWeightsOf(size_t place, std::span<const float> state, std::span<const uint8_t> awake,
+                          std::span<float> weights) const {
+  if (own_means_.empty()) return;
+  own_means_.Weights(place, state.subspan(BandFloats()), prior_, awake, weights.last(experts_));
 }
 
 void Mixer::Mix(size_t experts, std::span<const float> weights, std::span<const float> quantiles,
@@ -84,9 +88,10 @@ void Mixer::Mix(size_t experts, std::span<const float> weights, std::span<const 
   *mean = sum;
 }
 
-void Mixer::Gather(size_t demand_class, size_t group, float actual, float scale, std::span<const uint8_t> awake,
-                   std::span<const float> quantiles, std::span<const float> means, std::span<const float> mixed,
-                   float mean, std::span<const float> toward, std::span<double> sums, std::span<float> regrets) const {
+void Mixer::Gather(size_t demand_class, size_t group, size_t place, float actual, float scale,
+                   std::span<const uint8_t> awake, std::span<const float> quantiles, std::span<const float> means,
+                   std::span<const float> mixed, float mean, std::span<const float> toward, std::span<double> sums,
+                   std::span<float> regrets) const {
   // A large series counts more, by the root of its scale: between "every series alike" and "every unit alike".
   const float pooled_unit = 1 / std::sqrt(scale);
   const float own_unit = 1 / scale;
@@ -94,7 +99,7 @@ void Mixer::Gather(size_t demand_class, size_t group, float actual, float scale,
     const float slope = (actual <= mixed[l] ? 1.0F : 0.0F) - kLevels[l];
     const size_t at = Cell(demand_class, group, l);
     double* cell = sums.data() + at * CellSums();
-    float* own = regrets.data() + BandOf(group, l) * experts_;
+    float* own = regrets.data() + BandOf(l) * experts_;
     float way = 0;
     for (size_t k = 0; k < experts_; ++k) {
       if (awake[k] != 0) way += toward[l * experts_ + k] * quantiles[k * kLevelCount + l];
@@ -111,26 +116,22 @@ void Mixer::Gather(size_t demand_class, size_t group, float actual, float scale,
   }
   double* cell = sums.data() + Cell(demand_class, group, kLevelCount) * CellSums();
   const float slope = 2 * std::clamp((mean - actual) / scale, -kMeanErrorMax, kMeanErrorMax);
-  const float trust = trust_[Cell(demand_class, group, kLevelCount)];
-  float* own = regrets.data() + BandOf(group, kLevelCount) * experts_;
-  float way = 0;
   for (size_t k = 0; k < experts_; ++k) {
     if (awake[k] == 0) continue;
-    const float regret = slope * std::clamp((mean - means[k]) / scale, -kMeanErrorMax, kMeanErrorMax);
-    way += toward[kLevelCount * experts_ + k] * means[k];
-    cell[k] += static_cast<double>(regret);
-    own[k] += regret;
+    cell[k] += static_cast<double>(slope * std::clamp((mean - means[k]) / scale, -kMeanErrorMax, kMeanErrorMax));
   }
-  cell[experts_] += static_cast<double>(slope * trust * way / scale);
-  cell[experts_ + 1] += static_cast<double>(slope * (trust - 1) * way / scale);
   cell[experts_ + 2] += 1;
+  if (!own_means_.empty()) {
+    own_means_.Gather(place, actual, mean, means, awake, regrets.subspan(kBands * experts_));
+  }
 }
 
 void Mixer::LearnSeries(std::span<const float> regrets, std::span<float> state) const {
   const size_t size = MlPoly<float>::Size(experts_);
-  for (size_t band = 0; band < own_bands_; ++band) {
+  for (size_t band = 0; band < kBands; ++band) {
     MlPoly<float>::Over(state.subspan(band * size, size), experts_).Learn(regrets.subspan(band * experts_, experts_));
   }
+  if (!own_means_.empty()) own_means_.Learn(regrets.subspan(kBands * experts_), state.subspan(BandFloats()));
 }
 
 void Mixer::Fold(std::span<const double> sums, std::span<double> pooled) const {

@@ -49,7 +49,10 @@ class PointExpert : public Expert {
 class PersistenceExpert final : public PointExpert {
  public:
   explicit PersistenceExpert(ValueDomain domain) : PointExpert("persistence", domain) {}
-  double prior() const override { return domain() == ValueDomain::kCount ? .1 : 1; }
+  /// Of reals above all others: what is no random walk shows soon.
+  double prior() const override {
+    return domain() == ValueDomain::kCount ? .1 : domain() == ValueDomain::kReal ? 5 : 1;
+  }
   size_t summary_floats() const override { return 1; }
   size_t state_floats() const override { return 1; }
   void Step(const ExpertBlock& block, std::span<float> states, std::span<const double> pooled) const override;

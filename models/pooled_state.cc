@@ -9,7 +9,7 @@
 namespace tidecast {
 namespace {
 
-constexpr uint32_t kFormat = 3;
+constexpr uint32_t kFormat = 4;
 struct Head {
   uint32_t format;
   uint32_t values;

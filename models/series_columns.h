@@ -12,7 +12,7 @@ namespace tidecast {
 
 /// What every series's blob begins with. Plain bytes, little-endian (FORMAT.md 1).
 struct SeriesCore {
-  static constexpr uint32_t kFormat = 1;
+  static constexpr uint32_t kFormat = 2;
   uint32_t format = kFormat;
   uint32_t shape = 0;               ///< fingerprint of the layout: another pool or horizon is another shape
   int64_t last_index = 0;           ///< newest bucket seen

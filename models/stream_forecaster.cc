@@ -57,7 +57,7 @@ StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique
       experts_(MakeExperts({options.domain, options.season_lengths, options.known_covariates, options.horizon},
                            options.experts)),
       plan_(options.horizon),
-      mixer_(PriorsOf(experts_), options.domain == ValueDomain::kReal),
+      mixer_(PriorsOf(experts_), options.domain == ValueDomain::kReal ? plan_.learned() : std::vector<int>()),
       calibrator_(options.domain),
       profile_(options.domain, options.season_lengths.empty() ? 1 : options.season_lengths[0]),
       inverse_factor_(kHistory, 1.0F),
@@ -218,20 +218,29 @@ void StreamForecaster::Score(Work& work, std::span<BucketScore> scores) const {
   }
 }
 
-// The horizons of a group have the same weights as long as the same experts are awake.
-std::span<const float> StreamForecaster::Weigh(Work& work, size_t i, size_t group,
+// The horizons of a group have the same weights as long as the same experts are awake, those of a place the same of the
+// mean.
+std::span<const float> StreamForecaster::Weigh(Work& work, size_t i, const ForecastTarget& target,
                                                std::span<const uint8_t> awake) const {
   static_assert(MixRules::kExpertsMax <= 32);
-  uint64_t who = group << 32;
+  uint64_t who = 0;
   for (size_t k = 0; k < awake.size(); ++k) who |= static_cast<uint64_t>(awake[k] != 0) << k;
+  const size_t place = mixer_.MeanPlaceOf(target.horizon);
+  const uint64_t group = who | target.group << 32;
+  const uint64_t mean = group | place << 34;
   const size_t size = (kLevelCount + 1) * awake.size();
   const std::span<float> weights = std::span(work.weights).subspan(i * size, size);
-  if (work.weighed_for[i] == who) return weights;
-  work.weighed_for[i] = who;
-  mixer_.WeightsOf(work.demand_class[i], group,
-                   std::span<const float>(work.columns.mixer).subspan(i * shape_.mixer_floats, shape_.mixer_floats),
-                   work.columns.core[i].resolved, awake, weights,
-                   work.toward.empty() ? std::span<float>() : std::span(work.toward).subspan(i * size, size));
+  const auto state = std::span<const float>(work.columns.mixer).subspan(i * shape_.mixer_floats, shape_.mixer_floats);
+  if (work.weighed_for[i] != group) {
+    work.weighed_for[i] = group;
+    work.mean_weighed_for[i] = Work::kForNothing;
+    mixer_.WeightsOf(work.demand_class[i], target.group, state, work.columns.core[i].resolved, awake, weights,
+                     work.toward.empty() ? std::span<float>() : std::span(work.toward).subspan(i * size, size));
+  }
+  if (work.mean_weighed_for[i] != mean) {
+    work.mean_weighed_for[i] = mean;
+    mixer_.MeanWeightsOf(place, state, awake, weights);
+  }
   return weights;
 }
 
@@ -265,7 +274,7 @@ void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const S
   std::vector<float> quantiles(experts * kLevelCount), means(experts);
   const size_t size = (kLevelCount + 1) * experts;
   std::array<float, kLevelCount> mixed;
-  const size_t bands = Mixer::kBands * experts;
+  const size_t regrets = mixer_.regret_floats();
   for (size_t i = 0; i < count; ++i) {
     if (work.rows[i] == 0) continue;
     bool anyone = false;
@@ -279,15 +288,15 @@ void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const S
     }
     if (!anyone) continue;
     const SeriesCore& core = work.columns.core[i];
-    const std::span<const float> weights = Weigh(work, i, target.group, awake);
+    const std::span<const float> weights = Weigh(work, i, target, awake);
     float mean = 0;
     Mixer::Mix(experts, weights, quantiles, means, mixed, &mean);
     for (size_t k = 0; k < experts; ++k) {
       if (awake[k] != 0) zero += weights[kMedian * experts + k] * work.zero[k][i];
     }
-    mixer_.Gather(work.demand_class[i], target.group, work.actual[i], work.origin_scale[i], awake, quantiles, means,
-                  mixed, mean, std::span<const float>(work.toward).subspan(i * size, size),
-                  pool_.Sums(mixer_part_, sums), std::span(work.regrets).subspan(i * bands, bands));
+    mixer_.Gather(work.demand_class[i], target.group, mixer_.MeanPlaceOf(horizon), work.actual[i], work.origin_scale[i],
+                  awake, quantiles, means, mixed, mean, std::span<const float>(work.toward).subspan(i * size, size),
+                  pool_.Sums(mixer_part_, sums), std::span(work.regrets).subspan(i * regrets, regrets));
     work.resolved[i] = 1;
     const double chance = UniformAt(options_.seed, rows[i].key_hash, context_.now.index * 1024 + horizon, kTiePurpose);
     if (trainer_ != nullptr) {
@@ -346,11 +355,12 @@ void StreamForecaster::MixOuter(size_t demand_class, size_t group, float scale, 
 
 void StreamForecaster::Resolve(Work& work, std::span<const SeriesRow> rows, std::span<double> sums) const {
   work.toward.resize(work.weights.size());
+  work.regrets.resize(work.block.series * mixer_.regret_floats());
   for (const int horizon : plan_.learned()) ResolveHorizon(work, horizon, rows, sums);
-  const size_t bands = Mixer::kBands * experts_.size();
+  const size_t regrets = mixer_.regret_floats();
   for (size_t i = 0; i < work.block.series; ++i) {
     if (work.resolved[i] == 0) continue;
-    mixer_.LearnSeries(std::span<const float>(work.regrets).subspan(i * bands, bands),
+    mixer_.LearnSeries(std::span<const float>(work.regrets).subspan(i * regrets, regrets),
                        std::span(work.columns.mixer).subspan(i * shape_.mixer_floats, shape_.mixer_floats));
     ++work.columns.core[i].resolved;
     work.weighed_for[i] = Work::kForNothing;
@@ -510,7 +520,7 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
         std::copy_n(work.quantiles[k].begin() + static_cast<ptrdiff_t>(i * kLevelCount), kLevelCount,
                     quantiles.begin() + static_cast<ptrdiff_t>(k * kLevelCount));
       }
-      const std::span<const float> weights = Weigh(work, i, target.group, awake);
+      const std::span<const float> weights = Weigh(work, i, target, awake);
       const std::span<float> q(out.quantiles.data() + (i * horizon + h) * kLevelCount, kLevelCount);
       float mean = 0;
       Mixer::Mix(experts, weights, quantiles, means, q, &mean);

@@ -62,8 +62,9 @@ class StreamForecaster final : public Forecaster {
                                           std::span<const ForecastTarget> targets) const;
   Explanation ExplainScored(const Work& work, size_t series) const;
   void Resolve(Work& work, std::span<const SeriesRow> rows, std::span<double> sums) const;
-  /// Mixer::WeightsOf of one series; valid until it is asked for another group.
-  std::span<const float> Weigh(Work& work, size_t i, size_t group, std::span<const uint8_t> awake) const;
+  /// The mixer's weights of one series for a target; valid until it is asked for another horizon.
+  std::span<const float> Weigh(Work& work, size_t i, const ForecastTarget& target,
+                               std::span<const uint8_t> awake) const;
   void ResolveHorizon(Work& work, int horizon, std::span<const SeriesRow> rows, std::span<double> sums) const;
   void TakeActuals(Work& work, std::span<double> sums) const;
   struct OuterLabel {

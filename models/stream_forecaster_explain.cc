@@ -77,6 +77,7 @@ std::vector<Explanation> StreamForecaster::ExplainTargets(const Work& work, size
                           {quantiles, {&means[k], 1}, {&zero, 1}, {&awake[k], 1}});
     }
     mixer_.WeightsOf(block.demand_class[0], target.group, mixer, work.columns.core[i].resolved, awake, weights, {});
+    mixer_.MeanWeightsOf(mixer_.MeanPlaceOf(target.horizon), mixer, awake, weights);
     Explanation& out = explanations.emplace_back();
     double all_weights = 0, recent = 0, season = 0;
     std::vector<double> columns(options_.known_covariates, 0.0);

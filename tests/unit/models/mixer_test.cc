@@ -20,7 +20,7 @@ struct Losses {
   double median, mean;
 };
 Losses LossesOf(const auto& right_for, int rounds, bool own_means) {
-  Mixer mixer(kExperts, own_means);
+  Mixer mixer(std::vector<float>(kExperts, 1.0F), own_means ? std::vector<int>{1} : std::vector<int>());
   std::vector<double> pooled(mixer.pooled_size());
   std::vector<std::vector<float>> states(kSeries, std::vector<float>(mixer.state_floats()));
   const std::vector<uint8_t> awake(kExperts, 1);
@@ -38,14 +38,15 @@ Losses LossesOf(const auto& right_for, int rounds, bool own_means) {
         std::fill_n(quantiles.begin() + static_cast<ptrdiff_t>(k * kLevelCount), kLevelCount, truth + off);
       }
       mixer.WeightsOf(0, 0, states[i], static_cast<uint32_t>(t), awake, weights, toward);
+      mixer.MeanWeightsOf(0, states[i], awake, weights);
       float mean = 0;
       Mixer::Mix(kExperts, weights, quantiles, means, mixed, &mean);
       if (t >= rounds * 3 / 4) {
         loss += std::fabs(static_cast<double>(mixed[kMedian] - truth));
         loss_of_mean += std::fabs(static_cast<double>(mean - truth));
       }
-      std::vector<float> regrets(Mixer::kBands * kExperts);
-      mixer.Gather(0, 0, truth, 10, awake, quantiles, means, mixed, mean, toward, sums, regrets);
+      std::vector<float> regrets(mixer.regret_floats());
+      mixer.Gather(0, 0, 0, truth, 10, awake, quantiles, means, mixed, mean, toward, sums, regrets);
       mixer.LearnSeries(regrets, states[i]);
     }
     mixer.Fold(sums, pooled);
@@ -88,14 +89,14 @@ TEST(MixerTest, BeginsAtItsPriorAndLeavesItForWhatIsRight) {
   mixer.WeightsOf(0, 0, state, 0, awake, weights, toward);
   EXPECT_FLOAT_EQ(weights[0], .75F) << "nothing was seen";
   const std::vector<float> means = {0, 10};
-  std::vector<float> quantiles(2 * kLevelCount), mixed(kLevelCount), regrets(Mixer::kBands * 2);
+  std::vector<float> quantiles(2 * kLevelCount), mixed(kLevelCount), regrets(mixer.regret_floats());
   std::fill_n(quantiles.begin() + kLevelCount, kLevelCount, 10.0F);
   for (int t = 0; t < 50; ++t) {
     float mean = 0;
     mixer.WeightsOf(0, 0, state, 0, awake, weights, toward);
     Mixer::Mix(2, weights, quantiles, means, mixed, &mean);
     std::vector<double> sums(mixer.sums_size(), 0.0);
-    mixer.Gather(0, 0, 10, 1, awake, quantiles, means, mixed, mean, toward, sums, regrets);
+    mixer.Gather(0, 0, 0, 10, 1, awake, quantiles, means, mixed, mean, toward, sums, regrets);
     mixer.Fold(sums, pooled);
     mixer.Refresh(pooled);
   }
