@@ -110,13 +110,21 @@ int Feed(const Size& size) {
   return 0;
 }
 
+// The producer sends an event where its key belongs.
+std::string KeyInPartition(int32_t partition, int32_t partitions) {
+  for (int i = 0;; ++i) {
+    std::string key = fmt::format("END-{}-{}", partition, i);
+    if (PartitionOf(key, partitions) == partition) return key;
+  }
+}
+
 int End(const Size& size) {
   Sender sender(size);
   for (int32_t p = 0; p < size.partitions; ++p) {
+    const std::string key = KeyInPartition(p, size.partitions);
     sender.Add({.topic = Topic(size),
-                .partition = p,
-                .key = fmt::format("END-{}", p),
-                .value = fmt::format(R"({{"sku":"END-{}","ts":{},"quantity":1,"unit_price":1}})", p,
+                .key = key,
+                .value = fmt::format(R"({{"sku":"{}","ts":{},"quantity":1,"unit_price":1}})", key,
                                      kBaseMs + (size.minutes + 3) * kMinuteMs)});
   }
   sender.Send();
