@@ -115,11 +115,11 @@ void ForecastOperator::ScoreBlock(size_t block, std::span<const ModelRow> rows, 
     if (rows[i].retired) continue;
     const bool is_zero = rows[i].target == 0;
     const bool was_dormant = IsDormant(entry);
+    const bool wakes = was_dormant && !is_zero && std::isfinite(rows[i].target);
     if (was_dormant) {
-      const bool wakes = !is_zero && std::isfinite(rows[i].target);
       out.dormant.Add({1, wakes ? 1.0 : 0.0, wakes ? std::fabs(static_cast<double>(rows[i].target)) : 0.0});
     }
-    if (!was_dormant || !is_zero) awake.push_back(i);
+    if (!was_dormant || wakes) awake.push_back(i);
     if (is_zero) {
       ++entry.zero_run;
     } else if (std::isfinite(rows[i].target)) {

@@ -56,6 +56,10 @@ Result<std::unique_ptr<WindowView>> WindowView::Make(uint16_t index, const ViewO
                                  [](const Accumulator::Column& c) { return c.is_fact; });
   view->has_catalog_births_ =
       options.group_by == GroupBy::kKey && input_kinds[view->layout_.target_input()] == InputKind::kOrders;
+  if (view->options_.forecast && view->has_catalog_births_) {
+    const auto stock = std::find(input_kinds.begin(), input_kinds.end(), InputKind::kInventory);
+    if (stock != input_kinds.end()) view->stock_input_ = static_cast<uint16_t>(stock - input_kinds.begin());
+  }
   if (view->has_facts_ && options.group_by != GroupBy::kKey) {
     return config_error("a fact is a value of one key, so only a view grouped by the key can have it as a feature",
                         "take the feature out");

@@ -158,6 +158,7 @@ class WindowView {
   bool EmitSeries(Walk& walk, uint32_t id);
   void FinishWalk(Walk& walk);
   void FillValues(const PaneTable* pane, uint32_t row, uint32_t id, EventTime end, const FactTable& facts);
+  bool IsOutOfStock(uint32_t id, EventTime end, const FactTable& facts) const;
   void FillKnown(uint32_t id, EventTime end, const FactTable& facts);
   std::vector<const PaneTable*> PanesBack(EventTime newest_start, size_t count) const;
   EventTime StartBack(EventTime newest_start, size_t buckets) const;
@@ -176,6 +177,7 @@ class WindowView {
   bool has_known_facts_ = false;
   bool has_open_holidays_ = false;
   bool has_facts_ = false;           ///< features of fact inputs
+  std::optional<uint16_t> stock_input_;  ///< tells what is on hand of items that are ordered
   bool has_catalog_births_ = false;  ///< of items that are ordered
 
   std::map<EventTime, Bucket> buckets_;  ///< by start: revisable closed ones, then open ones that were touched

@@ -112,6 +112,16 @@ void WindowView::FillValues(const PaneTable* pane, uint32_t row, uint32_t id, Ev
   }
 }
 
+// A level that came during the bucket and went before its end is not seen; sales that it brought are.
+bool WindowView::IsOutOfStock(uint32_t id, EventTime end, const FactTable& facts) const {
+  if (!stock_input_ || facts.empty()) return false;
+  for (const EventTime at : {next_.start, end - Duration(1)}) {
+    const std::optional<Decimal> on_hand = facts.ValueAt(id, *stock_input_, NumberField::kOnHand, end, at);
+    if (!on_hand || on_hand->micros > 0) return false;
+  }
+  return true;
+}
+
 void WindowView::FillKnown(uint32_t id, EventTime end, const FactTable& facts) {
   known_.clear();
   for (const BucketCalendar::Span& step : walk_steps_) {
@@ -156,7 +166,7 @@ bool WindowView::EmitSeries(Walk& walk, uint32_t id) {
     FillKnown(id, next_.end, walk.facts);
     walk.sink.OnBucket(
         {index_, walk.dictionary.name(id), next_.start, next_.end, 1, EventTime::Min(), values_, known_,
-         row == PaneTable::kNoRow ? 0 : pane->slots(row)[0]});
+         row == PaneTable::kNoRow ? 0 : pane->slots(row)[0], IsOutOfStock(id, next_.end, walk.facts)});
     emitted = true;
   }
   for (size_t w = 0; w < hopping_.size(); ++w) {

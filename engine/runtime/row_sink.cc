@@ -1,5 +1,7 @@
 #include "engine/runtime/row_sink.h"
 
+#include <limits>
+
 #include "engine/runtime/rekey_records.h"
 
 namespace tidecast {
@@ -28,7 +30,10 @@ void RowSink::OnBucket(const ClosedBucket& bucket) {
   QueuedRow queued{bucket.view, bucket.start, bucket.end, {}};
   queued.row.series = std::string(bucket.series);
   queued.row.partition = task_.partition;
-  queued.row.target = static_cast<float>(bucket.features[view.target_feature]);
+  // Without stock nothing sold says nothing of demand: neither learned from nor scored.
+  const double target = bucket.features[view.target_feature];
+  const bool is_censored = bucket.out_of_stock && target == 0;
+  queued.row.target = is_censored ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(target);
   queued.row.past.reserve(view.past_features.size());
   for (const size_t f : view.past_features) queued.row.past.push_back(static_cast<float>(bucket.features[f]));
   queued.row.known.assign(bucket.known.begin(), bucket.known.end());

@@ -439,6 +439,41 @@ TEST_F(WindowAggregatorTest, APaneThatCannotBeReadBackIsToldAsAFailure) {
   EXPECT_TRUE(windows_->failure().ok());
 }
 
+TEST_F(WindowAggregatorTest, ABucketWithoutStockSaysSo) {
+  auto options = HourlyUnits();
+  options.views[0].forecast = true;
+  options.input_names.push_back("inventory");
+  options.input_kinds.push_back(InputKind::kInventory);
+  options.dedupe_keep.push_back(Duration{});
+  Use(options);
+  const auto stock = [this](std::string_view key, int64_t seconds, int64_t pieces) {
+    Event event = Order(key, seconds);
+    event.kind = InputKind::kInventory;
+    event.input = 1;
+    event.valid_from = event.time;
+    event.Set(NumberField::kOnHand, Decimal{pieces * Decimal::kOne});
+    ASSERT_EQ(Send(event), Verdict::kAccepted);
+  };
+  struct Stocks final : WindowSink {
+    void OnBucket(const ClosedBucket& bucket) override {
+      said += fmt::format("{}{}:{} ", bucket.series, bucket.start.us / 1'000'000 / kHour, bucket.out_of_stock);
+    }
+    void OnWindow(const ClosedBucket&, uint16_t) override {}
+    void OnBucketEnd(uint16_t, EventTime, EventTime, bool) override {}
+    std::string said;
+  } sink;
+  for (const char* name : {"a", "b", "c"}) Send(Order(name, 10));
+  stock("a", 100, 0);
+  stock("b", 100, 5);
+  stock("a", 2 * kHour + 100, 7);
+  stock("a", 3 * kHour + 100, 0);
+  Send(Order("a", 4 * kHour + 10));
+  Drain(*windows_, At(5 * kHour), sink, activity_);
+  EXPECT_EQ(sink.said,
+            "a0:false b0:false c0:false a1:true b1:false c1:false a2:false b2:false c2:false a3:false b3:false "
+            "c3:false a4:true b4:false c4:false ");
+}
+
 TEST_F(WindowAggregatorTest, RefusesOptionsThatMakeNoSense) {
   auto options = HourlyUnits();
   options.views[0].features[0].input = "nowhere";
