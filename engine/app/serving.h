@@ -45,8 +45,9 @@ class Serving {
 
  private:
   Result<std::string> MakeSavepoint(const std::string& name);
+  Result<std::string> Explain(const std::string& series);
 
-  const EngineOptions options_;
+  EngineOptions options_;  ///< since Start: the engine's own, with its state directory
   const Clock& clock_;
   MetricRegistry& metrics_;
   std::unique_ptr<LiveView> view_;
@@ -55,6 +56,7 @@ class Serving {
   std::unique_ptr<EventAppender> appender_;
   std::unique_ptr<EventPoster> poster_;
   std::mutex store_mutex_;  ///< one savepoint at a time
+  std::mutex explain_mutex_;  ///< one model beside the running one at a time
   StateStore* store_ = nullptr;  ///< under store_mutex_; of the engine, while it is there
   std::unique_ptr<HttpServer> server_;
 };

@@ -130,8 +130,8 @@ void HttpServer::Core::PumpAll() {
 }
 
 HttpServer::HttpServer(HttpServerOptions options, LiveView& view, MetricRegistry& metrics, EventSink sink,
-                       SavepointSink savepoints)
-    : core_(std::make_shared<Core>(options, view, metrics, std::move(sink), std::move(savepoints))) {}
+                       EngineRequests requests)
+    : core_(std::make_shared<Core>(options, view, metrics, std::move(sink), std::move(requests))) {}
 
 HttpServer::~HttpServer() { Stop(); }
 

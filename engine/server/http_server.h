@@ -37,9 +37,9 @@ struct HttpServerOptions {
 class HttpServer {
  public:
   /// `view` and `metrics` outlive the server. `sink` may be empty: then events are refused.
-  /// `savepoints` may be, too.
+  /// each of `requests` may be, too.
   HttpServer(HttpServerOptions options, LiveView& view, MetricRegistry& metrics, EventSink sink,
-             SavepointSink savepoints = {});
+             EngineRequests requests = {});
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

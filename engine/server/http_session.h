@@ -24,10 +24,10 @@ class HttpSession;
 /// What the connections of one server share. All but `posts` belongs to the server's thread.
 struct SessionContext {
   SessionContext(const HttpServerOptions& server_options, LiveView& live_view, MetricRegistry& metrics, EventSink sink,
-                 SavepointSink savepoints)
+                 EngineRequests requests)
       : options(server_options),
         view(live_view),
-        routes(live_view, metrics, std::move(sink), std::move(savepoints), server_options.ui_directory),
+        routes(live_view, metrics, std::move(sink), std::move(requests), server_options.ui_directory),
         registry(metrics),
         streams_open(metrics.Gauge("tidecast_http_streams", "Open live streams")),
         connections_open(metrics.Gauge("tidecast_http_connections", "Open connections")) {}

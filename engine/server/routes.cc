@@ -60,19 +60,19 @@ Result<size_t> CountParameter(const HttpRequest& request, const std::string& nam
   return value;
 }
 
-Routes::Routes(const LiveView& view, const MetricRegistry& metrics, EventSink sink, SavepointSink savepoints,
+Routes::Routes(const LiveView& view, const MetricRegistry& metrics, EventSink sink, EngineRequests requests,
                std::string ui_directory)
     : view_(view),
       metrics_(metrics),
       sink_(std::move(sink)),
-      savepoints_(std::move(savepoints)),
+      requests_(std::move(requests)),
       pages_(std::move(ui_directory)) {}
 
 std::span<const RouteRow> Routes::Table() { return kRoutes; }
 
 bool Routes::IsStream(const HttpRequest& request) { return request.method == "GET" && request.path == "/v1/stream"; }
 
-bool Routes::MayBlock(const HttpRequest& request) { return request.method == "POST"; }
+bool Routes::MayBlock(const HttpRequest& request) { return request.method == "POST" || request.query.contains("explain"); }
 
 HttpReply Routes::Answer(const HttpRequest& request) const {
   const bool events = request.path.starts_with(kEventsPrefix);
@@ -168,6 +168,17 @@ HttpReply Routes::OneForecast(const HttpRequest& request, const std::string& ser
     return Problem(404, "not_found", "There is no such series, or it is not among the busiest that are kept: " + series,
                    "look for it with /v1/series?search=; the topic of forecasts has all series");
   }
+  const std::string explain = request.Query("explain", "false");
+  if (explain != "true" && explain != "false") {
+    return Problem(400, "invalid_argument", "A parameter is neither true nor false: explain=" + explain,
+                   "use explain=true, or leave it out");
+  }
+  if (explain == "false") return Json(std::move(*json));
+  if (!requests_.explain) return Problem(503, "not_ready", "No engine runs here whose model could be asked");
+  const Result<std::string> why = requests_.explain(series);
+  if (!why.ok()) return Problem(why.status());
+  json->pop_back();
+  *json += ",\"explanation\":" + *why + "}";
   return Json(std::move(*json));
 }
 
@@ -183,11 +194,11 @@ HttpReply Routes::Ready(const HttpRequest& request) const {
 }
 
 HttpReply Routes::PostSavepoint(const HttpRequest& request) const {
-  if (!savepoints_) return Problem(503, "not_ready", "No engine runs here whose state could be saved");
+  if (!requests_.savepoint) return Problem(503, "not_ready", "No engine runs here whose state could be saved");
   // As with events: a foreign page's form cannot send this without asking first.
   if (!request.Header("content-type").starts_with("application/json"))
     return Problem(415, "invalid_argument", "A savepoint is asked for as JSON", "send Content-Type: application/json");
-  Result<std::string> head = savepoints_(request.Query("name"));
+  Result<std::string> head = requests_.savepoint(request.Query("name"));
   if (!head.ok()) return Problem(head.status());
   return Json(std::move(*head));
 }

@@ -22,6 +22,16 @@ using EventSink = std::function<Result<std::string>(std::string input, std::stri
 /// Called from several threads. Errors: kInvalidArgument, kNotReady, kNoSpace, kIo.
 using SavepointSink = std::function<Result<std::string>(std::string name)>;
 
+/// Why the newest forecasts of a series are what they are, as JSON (engine/runtime/series_explainer.h). May take as long
+/// as loading a model. Called from several threads. Errors: kNotFound, kNotReady, those of the store.
+using ExplainSource = std::function<Result<std::string>(const std::string& series)>;
+
+/// What may be asked of the engine behind the server; an empty one is answered by 503.
+struct EngineRequests {
+  SavepointSink savepoint;
+  ExplainSource explain;
+};
+
 /// One row of the API: what the OpenAPI document must list.
 struct RouteRow {
   std::string_view method;
@@ -32,7 +42,7 @@ struct RouteRow {
 /// Thread: safe.
 class Routes {
  public:
-  Routes(const LiveView& view, const MetricRegistry& metrics, EventSink sink, SavepointSink savepoints,
+  Routes(const LiveView& view, const MetricRegistry& metrics, EventSink sink, EngineRequests requests,
          std::string ui_directory);
 
   static std::span<const RouteRow> Table();
@@ -54,7 +64,7 @@ class Routes {
   const LiveView& view_;
   const MetricRegistry& metrics_;
   const EventSink sink_;
-  const SavepointSink savepoints_;
+  const EngineRequests requests_;
   const PageStore pages_;
 };
 

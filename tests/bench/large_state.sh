@@ -1,26 +1,32 @@
 #!/usr/bin/env bash
 # kill -9 to the first commit with new input, where the state is large: a model and closed windows of very many series,
 # while orders go on coming. Every row is checked in the end:
-#   ./dev bench large_state [--series 300000] [--minutes 4] [--partitions 8] [--kills 20] [--rate 2000] [--model lstm] [--limit 2GiB]
+#   ./dev bench large_state [--series 100000] [--buckets 4] [--partitions 8] [--kills 20] [--rate 2000] [--model lstm] [--limit 2GiB]
+#     [--hours]   buckets of an hour and a real target 48 hours ahead: about 150 KB a series
 . "$(dirname "${BASH_SOURCE[0]}")/yardstick.sh"
-series=300000 minutes=4 partitions=8 kills=20 rate=2000 model=lstm limit=2GiB
+series=100000 buckets=4 partitions=8 kills=20 rate=2000 model=lstm limit=2GiB seconds=60
 while [ $# -gt 0 ]; do
   case $1 in
     --series) series=$2; shift 2 ;;
-    --minutes) minutes=$2; shift 2 ;;
+    --buckets) buckets=$2; shift 2 ;;
     --partitions) partitions=$2; shift 2 ;;
     --kills) kills=$2; shift 2 ;;
+    --hours) hours=1; shift ;;
     --rate) rate=$2; shift 2 ;;
     --model) model=$2; shift 2 ;;
     --limit) limit=$2; shift 2 ;;
-    *) sed -n 2,4p "${BASH_SOURCE[0]}" >&2; exit 64 ;;
+    *) sed -n 2,5p "${BASH_SOURCE[0]}" >&2; exit 64 ;;
   esac
 done
 open_yardstick "${EVENTS:-100000}"
 open_namespace "$bench_folder/large_state.yaml"
+if [ -n "${hours:-}" ]; then
+  seconds=3600
+  sed -i 's/bucket: 1m/bucket: 1h/; s/horizon: 14/horizon: 48/; s/target: units/target: units\n    domain: real/' "$config"
+fi
 export TIDECAST__STATE__MEMORY_LIMIT=$limit TIDECAST__MODEL__KIND=$model
 client=$project/build/release/tests/bench/clients/many_series
-size=("$BROKERS" "$ns" "$partitions" "$series" "$minutes")
+size=("$BROKERS" "$ns" "$partitions" "$series" "$buckets" "$seconds")
 log=$R60/$ns.log
 launch() { "$tidecast" run "$config" >>"$log" 2>&1 </dev/null & pid=$!; }
 ask=(--brokers "$BROKERS" --group "$GROUP" --topics "$ns.orders")
@@ -32,12 +38,12 @@ sleep 2
 kill -0 "$pid" || { tail "$log" >&2; exit 1; }
 "$client" drip "${size[@]}" "$rate" >"$R60/$ns.dripped" & dripping=$!
 # The model's rounds come before new input: once that comes at its own rate, the state stands.
-"$tools/lagwatch" wait "${ask[@]}" --above $((series * minutes + 1)) --max 3600 >/dev/null
-read_in_5s=0
-until [ "$read_in_5s" -gt $((3 * rate)) ] && [ "$read_in_5s" -lt $((7 * rate)) ]; do
+"$tools/lagwatch" wait "${ask[@]}" --above $((series * buckets + 1)) --max 3600 >/dev/null
+for ((steady = 0; steady < 3;)); do
   before=$("$tools/lagwatch" committed "${ask[@]}")
   sleep 5
   read_in_5s=$(($("$tools/lagwatch" committed "${ask[@]}") - before))
+  if [ "$read_in_5s" -gt $((4 * rate)) ] && [ "$read_in_5s" -lt $((6 * rate)) ]; then steady=$((steady + 1)); else steady=0; fi
 done
 times=()
 for ((i = 0; i < kills; ++i)); do
@@ -55,7 +61,7 @@ kill -TERM "$dripping"
 wait "$dripping" || true
 dripped=$(cat "$R60/$ns.dripped")
 "$client" end "${size[@]}"
-"$tools/lagwatch" wait "${ask[@]}" --above $((series * minutes + dripped + partitions - 1)) --max 3600 >/dev/null
+"$tools/lagwatch" wait "${ask[@]}" --above $((series * buckets + dripped + partitions - 1)) --max 3600 >/dev/null
 sleep 3
 kill -TERM "$pid"
 wait "$pid" || true

@@ -1,14 +1,14 @@
 // Orders of very many series, and a check of the rows that an engine makes of them (wide.yaml):
 //
-//   many_series feed  BOOTSTRAP NAMESPACE PARTITIONS SERIES MINUTES
-//   many_series end   BOOTSTRAP NAMESPACE PARTITIONS SERIES MINUTES
-//   many_series drip  BOOTSTRAP NAMESPACE PARTITIONS SERIES MINUTES RATE
-//   many_series check BOOTSTRAP NAMESPACE PARTITIONS SERIES MINUTES [DRIPPED]
+//   many_series feed  BOOTSTRAP NAMESPACE PARTITIONS SERIES BUCKETS SECONDS
+//   many_series end   BOOTSTRAP NAMESPACE PARTITIONS SERIES BUCKETS SECONDS
+//   many_series drip  BOOTSTRAP NAMESPACE PARTITIONS SERIES BUCKETS SECONDS RATE
+//   many_series check BOOTSTRAP NAMESPACE PARTITIONS SERIES BUCKETS SECONDS [DRIPPED]
 //
-// Every series has one order a minute; quantity and price are functions of series and minute. `end`: a last order a
-// partition, three minutes on, closes what is open. `drip`: RATE orders of one piece a second, all in the minute after
-// those of `feed`, until SIGTERM; prints how many. `check` wants every row of NAMESPACE.features once and right, and
-// DRIPPED pieces in that minute; it prints one JSON line.
+// Every series has one order a bucket of SECONDS; quantity and price are functions of series and bucket. `end`: a last
+// order a partition, three buckets on, closes what is open. `drip`: RATE orders of one piece a second, all in the
+// bucket after those of `feed`, until SIGTERM; prints how many. `check` wants every row of NAMESPACE.features once and
+// right, and DRIPPED pieces in that bucket; it prints one JSON line.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -30,9 +30,8 @@ namespace tidecast {
 namespace {
 
 constexpr int64_t kBaseMs = 1'795'219'200'000;
-constexpr int64_t kMinuteMs = 60'000;
 constexpr size_t kBatch = 20'000;
-constexpr int64_t kDripMs = 30'000;  // into its minute: later than the lateness of the one before
+constexpr int64_t kDripMs = 30'000;  // into its bucket: later than the lateness of the one before
 
 volatile std::sig_atomic_t stopped = 0;
 
@@ -41,11 +40,12 @@ struct Size {
   std::string name;
   int32_t partitions = 0;
   int64_t series = 0;
-  int64_t minutes = 0;
+  int64_t buckets = 0;
+  int64_t bucket_ms = 0;
 };
 
 std::string Sku(int64_t i) { return fmt::format("S{:07}", i); }
-int64_t Quantity(int64_t i, int64_t minute) { return 1 + (i * 7919 + minute * 31) % 9; }
+int64_t Quantity(int64_t i, int64_t bucket) { return 1 + (i * 7919 + bucket * 31) % 9; }
 int64_t PriceCents(int64_t i) { return 100 + i % 9000; }
 
 [[noreturn]] void Die(const Status& status) {
@@ -99,14 +99,15 @@ int Feed(const Size& size) {
   if (Status opened = (*transport)->Open(); !opened.ok()) Die(opened);
   if (Status made = (*transport)->CreateTopic({Topic(size), size.partitions, {}}); !made.ok()) Die(made);
   Sender sender(size);
-  for (int64_t minute = 0; minute < size.minutes; ++minute) {
+  for (int64_t bucket = 0; bucket < size.buckets; ++bucket) {
     for (int64_t i = 0; i < size.series; ++i) {
-      // Spread over the minute, each series at a second of its own.
-      sender.Add(Order(size, i, kBaseMs + minute * kMinuteMs + i * kMinuteMs / size.series, Quantity(i, minute)));
+      // Spread over the bucket, each series at a second of its own.
+      sender.Add(
+          Order(size, i, kBaseMs + bucket * size.bucket_ms + i * size.bucket_ms / size.series, Quantity(i, bucket)));
     }
   }
   sender.Send();
-  fmt::print("{} orders\n", size.series * size.minutes);
+  fmt::print("{} orders\n", size.series * size.buckets);
   return 0;
 }
 
@@ -125,7 +126,7 @@ int End(const Size& size) {
     sender.Add({.topic = Topic(size),
                 .key = key,
                 .value = fmt::format(R"({{"sku":"{}","ts":{},"quantity":1,"unit_price":1}})", key,
-                                     kBaseMs + (size.minutes + 3) * kMinuteMs)});
+                                     kBaseMs + (size.buckets + 3) * size.bucket_ms)});
   }
   sender.Send();
   return 0;
@@ -139,7 +140,7 @@ int Drip(const Size& size, int64_t rate) {
   auto next = std::chrono::steady_clock::now();
   while (stopped == 0) {
     for (int64_t i = 0; i < rate / kSlices; ++i, ++sent)
-      sender.Add(Order(size, sent % size.series, kBaseMs + size.minutes * kMinuteMs + kDripMs, 1));
+      sender.Add(Order(size, sent % size.series, kBaseMs + size.buckets * size.bucket_ms + kDripMs, 1));
     sender.Send();
     next += std::chrono::milliseconds(1000 / kSlices);
     std::this_thread::sleep_until(next);
@@ -159,7 +160,7 @@ int Check(const Size& size, int64_t dripped) {
   auto transport = MakeKafkaTransport(OptionsOf(size, "check"));
   if (!transport.ok()) Die(transport.status());
   if (Status opened = (*transport)->Open(); !opened.ok()) Die(opened);
-  std::vector<uint8_t> seen(static_cast<size_t>(size.series * size.minutes));
+  std::vector<uint8_t> seen(static_cast<size_t>(size.series * size.buckets));
   int64_t exact = 0, wrong = 0, twice = 0, pieces = 0;
   for (int32_t p = 0; p < size.partitions; ++p) {
     auto reader = (*transport)->OpenReader({size.name + ".features", p}, -2, true);
@@ -172,30 +173,30 @@ int Check(const Size& size, int64_t dripped) {
         if (record.key.starts_with("END-")) continue;
         int64_t i = -1;
         std::from_chars(record.key.data() + 1, record.key.data() + record.key.size(), i);
-        const int64_t minute = (static_cast<int64_t>(FieldOf(record.value, "\"end\":")) - kBaseMs) / kMinuteMs - 1;
-        if (minute == size.minutes && dripped > 0) {
+        const int64_t bucket = (static_cast<int64_t>(FieldOf(record.value, "\"end\":")) - kBaseMs) / size.bucket_ms - 1;
+        if (bucket == size.buckets && dripped > 0) {
           pieces += static_cast<int64_t>(FieldOf(record.value, "\"units\":"));
           continue;
         }
-        if (i < 0 || i >= size.series || minute < 0 || minute >= size.minutes) {
+        if (i < 0 || i >= size.series || bucket < 0 || bucket >= size.buckets) {
           ++wrong;
           continue;
         }
-        const double units = static_cast<double>(Quantity(i, minute));
-        const double revenue = static_cast<double>(Quantity(i, minute) * PriceCents(i)) / 100;
+        const double units = static_cast<double>(Quantity(i, bucket));
+        const double revenue = static_cast<double>(Quantity(i, bucket) * PriceCents(i)) / 100;
         const bool right =
             FieldOf(record.value, "\"units\":") == units && FieldOf(record.value, "\"revenue\":") == revenue;
-        uint8_t& mark = seen[static_cast<size_t>(minute * size.series + i)];
+        uint8_t& mark = seen[static_cast<size_t>(bucket * size.series + i)];
         (mark != 0 ? twice : right ? exact : wrong) += 1;
         mark = 1;
       }
       at_end = read->at_end;
     }
   }
-  const bool correct = exact == size.series * size.minutes && wrong == 0 && twice == 0 && pieces == dripped;
+  const bool correct = exact == size.series * size.buckets && wrong == 0 && twice == 0 && pieces == dripped;
   fmt::print(R"({{"correct":{},"rows":{},"exact":{},"wrong":{},"twice":{},"missing":{},"dripped":{}}})"
              "\n",
-             correct, exact + wrong + twice, exact, wrong, twice, size.series * size.minutes - exact - wrong, pieces);
+             correct, exact + wrong + twice, exact, wrong, twice, size.series * size.buckets - exact - wrong, pieces);
   return correct ? 0 : 1;
 }
 
@@ -205,17 +206,19 @@ int Check(const Size& size, int64_t dripped) {
 int main(int argc, char** argv) {
   using namespace tidecast;
   const std::string_view verb = argc > 1 ? argv[1] : "";
-  if (argc == 7 || (argc == 8 && (verb == "drip" || verb == "check"))) {
-    const Size size{argv[2], argv[3], std::atoi(argv[4]), std::atoll(argv[5]), std::atoll(argv[6])};
-    const int64_t last = argc == 8 ? std::atoll(argv[7]) : 0;
-    if (size.partitions > 0 && size.series > 0 && size.minutes > 0) {
+  if (argc == 8 || (argc == 9 && (verb == "drip" || verb == "check"))) {
+    const Size size{
+        argv[2], argv[3], std::atoi(argv[4]), std::atoll(argv[5]), std::atoll(argv[6]), std::atoll(argv[7]) * 1000};
+    const int64_t last = argc == 9 ? std::atoll(argv[8]) : 0;
+    if (size.partitions > 0 && size.series > 0 && size.buckets > 0 && size.bucket_ms > 0) {
       if (verb == "feed") return Feed(size);
       if (verb == "end") return End(size);
       if (verb == "drip" && last > 0) return Drip(size, last);
       if (verb == "check") return Check(size, last);
     }
   }
-  std::fprintf(stderr,
-               "usage: many_series feed|end|drip|check BOOTSTRAP NAMESPACE PARTITIONS SERIES MINUTES [RATE|DRIPPED]\n");
+  std::fprintf(
+      stderr,
+      "usage: many_series feed|end|drip|check BOOTSTRAP NAMESPACE PARTITIONS SERIES BUCKETS SECONDS [RATE|DRIPPED]\n");
   return 64;
 }

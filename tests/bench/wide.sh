@@ -15,7 +15,7 @@ while [ $# -gt 0 ]; do
 done
 open_yardstick "${EVENTS:-8000000}"
 open_namespace "$bench_folder/wide.yaml"
-size=("$BROKERS" "$ns" "$partitions" "$series" "$minutes")
+size=("$BROKERS" "$ns" "$partitions" "$series" "$minutes" 60)
 client=$project/build/release/tests/bench/clients/many_series
 "$client" feed "${size[@]}" >&2
 "$client" end "${size[@]}"

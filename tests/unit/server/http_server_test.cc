@@ -82,7 +82,7 @@ class HttpServerTest : public testing::Test {
   }
   uint16_t Serve() {
     view_ = std::make_unique<LiveView>(view_options_, clock_);
-    server_ = std::make_unique<HttpServer>(options_, *view_, metrics_, sink_, savepoints_);
+    server_ = std::make_unique<HttpServer>(options_, *view_, metrics_, sink_, requests_);
     const Status started = server_->Start();
     EXPECT_TRUE(started.ok()) << started.message();
     return server_->port();
@@ -104,7 +104,7 @@ class HttpServerTest : public testing::Test {
   LiveViewOptions view_options_;
   HttpServerOptions options_;
   EventSink sink_;
-  SavepointSink savepoints_;
+  EngineRequests requests_;
   MetricRegistry metrics_;
   std::unique_ptr<LiveView> view_;
   std::unique_ptr<HttpServer> server_;
@@ -348,7 +348,7 @@ TEST_F(HttpServerTest, StopWaitsForAPostedEventAndItsReply) {
 }
 
 TEST_F(HttpServerTest, ASavepointIsMadeByPostAlone) {
-  savepoints_ = [](const std::string& name) -> Result<std::string> {
+  requests_.savepoint = [](const std::string& name) -> Result<std::string> {
     if (name == "taken") return Status(Code::kInvalidArgument, "of this name already").WithRemedy("another name");
     return Json{{"name", name}}.dump();
   };
@@ -379,6 +379,25 @@ TEST_F(HttpServerTest, ASavepointIsRefusedWhereNoEngineRuns) {
   Client client(Serve());
   client.Send(Post("/v1/savepoints", ""));
   EXPECT_EQ(client.Receive().result_int(), 503U);
+}
+
+TEST_F(HttpServerTest, AForecastIsExplainedWhenAsked) {
+  requests_.explain = [](const std::string& series) -> Result<std::string> {
+    if (series == "B") return Status(Code::kNotReady, "the model is at work").WithRemedy("ask again in a moment");
+    return Json::array({{{"series", series}}}).dump();
+  };
+  Client client(Serve());
+  CommitBucket("A", 1);
+  CommitBucket("B", 1);
+  EXPECT_FALSE(Json::parse(client.Get("/v1/forecasts/A").body()).contains("explanation"));
+  const Reply explained = client.Get("/v1/forecasts/A?explain=true");
+  EXPECT_EQ(explained.result_int(), 200U);
+  const Json json = Json::parse(explained.body());
+  EXPECT_EQ(json["explanation"][0]["series"], "A");
+  EXPECT_EQ(json["series"], "A");
+  EXPECT_EQ(client.Get("/v1/forecasts/B?explain=true").result_int(), 503U);
+  EXPECT_EQ(client.Get("/v1/forecasts/A?explain=maybe").result_int(), 400U);
+  EXPECT_EQ(client.Get("/v1/forecasts/nobody?explain=true").result_int(), 404U);
 }
 
 TEST_F(HttpServerTest, ThePageComesCompressedAndIsNotSentTwice) {
