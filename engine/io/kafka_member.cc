@@ -298,16 +298,15 @@ Result<PollResult> KafkaMember::Poll(uint32_t handle, size_t records_max, size_t
 void KafkaMember::WakeFetching() {
   const auto now = std::chrono::steady_clock::now();
   if (now - woken_ < kWakeEvery) return;
-  const KafkaPartitionList list(rd_kafka_topic_partition_list_new(0));
+  KafkaPartitionList list(rd_kafka_topic_partition_list_new(0));
   for (Partition& partition : partitions_) {
     if (partition.bytes_taken < fetch_queue_bytes_ / 2) continue;
     partition.bytes_taken = 0;
-    rd_kafka_topic_partition_list_add(list.get(), partition.source.topic.c_str(), partition.source.partition)->offset =
-        RD_KAFKA_OFFSET_END;
+    rd_kafka_topic_partition_list_add(list.get(), partition.source.topic.c_str(), partition.source.partition);
   }
   if (list->cnt == 0) return;
   woken_ = now;
-  rd_kafka_offsets_for_times(client_.get(), list.get(), 0);
+  WakeKafkaFetching(client_.get(), std::move(list));
 }
 
 void KafkaMember::Drain(std::vector<TransportEvent>* events) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "engine/io/kafka_errors.h"
 
@@ -9,12 +10,29 @@ namespace tidecast {
 namespace {
 
 constexpr std::chrono::milliseconds kWakeEvery{10};
-constexpr int kWakeMs = 50;
 
 }  // namespace
 
+Result<KafkaClient> KafkaReaderClients::Take(const KafkaTransportOptions& options, std::shared_ptr<KafkaLog> log,
+                                             bool read_committed) {
+  {
+    const std::lock_guard lock(mutex_);
+    KafkaClient& kept = read_committed ? committed_ : uncommitted_;
+    if (kept) return std::exchange(kept, nullptr);
+  }
+  TC_ASSIGN_OR_RETURN(KafkaConf conf, MakeKafkaConf(options, KafkaRole::kReader, read_committed));
+  return MakeKafkaClient(std::move(conf), KafkaRole::kReader, {std::move(log), {}, {}});
+}
+
+void KafkaReaderClients::Give(KafkaClient client, bool read_committed) {
+  const std::lock_guard lock(mutex_);
+  KafkaClient& kept = read_committed ? committed_ : uncommitted_;
+  if (!kept) kept = std::move(client);
+}
+
 Result<std::unique_ptr<LogReader>> KafkaReader::Open(const KafkaTransportOptions& options,
                                                      std::shared_ptr<KafkaLog> log, KafkaAdmin& admin,
+                                                     std::shared_ptr<KafkaReaderClients> clients,
                                                      const TopicPartition& source, int64_t from_offset,
                                                      bool read_committed) {
   TC_ASSIGN_OR_RETURN(const KafkaBounds bounds, admin.Bounds(source));
@@ -27,30 +45,35 @@ Result<std::unique_ptr<LogReader>> KafkaReader::Open(const KafkaTransportOptions
   }
   std::unique_ptr<KafkaReader> reader(new KafkaReader(source, bounds));
   reader->next_offset_ = std::max(from_offset, bounds.begin);
-  TC_ASSIGN_OR_RETURN(KafkaConf conf, MakeKafkaConf(options, KafkaRole::kReader, read_committed));
-  TC_ASSIGN_OR_RETURN(reader->client_, MakeKafkaClient(std::move(conf), KafkaRole::kReader, {std::move(log), {}, {}}));
+  reader->read_committed_ = read_committed;
+  TC_ASSIGN_OR_RETURN(reader->client_, clients->Take(options, std::move(log), read_committed));
+  reader->clients_ = std::move(clients);
   reader->topic_.reset(rd_kafka_topic_new(reader->client_.get(), source.topic.c_str(), nullptr));
   reader->queue_.reset(rd_kafka_queue_new(reader->client_.get()));
   if (!reader->topic_) return KafkaStatus(rd_kafka_last_error(), "a topic name is refused");
   if (rd_kafka_consume_start_queue(reader->topic_.get(), source.partition, reader->next_offset_,
                                    reader->queue_.get()) != 0) {
+    reader->failed_ = true;
     return KafkaStatus(rd_kafka_last_error(), fmt::format("{}[{}] cannot be read", source.topic, source.partition));
   }
   return std::unique_ptr<LogReader>(std::move(reader));
 }
 
 KafkaReader::~KafkaReader() {
-  if (topic_ && queue_) rd_kafka_consume_stop(topic_.get(), source_.partition);
+  if (!topic_ || !queue_) return;
+  rd_kafka_consume_stop(topic_.get(), source_.partition);
+  queue_.reset();
+  topic_.reset();
+  if (!failed_) clients_->Give(std::move(client_), read_committed_);
 }
 
-// Once its queue has been full, librdkafka looks up to a second later whether there is room again (its issue 2879). Any
-// question to the partition's leader wakes the thread that fetches.
 void KafkaReader::WakeFetching() {
   const auto now = std::chrono::steady_clock::now();
   if (now - woken_ < kWakeEvery) return;
   woken_ = now;
-  int64_t begin = 0, end = 0;
-  rd_kafka_query_watermark_offsets(client_.get(), source_.topic.c_str(), source_.partition, &begin, &end, kWakeMs);
+  KafkaPartitionList source(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(source.get(), source_.topic.c_str(), source_.partition);
+  WakeKafkaFetching(client_.get(), std::move(source));
 }
 
 Result<PollResult> KafkaReader::Read(RecordBatch& out, size_t records_max, int wait_ms) {
@@ -60,8 +83,8 @@ Result<PollResult> KafkaReader::Read(RecordBatch& out, size_t records_max, int w
   const bool end_is_news = next_offset_ >= bounds_.end && !end_told_;
   std::vector<KafkaMessage> messages;
   TakeKafkaMessages(queue_.get(), records_max, 0, &messages);
+  if (messages.empty() && next_offset_ < bounds_.end) WakeFetching();
   if (messages.empty() && !end_is_news && wait_ms > 0) {
-    if (next_offset_ < bounds_.end) WakeFetching();
     TakeKafkaMessages(queue_.get(), records_max, wait_ms, &messages);
   }
   for (KafkaMessage& message : messages) {
@@ -77,6 +100,7 @@ Result<PollResult> KafkaReader::Read(RecordBatch& out, size_t records_max, int w
                    KafkaStatus(message->err, fmt::format("{}[{}] cannot be read", source_.topic, source_.partition));
                status.code() == Code::kNotFound || status.code() == Code::kPermission ||
                status.code() == Code::kCorruption) {
+      failed_ = true;
       return status;
     }
   }

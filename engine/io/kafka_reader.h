@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <mutex>
 
 #include "engine/io/kafka_admin.h"
 #include "engine/io/kafka_record_batch.h"
@@ -9,7 +10,22 @@
 
 namespace tidecast {
 
-/// Reads one partition from an offset on a client of its own, apart from any group.
+/// Keeps the client that a reader has left for the next one: making one takes threads, connections and metadata, and
+/// changelogs are looked at each second.
+/// Thread: safe.
+class KafkaReaderClients {
+ public:
+  Result<KafkaClient> Take(const KafkaTransportOptions& options, std::shared_ptr<KafkaLog> log, bool read_committed);
+  /// One is kept, a second one ends.
+  void Give(KafkaClient client, bool read_committed);
+
+ private:
+  std::mutex mutex_;
+  KafkaClient committed_;    // under mutex_
+  KafkaClient uncommitted_;  // under mutex_
+};
+
+/// Reads one partition from an offset, apart from any group; nobody else uses its client meanwhile.
 /// Thread: confined.
 class KafkaReader final : public LogReader {
  public:
@@ -17,7 +33,8 @@ class KafkaReader final : public LogReader {
   /// of a transaction that is still open count: the reader waits for its end.
   /// Errors: kNotFound (no such partition; `from_offset` past the log's end), kUnavailable.
   static Result<std::unique_ptr<LogReader>> Open(const KafkaTransportOptions& options, std::shared_ptr<KafkaLog> log,
-                                                 KafkaAdmin& admin, const TopicPartition& source, int64_t from_offset,
+                                                 KafkaAdmin& admin, std::shared_ptr<KafkaReaderClients> clients,
+                                                 const TopicPartition& source, int64_t from_offset,
                                                  bool read_committed);
   ~KafkaReader() override;
 
@@ -37,6 +54,9 @@ class KafkaReader final : public LogReader {
   bool end_told_ = false;
   std::chrono::steady_clock::time_point woken_;
   bool hidden_ = false;  ///< the last stable offset was met below the end
+  bool failed_ = false;  ///< its client is not for others any more
+  bool read_committed_ = true;
+  std::shared_ptr<KafkaReaderClients> clients_;  // shared: a reader may outlive its transport
   KafkaClient client_;
   KafkaTopic topic_;
   KafkaQueue queue_;

@@ -81,4 +81,10 @@ void TakeKafkaMessages(rd_kafka_queue_t* queue, size_t count_max, int wait_ms, s
   for (ssize_t i = 0; i < taken; ++i) out->emplace_back(raw[static_cast<size_t>(i)]);
 }
 
+// Given no time, so that the answer is dropped when it comes.
+void WakeKafkaFetching(rd_kafka_t* client, KafkaPartitionList partitions) {
+  for (int i = 0; i < partitions->cnt; ++i) partitions->elems[i].offset = RD_KAFKA_OFFSET_END;
+  rd_kafka_offsets_for_times(client, partitions.get(), 0);
+}
+
 }  // namespace tidecast

@@ -34,4 +34,8 @@ inline size_t KafkaMessageBytes(const rd_kafka_message_t& message) { return mess
 /// waits at most `wait_ms` for a first one. REQUIRES: `queue` is a partition's own.
 void TakeKafkaMessages(rd_kafka_queue_t* queue, size_t count_max, int wait_ms, std::vector<KafkaMessage>* out);
 
+/// Lets partitions whose queues have room again be fetched on at once. Once all its queues have been full, librdkafka's
+/// thread looks up to a second later (its issue 2879); a request to their leaders wakes it. Does not wait.
+void WakeKafkaFetching(rd_kafka_t* client, KafkaPartitionList partitions);
+
 }  // namespace tidecast

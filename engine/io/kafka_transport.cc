@@ -64,7 +64,7 @@ class KafkaTransport final : public LogTransport {
   bool needs_changelog() const override { return true; }
   Result<std::unique_ptr<LogReader>> OpenReader(const TopicPartition& source, int64_t from_offset,
                                                 bool read_committed) override {
-    return KafkaReader::Open(options_, log_, admin(), source, from_offset, read_committed);
+    return KafkaReader::Open(options_, log_, admin(), reader_clients_, source, from_offset, read_committed);
   }
   Status RenewProducer() override { return producer_->Renew(); }
 
@@ -79,6 +79,7 @@ class KafkaTransport final : public LogTransport {
   const KafkaTransportOptions options_;
   const std::shared_ptr<KafkaLog> log_;  // shared with the callbacks of clients that may outlive us
   KafkaWakeup wakeup_;
+  const std::shared_ptr<KafkaReaderClients> reader_clients_ = std::make_shared<KafkaReaderClients>();
   std::unique_ptr<KafkaAdmin> admin_;
   std::unique_ptr<KafkaProducer> producer_;
   std::unique_ptr<KafkaMember> member_;
