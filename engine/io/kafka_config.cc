@@ -83,6 +83,16 @@ Status SetAll(rd_kafka_conf_t* conf, std::initializer_list<std::pair<const char*
   return Status::Ok();
 }
 
+// What one response brings of a partition, compressed. librdkafka fetches it whole once there is room for any of it,
+// and what it unpacks is about four times as much. It takes up to 1 MB a compressed batch to unpack it, however small:
+// a response of many small ones (a changelog read back) would take a hundred times its size.
+size_t FetchMessageBytes(const KafkaTransportOptions& options, KafkaRole role) {
+  constexpr size_t kLeast = 64ULL << 10;
+  constexpr size_t kReaders = 256ULL << 10;
+  constexpr size_t kMost = 1ULL << 20;
+  return role == KafkaRole::kReader ? kReaders : std::clamp(options.fetch_queue_bytes_max / 2, kLeast, kMost);
+}
+
 Status SetDefaults(rd_kafka_conf_t* conf, const KafkaTransportOptions& options, KafkaRole role) {
   TC_RETURN_IF_ERROR(SetAll(
       conf, {{"client.id", options.name_space + "." + options.instance},
@@ -116,9 +126,7 @@ Status SetDefaults(rd_kafka_conf_t* conf, const KafkaTransportOptions& options, 
              {"fetch.wait.max.ms", role == KafkaRole::kReader ? "20" : "100"},
              {"queued.max.messages.kbytes", std::to_string(std::max<size_t>(1, options.fetch_queue_bytes_max >> 10))},
              {"fetch.max.bytes", std::to_string(std::clamp<size_t>(options.fetch_bytes_total, 1 << 20, 50 << 20))},
-             // librdkafka takes up to 1 MB a compressed batch to unpack it, however small: a response of many small ones (a
-             // changelog read back) would take a hundred times its size.
-             {"fetch.message.max.bytes", role == KafkaRole::kReader ? "262144" : "1048576"},
+             {"fetch.message.max.bytes", std::to_string(FetchMessageBytes(options, role))},
              {"queued.min.messages", "1000000"}});
 }
 
