@@ -508,6 +508,12 @@ Result<Instance::Progress> Instance::Step(int wait_ms) {
       TC_RETURN_IF_ERROR(StepWatch());
       TC_RETURN_IF_ERROR(DropParked());
       if (bounded_ && !ends_known_) TC_RETURN_IF_ERROR(LearnEnds());
+      // What waits for its cut goes first, so that its commit and the work that follows overlap.
+      if (CutIsDue()) {
+        TC_RETURN_IF_ERROR(Cut(!in_lockstep()));
+        TC_RETURN_IF_ERROR(StepCommit().status());
+        worked = true;
+      }
       // A revocation or a stop lets the round under way end, so that no round is left to somebody who has not all its rows.
       const bool winding_down = revoked_ || stopping_;
       if (!winding_down || !model_->between_rounds()) {

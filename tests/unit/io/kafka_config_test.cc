@@ -86,6 +86,7 @@ TEST(KafkaConfigTest, ReadAheadOfAllPartitionsStaysWithinItsShare) {
   ASSERT_TRUE(conf.ok());
   EXPECT_EQ(ValueOf(*conf, "queued.max.messages.kbytes"), std::to_string((64U << 20) / 200 >> 10));
   EXPECT_EQ(ValueOf(*conf, "fetch.max.bytes"), std::to_string(50U << 20));
+  EXPECT_EQ(ValueOf(*conf, "fetch.message.max.bytes"), std::to_string((64U << 20) / 200 / 2)) << "it comes as a whole";
 }
 
 TEST(KafkaConfigTest, StatisticsTellTheBytesInTheQueues) {

@@ -18,6 +18,7 @@ constexpr int kIdleSteps = 50;           // so many in a row: it waits
 class EndlessTransport final : public ScriptedTransport {
  public:
   int64_t polled = 0;
+  int64_t polled_at_begin = 0;  ///< of the newest transaction
   bool answers_commits = false;
 
   Status Join(const std::vector<std::string>& topics) override {
@@ -30,6 +31,10 @@ class EndlessTransport final : public ScriptedTransport {
     if (!answers_commits || commits_waiting_ == 0) return;
     for (; commits_waiting_ > 0; --commits_waiting_)
       events->push_back({.kind = TransportEvent::Kind::kTransaction, .outcome = Outcome::kOk});
+  }
+  Status Begin() override {
+    polled_at_begin = polled;
+    return Status::Ok();
   }
   void Commit(StateBatch&&) override { ++commits_waiting_; }
   Result<PollResult> Poll(uint32_t, size_t records_max, size_t bytes_max, RecordBatch& out) override {
@@ -124,6 +129,15 @@ TEST_F(BackpressureTest, ACommitThatDoesNotEndStopsReading) {
   }
   EXPECT_GT(transport_.polled, 2 * polled) << "and goes on";
   EXPECT_GT(instance_->committed_epochs(), 2U);
+}
+
+TEST_F(BackpressureTest, WhatWaitsForACommitToEndIsOnItsWayBeforeMoreIsRead) {
+  const int64_t polled = RunUntilItWaits();
+  transport_.answers_commits = true;
+  ASSERT_TRUE(instance_->Step(0).ok());
+  EXPECT_EQ(instance_->committed_epochs(), 1U);
+  EXPECT_EQ(transport_.polled_at_begin, polled) << "the next epoch was cut first";
+  EXPECT_GT(transport_.polled, polled) << "and the step went on reading while it commits";
 }
 
 TEST_F(BackpressureTest, AFullSendQueueStopsReading) {
