@@ -473,6 +473,7 @@ Result<Instance::Progress> Instance::Step(int wait_ms) {
   // A restore waits where its records come from.
   parts_.transport.Step(state_ == State::kRestoring && group_positions_ && !unreachable_ ? 0 : wait_ms, &events);
   for (const TransportEvent& event : events) TC_RETURN_IF_ERROR(OnEvent(event));
+  const Epoch committed_before = committed_epochs_;
   TC_ASSIGN_OR_RETURN(bool worked, StepCommit());
   worked |= !events.empty();
   if (renewing_ && !stopping_) {
@@ -508,8 +509,8 @@ Result<Instance::Progress> Instance::Step(int wait_ms) {
       TC_RETURN_IF_ERROR(StepWatch());
       TC_RETURN_IF_ERROR(DropParked());
       if (bounded_ && !ends_known_) TC_RETURN_IF_ERROR(LearnEnds());
-      // What waits for its cut goes first, so that its commit and the work that follows overlap.
-      if (CutIsDue()) {
+      // What came while an epoch was committed goes first, so that its commit and the work that follows overlap.
+      if (committed_epochs_ > committed_before && CutIsDue()) {
         TC_RETURN_IF_ERROR(Cut(!in_lockstep()));
         TC_RETURN_IF_ERROR(StepCommit().status());
         worked = true;
