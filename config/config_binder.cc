@@ -278,6 +278,7 @@ EngineOptions BindConfig(const ConfigNode& root) {
   model.ReadWord("learning", std::array{Word<NetLearning>{"online", NetLearning::kOnline}, Word<NetLearning>{"frozen", NetLearning::kFrozen}},
                  &options.model.net_learning);
   model.Read("module", &options.model.net_module);
+  model.Read("weights", &options.weights_path);
   model.ReadInteger("block_series", &options.model.block_series);
   const Section alerts(root, "alerts");
   alerts.Read("enabled", &options.alerts.enabled);

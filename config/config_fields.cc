@@ -99,6 +99,7 @@ constexpr std::array kFields = {
     ConfigField{"model.seed", FieldType::kInteger, "7", "Same seed, same results.", "7", 0, 9e18},
     ConfigField{"model.learning", FieldType::kChoice, "online", "`frozen` keeps the net's weights as they are.", "online", -kNone, kNone, "online frozen"},
     ConfigField{"model.module", FieldType::kText, "", "Path of the net's module. Default: beside the binary.", "/usr/lib/tidecast/libtidecast_torch.so"},
+    ConfigField{"model.weights", FieldType::kText, "", "Where a new net begins: a file of `tidecast pretrain` or `tidecast model export`. A net that has learned goes on from its own.", "shop.tcnw"},
     ConfigField{"model.block_series", FieldType::kInteger, "256", "Series that are computed together; part of what makes results identical.", "256", 1, 65536},
     ConfigField{"alerts", FieldType::kSection, "", "When a closed bucket is reported as unusual.", "", -kNone, kNone, "enabled"},
     ConfigField{"alerts.enabled", FieldType::kBoolean, "true", "Whether alerts are made.", "true"},

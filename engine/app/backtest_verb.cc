@@ -5,8 +5,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -15,6 +13,7 @@
 #include "engine/app/error_report.h"
 #include "engine/app/flags.h"
 #include "engine/app/verbs.h"
+#include "engine/app/weights_file.h"
 #include "engine/io/text_file.h"
 #include "operators/backtest.h"
 
@@ -34,14 +33,6 @@ struct BacktestFlags {
   std::string holidays;
   std::string format = "tidecast";
 };
-
-constexpr int64_t kWarmSteps = 1200;  ///< how old a net is that begins with another's weights
-
-Result<std::string> ReadBytes(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Status(Code::kNoInput, fmt::format("the weights cannot be read: {}", path), Domain::kInput);
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
 
 Status Backtest(BacktestFlags& flags) {
   BacktestOptions& options = flags.options;
@@ -81,10 +72,7 @@ Status Backtest(BacktestFlags& flags) {
   options.forecaster.net = flags.model == "lstm"  ? NetKind::kLstm
                            : flags.model == "mlp" ? NetKind::kMlp
                                                   : NetKind::kNone;
-  if (!flags.weights.empty()) {
-    TC_ASSIGN_OR_RETURN(options.forecaster.net_weights, ReadBytes(flags.weights));
-    options.forecaster.net_warm_steps = kWarmSteps;
-  }
+  TC_RETURN_IF_ERROR(BeginWithWeights(flags.weights, &options.forecaster));
   options.forecaster.net_learning = flags.net == "frozen" ? NetLearning::kFrozen : NetLearning::kOnline;
   options.format = flags.format == "nixtla" ? ForecastFormat::kNixtla : ForecastFormat::kQuantiles;
   TC_ASSIGN_OR_RETURN(const BacktestReport report, RunBacktest(options));
@@ -149,7 +137,7 @@ void AddBacktestVerb(CLI::App& app, int* exit_code) {
   verb->add_option("--model", flags->model, "lstm, mlp or experts")
       ->check(CLI::IsMember({"lstm", "mlp", "experts"}))
       ->capture_default_str();
-  verb->add_option("--weights", flags->weights, "where the net begins: a file of `tidecast pretrain`");
+  verb->add_option("--weights", flags->weights, "where the net begins: a file of `tidecast pretrain` or `tidecast model export`");
   verb->add_option("--experts", flags->experts, "only these experts, e.g. empirical_960 (models/README.md names them)");
   verb->add_flag("--no-calibration{false}", options.forecaster.calibrate, "quantiles as mixed, for comparisons");
   verb->add_option("--net", flags->net, "online or frozen")

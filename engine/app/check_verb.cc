@@ -12,6 +12,7 @@
 #include "engine/app/replay_session.h"
 #include "engine/app/topic_scan.h"
 #include "engine/app/verbs.h"
+#include "engine/app/weights_file.h"
 #include "engine/app/wiring.h"
 #include "engine/io/file_rows.h"
 #include "engine/server/live_view.h"
@@ -91,6 +92,7 @@ Result<std::string> CheckModel(const EngineOptions& options) {
   if (!options.model_enabled) return std::string("none: windows only");
   ForecasterOptions model = options.model;
   model.season_lengths = {7};
+  TC_RETURN_IF_ERROR(BeginWithWeights(options.weights_path, &model));
   TC_ASSIGN_OR_RETURN(const std::unique_ptr<Forecaster> forecaster, MakeForecaster(model));
   const std::string device = forecaster->Stats().device;
   return fmt::format("{}{}", model.net == NetKind::kNone ? "experts, mixer, calibration" : "experts, mixer, calibration and the online LSTM",

@@ -49,6 +49,7 @@ int main(int argc, char** argv) {
   tidecast::AddTopicsVerb(app, &exit_code);
   tidecast::AddExplainVerb(app, &exit_code);
   tidecast::AddStateVerb(app, &exit_code);
+  tidecast::AddModelVerb(app, &exit_code);
   tidecast::AddSavepointVerb(app, &exit_code);
   tidecast::AddDlqVerb(app, &exit_code);
   tidecast::AddBenchVerb(app, &exit_code);

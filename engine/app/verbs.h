@@ -24,6 +24,7 @@ void AddTopicsVerb(CLI::App& app, int* exit_code);
 void AddBenchVerb(CLI::App& app, int* exit_code);
 void AddVersionVerb(CLI::App& app, int* exit_code);
 void AddStateVerb(CLI::App& app, int* exit_code);
+void AddModelVerb(CLI::App& app, int* exit_code);
 void AddSavepointVerb(CLI::App& app, int* exit_code);
 void AddConfigVerb(CLI::App& app, int* exit_code);
 void AddCompletionVerb(CLI::App& app, int* exit_code);

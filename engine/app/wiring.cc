@@ -10,6 +10,7 @@
 
 #include "config/config_loader.h"
 #include "config/config_printer.h"
+#include "engine/app/weights_file.h"
 #include "engine/io/embedded_appender.h"
 #include "engine/io/kafka_event_producer.h"
 #include "engine/io/kafka_transport.h"
@@ -80,7 +81,10 @@ size_t MemoryLimit(const EngineOptions& options) {
 
 Result<EngineOptions> LoadOptions(const std::string& config_path) {
   TC_ASSIGN_OR_RETURN(ConfigReport report, CheckConfig(config_path, OverridesFromEnvironment(Environment())));
-  if (report.ok()) return std::move(report.options);
+  if (report.ok()) {
+    TC_RETURN_IF_ERROR(BeginWithWeights(report.options.weights_path, &report.options.model));
+    return std::move(report.options);
+  }
   fmt::print(stderr, "{}", PrintProblems(report));
   return Status(Code::kConfig, fmt::format("the config has {} problem{}: {}", report.problems.size(), report.problems.size() == 1 ? "" : "s", config_path),
                 Domain::kInput);

@@ -30,6 +30,7 @@ struct EngineOptions {
   std::map<std::string, std::string> kafka;  ///< librdkafka's own property names
   std::string instance = "i1";        ///< static member id; transactional.id = <ns>.<instance>
   std::string state_directory = "./tidecast-state";
+  std::string weights_path;           ///< where a new net begins; empty: at its base
   size_t memory_limit_bytes = 0;      ///< 0: half of the cgroup or machine
   Duration commit_interval = std::chrono::seconds(1);
   size_t epoch_bytes_max = 32ULL << 20;  ///< a config without it: a 32nd of the memory limit

@@ -71,6 +71,8 @@ class ModelTask {
   /// Errors: kNotReady while a round is under way.
   Result<std::vector<Explanation>> Explain(uint16_t view, const std::string& series, std::span<const uint16_t> partitions,
                                            BucketContext* context) const;
+  /// Waits for the net of a view that is forecast. Errors: Forecaster::Ready.
+  Status Ready(uint16_t view) { return views_[view].forecast->Ready(); }
   const ForecastOperator* forecast_operator(uint16_t view) const { return views_[view].forecast.get(); }
 
  private:

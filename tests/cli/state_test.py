@@ -170,6 +170,48 @@ class SecondProcessTest(CommandLineTest):
             self.assert_fails(self.tidecast(*words), IO if words[0] == "run" else NO_INPUT, self.path("state"))
 
 
+class ModelTest(CommandLineTest):
+    def test_what_a_shop_has_learned_begins_another(self):
+        config = self.write_config(model="lstm")
+        done = self.tidecast("replay", "--orders", self.orders, "--config", config, "--state", self.path("state"))
+        self.assertEqual(done.code, 0, done.err)
+        listed = self.tidecast("model", "list", "--config", config, "--json")
+        self.assertEqual(listed.code, 0, listed.err)
+        (model,) = json.loads(listed.out)
+        self.assertGreater(model["net"]["steps"], 0)
+        self.assertGreater(model["rounds"], 0)
+        self.assertIn("view sku: lstm", self.tidecast("model", "list", "--config", config).out)
+
+        weights = self.path("shop.tcnw")
+        self.assert_fails(self.tidecast("model", "export", "--config", config, "--view", "nobody", "--out", weights), NO_INPUT, "nobody", "sku")
+        exported = self.tidecast("model", "export", "--config", config, "--out", weights)
+        self.assertEqual(exported.code, 0, exported.err)
+        warm = self.write_config("warm.yaml", state=self.path("warm"), model=f"{{kind: lstm, weights: {weights}}}")
+        begun = self.tidecast("replay", "--orders", self.orders, "--config", warm, "--state", self.path("warm"), "--out", self.path("out-warm"))
+        self.assertEqual(begun.code, 0, begun.err)
+        cold = self.write_config("cold.yaml", state=self.path("cold"), model="lstm")
+        self.assertEqual(self.tidecast("replay", "--orders", self.orders, "--config", cold, "--state", self.path("cold"), "--out", self.path("out-cold")).code, 0)
+        with open(self.path("out-warm/forecasts.csv")) as a, open(self.path("out-cold/forecasts.csv")) as b:
+            self.assertNotEqual(a.read(), b.read(), "the weights moved nothing")
+
+        broken = self.write("broken.tcnw", "no weights")
+        bad = self.write_config("bad.yaml", state=self.path("bad"), model=f"{{kind: lstm, weights: {broken}}}")
+        ran = self.tidecast("run", bad, "--until-end")
+        self.assertNotEqual(ran.code, 0)
+        self.assertIn(broken, ran.err)
+        checked = self.tidecast("check", bad)
+        self.assertNotEqual(checked.code, 0)
+        self.assertIn(broken, checked.out + checked.err)
+
+    def test_without_a_net_there_is_nothing_to_export(self):
+        config = self.write_config(model="experts")
+        self.assertEqual(self.tidecast("replay", "--orders", self.orders, "--config", config, "--state", self.path("state")).code, 0)
+        (model,) = json.loads(self.tidecast("model", "list", "--config", config, "--json").out)
+        self.assertNotIn("net", model)
+        self.assertAlmostEqual(sum(model["experts"].values()), 1, 4)
+        self.assert_fails(self.tidecast("model", "export", "--config", config, "--out", self.path("x.tcnw")), NO_INPUT, "no net")
+
+
 class ExplainTest(CommandLineTest):
     def parts(self, explanation):
         self.assertAlmostEqual(sum(voice["weight"] for voice in explanation["experts"]), 1, 4)
