@@ -50,6 +50,31 @@ ValueDomain InferDomain(const SeriesTable& table, size_t from, size_t to) {
   return domain;
 }
 
+/// Whether amounts are levels (prices, rates) rather than flows: always above 0, and from bucket to bucket each series
+/// moves by a twentieth of itself at most, on the average. Levels are forecast as reals: what sells says little of
+/// them.
+bool AreLevels(const SeriesTable& table, size_t from, size_t to) {
+  constexpr double kStepMax = .05;
+  constexpr size_t kStepsMin = 20;
+  for (size_t s = 0; s < table.names.size(); ++s) {
+    double last = 0, sum = 0, steps = 0;
+    size_t count = 0;
+    for (size_t t = from; t < std::min(to, table.buckets()); ++t) {
+      const double y = static_cast<double>(table.Actual(s, t));
+      if (!std::isfinite(y)) continue;
+      if (y <= 0) return false;
+      if (last > 0) {
+        steps += std::fabs(y - last);
+        sum += y;
+        ++count;
+      }
+      last = y;
+    }
+    if (count < kStepsMin || steps > kStepMax * sum) return false;
+  }
+  return true;
+}
+
 /// The rounds of one forecaster over one table. Where the options name no domain it widens at the first value outside
 /// of it (SEMANTICS.md 1): a new forecaster learns what has come so far, and goes on from there. `out`: where forecasts
 /// are written; null: nowhere.
@@ -435,7 +460,9 @@ Result<BacktestReport> RunBacktest(const BacktestOptions& options) {
   const ScoreConstants constants = ScoreConstants::Of(table);
   BacktestOptions own = options;
   BacktestReport report;
-  const ValueDomain first = options.domain.value_or(InferDomain(table, 0, static_cast<size_t>(options.warmup)));
+  const size_t warmup = static_cast<size_t>(options.warmup);
+  ValueDomain first = options.domain.value_or(InferDomain(table, 0, warmup));
+  if (!options.domain && first == ValueDomain::kNonNegative && AreLevels(table, 0, warmup)) first = ValueDomain::kReal;
   report.horizon = options.horizon;
   report.season_lengths = table.season_lengths;
   report.mase_season = constants.season;

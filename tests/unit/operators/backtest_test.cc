@@ -117,6 +117,37 @@ TEST_F(BacktestTest, WidensTheDomainAtTheFirstValueOutsideAndNotBefore) {
   EXPECT_NE(counts.begin()->second, reals.begin()->second);
 }
 
+TEST_F(BacktestTest, AmountsThatMoveBySmallStepsAreForecastAsReals) {
+  options_.warmup = 40;
+  const std::string path = testing::TempDir() + "backtest_levels_" + std::to_string(getpid()) + ".csv";
+  const auto domain_of = [&](const auto& value) {
+    std::ofstream file(path);
+    file << "unique_id,ds,y\n";
+    for (int day = 0; day < 60; ++day) {
+      for (int series = 0; series < 2; ++series) {
+        file << "s" << series << ",2024-" << (day < 31 ? "01-" : "02-") << (day % 31 < 9 ? "0" : "") << day % 31 + 1
+             << "," << value(day, series) << "\n";
+      }
+    }
+    file.close();
+    options_.series_path = path;
+    return Run().domain;
+  };
+  const auto price = [](int day, int) { return 10.25 + (day * 7 % 11) * .1; };
+  EXPECT_EQ(domain_of(price), ValueDomain::kReal);
+  const auto one_sells = [&](int day, int series) { return series == 0 ? price(day, series) : .5 + (day * 7) % 11; };
+  EXPECT_EQ(domain_of(one_sells), ValueDomain::kNonNegative);
+  const auto closed = [&](int day, int series) { return day == 30 ? 0 : price(day, series); };
+  EXPECT_EQ(domain_of(closed), ValueDomain::kNonNegative);
+  const auto later = [&](int day, int series) { return day == 50 ? 0 : price(day, series); };
+  EXPECT_EQ(domain_of(later), ValueDomain::kReal) << "only the warm-up tells";
+  const auto whole = [](int day, int) { return 1000 + day * 7 % 11; };
+  EXPECT_EQ(domain_of(whole), ValueDomain::kCount);
+  options_.domain = ValueDomain::kNonNegative;
+  EXPECT_EQ(domain_of(price), ValueDomain::kNonNegative);
+  std::filesystem::remove(path);
+}
+
 TEST_F(BacktestTest, TellsTheSpreadOverSeeds) {
   options_.seeds = 2;
   const BacktestReport two = Run();
