@@ -16,7 +16,7 @@ constexpr size_t kRecordsPerPoll = 8192;
 constexpr size_t kBytesPerPoll = 4 << 20;
 constexpr size_t kBytesPerPollLeast = 64 << 10;
 // What has been polled and not worked off, of all inputs together.
-constexpr size_t kPollShare = 64;
+constexpr size_t kPollShare = 32;
 // A round touches each series once a phase: what was written longest ago is needed first, and a large cache gains little.
 constexpr size_t kCacheShare = 16;
 constexpr size_t kBytesPerTurn = 8 << 20;
