@@ -34,7 +34,9 @@ void AddRls(const PoolShape& shape, std::vector<std::unique_ptr<Expert>>* all) {
 /// Experts that do not earn their place beside the table of counts, of reals beside the regressions (README.md), but
 /// may be asked for.
 bool OnlyByName(ValueDomain domain, std::string_view name) {
-  if (domain == ValueDomain::kReal) return name == "autoregression" || name.starts_with("holt_winters_");
+  if (domain == ValueDomain::kReal) {
+    return name == "autoregression" || (name.starts_with("holt_winters_") && name != "holt_winters_24");
+  }
   return (name == "smoothing_5" || name == "negative_binomial_900" || name == "negative_binomial_970");
 }
 
