@@ -431,12 +431,44 @@ TEST_F(WindowAggregatorTest, APaneThatCannotBeReadBackIsToldAsAFailure) {
   Close(kHour);
   committer.Commit(*windows_);
   for (const auto& [key, value] : committer.Contents()) {
-    if (static_cast<WindowTable>(key[0]) == WindowTable::kPaneBlock) committer.Damage(key);
+    if (static_cast<WindowTable>(key[0]) == WindowTable::kPaneBlock) committer.Rewrite(key, "\x7f");
   }
   Send(Order("a", 20));
   EXPECT_EQ(windows_->failure().code(), Code::kVersion) << windows_->failure().message();
   ASSERT_TRUE(windows_->Reload(committer.reader()).ok());
   EXPECT_TRUE(windows_->failure().ok());
+}
+
+TEST_F(WindowAggregatorTest, BucketsOfAnOlderFormatAreReadWithAllTheirPanes) {
+  Use(HourlyUnits(10 * kHour));
+  Committer committer;
+  ASSERT_TRUE(windows_->Reload(committer.reader()).ok());
+  for (const char* name : {"a", "b"}) Send(Order(name, 10));
+  Close(kHour);
+  committer.Commit(*windows_);
+  int rewritten = 0;
+  for (auto& [key, value] : committer.Contents()) {
+    if (static_cast<WindowTable>(key[0]) != WindowTable::kBucket) continue;
+    std::string old = value.substr(0, value.size() - 1);  // ends after the openness
+    old[0] = 1;
+    committer.Rewrite(key, old);
+    ++rewritten;
+  }
+  ASSERT_EQ(rewritten, 1);
+  Use(HourlyUnits(10 * kHour));
+  ASSERT_TRUE(windows_->Reload(committer.reader()).ok());
+  sink_.Clear();
+  Send(Order("b", 20, 4));
+  Close(kHour);
+  committer.Commit(*windows_);
+  ASSERT_EQ(sink_.rows.size(), 1U);
+  EXPECT_EQ(sink_.rows[0].revision, 2U);
+  EXPECT_EQ(sink_.rows[0].features[0], 5);
+  for (auto& [key, value] : committer.Contents()) {
+    if (static_cast<WindowTable>(key[0]) == WindowTable::kBucket) {
+      EXPECT_EQ(value[0], 2) << "written anew";
+    }
+  }
 }
 
 TEST_F(WindowAggregatorTest, ABucketWithoutStockSaysSo) {

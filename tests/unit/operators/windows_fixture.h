@@ -123,9 +123,9 @@ class Committer {
     windows.OnCommitted(epoch_);
   }
   const StateReader& reader() const { return reader_; }
-  void Damage(std::string_view key) {
+  void Rewrite(std::string_view key, std::string_view value) {
     StateBatch batch;
-    TaskDeltaSink(batch, {Stage::kSeries, 3}).Put(Family::kPanes, key, "\x7f");
+    TaskDeltaSink(batch, {Stage::kSeries, 3}).Put(Family::kPanes, key, value);
     TC_CHECK(store_->Write(batch).ok());
   }
   std::map<std::string, std::string> Contents() const {
