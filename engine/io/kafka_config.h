@@ -38,6 +38,9 @@ Result<KafkaConf> MakeKafkaConf(const KafkaTransportOptions& options, KafkaRole 
 /// that is none.
 std::optional<size_t> ReadQueueBytes(std::string_view statistics, KafkaRole role);
 
+/// As what a smaller record counts in a fetch queue: librdkafka's own note of each takes more than twice this.
+inline constexpr size_t kQueuedRecordLeast = 256;
+
 /// Most bytes to read ahead for each partition, so that all together stay within `fetch_bytes_total`.
 size_t FetchQueueBytes(const KafkaTransportOptions& options, int64_t partitions);
 

@@ -221,7 +221,7 @@ bool KafkaMember::TakeNext(Partition& partition, size_t records_max, size_t byte
       const size_t size = KafkaMessageBytes(next);
       if (out.size() > 0 && *bytes + size > bytes_max) return false;
       *bytes += size;
-      partition.bytes_taken += size;
+      partition.bytes_taken += std::max(size, kQueuedRecordLeast);
       partition.next_offset = next.offset + 1;
       partition.end_seen = -1;
       out.Add(std::move(waiting));

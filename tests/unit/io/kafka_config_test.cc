@@ -86,7 +86,10 @@ TEST(KafkaConfigTest, ReadAheadOfAllPartitionsStaysWithinItsShare) {
   ASSERT_TRUE(conf.ok());
   EXPECT_EQ(ValueOf(*conf, "queued.max.messages.kbytes"), std::to_string((64U << 20) / 200 >> 10));
   EXPECT_EQ(ValueOf(*conf, "fetch.max.bytes"), std::to_string(50U << 20));
-  EXPECT_EQ(ValueOf(*conf, "fetch.message.max.bytes"), std::to_string((64U << 20) / 200 / 2)) << "it comes as a whole";
+  EXPECT_EQ(ValueOf(*conf, "fetch.message.max.bytes"), std::to_string((64U << 20) / 200 / 8)) << "it comes as a whole";
+  EXPECT_EQ(ValueOf(*conf, "queued.min.messages"), std::to_string((64U << 20) / 200 / 256))
+      << "small ones take more than their bytes";
+  EXPECT_EQ(ValueOf(*conf, "message.max.bytes"), "65536") << "taken for each compressed batch, however small";
 }
 
 TEST(KafkaConfigTest, StatisticsTellTheBytesInTheQueues) {
