@@ -89,12 +89,15 @@ Status SetAll(rd_kafka_conf_t* conf, std::initializer_list<std::pair<const char*
 constexpr const char* kUnpackBytes = "65536";
 
 // What one response brings of a partition, compressed. librdkafka fetches it whole once there is room for any of it,
-// and what it unpacks is about four times as much.
+// and what it unpacks is about four times as much, small records several times that again. Less than a batch makes it
+// serve one partition at a time; where there are many, batches are small and what waits in all of them counts.
 size_t FetchMessageBytes(const KafkaTransportOptions& options, KafkaRole role) {
-  constexpr size_t kLeast = 16ULL << 10;
+  constexpr size_t kLeast = 32ULL << 10;
   constexpr size_t kReaders = 256ULL << 10;
   constexpr size_t kMost = 1ULL << 20;
-  return role == KafkaRole::kReader ? kReaders : std::clamp(options.fetch_queue_bytes_max / 8, kLeast, kMost);
+  const size_t partitions = options.fetch_bytes_total / std::max<size_t>(1, options.fetch_queue_bytes_max);
+  const size_t pieces = std::clamp<size_t>(partitions / 8, 2, 8);
+  return role == KafkaRole::kReader ? kReaders : std::clamp(options.fetch_queue_bytes_max / pieces, kLeast, kMost);
 }
 
 Status SetDefaults(rd_kafka_conf_t* conf, const KafkaTransportOptions& options, KafkaRole role) {

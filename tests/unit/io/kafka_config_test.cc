@@ -87,6 +87,10 @@ TEST(KafkaConfigTest, ReadAheadOfAllPartitionsStaysWithinItsShare) {
   EXPECT_EQ(ValueOf(*conf, "queued.max.messages.kbytes"), std::to_string((64U << 20) / 200 >> 10));
   EXPECT_EQ(ValueOf(*conf, "fetch.max.bytes"), std::to_string(50U << 20));
   EXPECT_EQ(ValueOf(*conf, "fetch.message.max.bytes"), std::to_string((64U << 20) / 200 / 8)) << "it comes as a whole";
+  KafkaTransportOptions few = OptionsWith({});
+  few.fetch_bytes_total = 16 << 20;
+  few.fetch_queue_bytes_max = FetchQueueBytes(few, 16);
+  EXPECT_EQ(ValueOf(*MakeKafkaConf(few, KafkaRole::kMember), "fetch.message.max.bytes"), std::to_string(512U << 10));
   EXPECT_EQ(ValueOf(*conf, "queued.min.messages"), std::to_string((64U << 20) / 200 / 256))
       << "small ones take more than their bytes";
   EXPECT_EQ(ValueOf(*conf, "message.max.bytes"), "65536") << "taken for each compressed batch, however small";
