@@ -182,6 +182,7 @@ class LeakyForecaster final : public Forecaster {
  public:
   LeakyForecaster(std::unique_ptr<Forecaster> behind, const PeekAhead& ahead, Leak leak)
       : behind_(std::move(behind)), ahead_(ahead), leak_(std::move(leak)) {}
+  Status Ready() override { return behind_->Ready(); }
   void BeginRound(const BucketContext& context, size_t blocks) override {
     context_ = context;
     behind_->BeginRound(context, blocks);

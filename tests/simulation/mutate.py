@@ -18,8 +18,8 @@ PATCHES = {
         ("kNextEpochKept", "Status Instance::RollBack() {", "open_outputs_.clear();", "if (!{is}) open_outputs_.clear();"),
     ],
     "series_task.cc": [
-        ("kCacheNotReloaded", "SeriesTask::Reload(", "TC_RETURN_IF_ERROR(windows_->Reload(reader));",
-         "if (!{is} || !sources_[0].batch) TC_RETURN_IF_ERROR(windows_->Reload(reader));"),
+        ("kCacheNotReloaded", "SeriesTask::Reload(", "TC_RETURN_IF_ERROR(windows_->Reload(*state_));",
+         "if (!{is} || !sources_[0].batch) TC_RETURN_IF_ERROR(windows_->Reload(*state_));"),
         ("kWatermarkNotRestored", "SeriesTask::Reload(", "TC_RETURN_IF_ERROR(watermarks_->Decode(watermarks));",
          "if (!{is}) TC_RETURN_IF_ERROR(watermarks_->Decode(watermarks));"),
     ],
