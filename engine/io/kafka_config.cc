@@ -83,14 +83,11 @@ Status SetAll(rd_kafka_conf_t* conf, std::initializer_list<std::pair<const char*
   return Status::Ok();
 }
 
-// What a consumer takes to unpack a compressed batch into, to begin with: librdkafka takes this much however small the
-// batch is (by default 1 MB, so that a response of many small ones took a hundred times its size), and more as it
-// needs.
-constexpr const char* kUnpackBytes = "65536";
-
 // What one response brings of a partition, compressed. librdkafka fetches it whole once there is room for any of it,
 // and what it unpacks is about four times as much, small records several times that again. Less than a batch makes it
 // serve one partition at a time; where there are many, batches are small and what waits in all of them counts.
+// librdkafka takes up to 1 MB a compressed batch to unpack it, however small: a response of many small ones (a
+// changelog read back) would take a hundred times its size.
 size_t FetchMessageBytes(const KafkaTransportOptions& options, KafkaRole role) {
   constexpr size_t kLeast = 32ULL << 10;
   constexpr size_t kReaders = 256ULL << 10;
@@ -133,7 +130,6 @@ Status SetDefaults(rd_kafka_conf_t* conf, const KafkaTransportOptions& options, 
              {"fetch.wait.max.ms", role == KafkaRole::kReader ? "20" : "100"},
              {"queued.max.messages.kbytes", std::to_string(std::max<size_t>(1, options.fetch_queue_bytes_max >> 10))},
              {"fetch.max.bytes", std::to_string(std::clamp<size_t>(options.fetch_bytes_total, 1 << 20, 50 << 20))},
-             {"message.max.bytes", kUnpackBytes},
              {"fetch.message.max.bytes", std::to_string(FetchMessageBytes(options, role))},
              {"queued.min.messages", std::to_string(std::clamp<size_t>(
                                          options.fetch_queue_bytes_max / kQueuedRecordLeast, 1000, 1'000'000))}});

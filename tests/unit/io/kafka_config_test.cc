@@ -93,7 +93,6 @@ TEST(KafkaConfigTest, ReadAheadOfAllPartitionsStaysWithinItsShare) {
   EXPECT_EQ(ValueOf(*MakeKafkaConf(few, KafkaRole::kMember), "fetch.message.max.bytes"), std::to_string(512U << 10));
   EXPECT_EQ(ValueOf(*conf, "queued.min.messages"), std::to_string((64U << 20) / 200 / 256))
       << "small ones take more than their bytes";
-  EXPECT_EQ(ValueOf(*conf, "message.max.bytes"), "65536") << "taken for each compressed batch, however small";
 }
 
 TEST(KafkaConfigTest, StatisticsTellTheBytesInTheQueues) {
