@@ -1,5 +1,6 @@
 #include "models/late_net.h"
 
+#include <chrono>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -7,10 +8,18 @@
 #include "engine/core/check.h"
 
 namespace tidecast {
+namespace {
+
+constexpr std::chrono::seconds kBehindStart{1};  // until the first commit has been made; unless it is wanted before
+
+}  // namespace
 
 LateNet::LateNet(const NetShape& shape, Make make)
     : state_floats_(2 * static_cast<size_t>(shape.layers) * static_cast<size_t>(shape.hidden)),
-      coming_(std::async(std::launch::async, std::move(make))) {}
+      coming_(std::async(std::launch::async, [make = std::move(make), wanted = wanted_.get_future()] {
+        wanted.wait_for(kBehindStart);
+        return make();
+      })) {}
 
 LateNet::~LateNet() {
   if (!coming_.valid()) return;
@@ -22,6 +31,7 @@ LateNet::~LateNet() {
 
 Status LateNet::Wait() {
   if (!coming_.valid()) return status_;
+  wanted_.set_value();
   auto made = coming_.get();
   if (!made.ok()) {
     status_ = std::move(made).status();

@@ -11,9 +11,9 @@
 
 namespace tidecast {
 
-/// A net that a thread of its own makes, since loading LibTorch takes half a second of CPU that a start can spend
-/// better. `Wait` says what came of it; every other call but state_floats and device REQUIRES that Wait has said Ok.
-/// Thread: as ResidualNet; Wait is confined.
+/// A net that a thread of its own makes a second later, or when it is waited for, since loading LibTorch takes half a
+/// second of CPU that a start can spend better. `Wait` says what came of it; every other call but state_floats and
+/// device REQUIRES that Wait has said Ok. Thread: as ResidualNet; Wait is confined.
 class LateNet final : public ResidualNet {
  public:
   using Make = std::function<Result<std::unique_ptr<ResidualNet>>()>;
@@ -38,6 +38,7 @@ class LateNet final : public ResidualNet {
 
  private:
   size_t state_floats_;
+  std::promise<void> wanted_;
   std::future<Result<std::unique_ptr<ResidualNet>>> coming_;
   Status status_;
   std::unique_ptr<ResidualNet> net_;
