@@ -21,7 +21,7 @@ namespace tidecast {
 namespace {
 
 constexpr const char* kRemedy =
-    "build the target tidecast_torch, or name the module by the option net_module, or choose the net `none`";
+    "build the target tidecast_torch, name the module with model.module, or do without the net: model: experts";
 
 Result<const NetModuleEntry*> Open(const std::string& module_path) {
   std::string tried;

@@ -16,7 +16,6 @@ done
 open_yardstick "$events"
 open_namespace "$bench_folder/retail60.yaml"
 log=$R60/$ns.log
-launch() { "$tidecast" run "$config" >>"$log" 2>&1 </dev/null & pid=$!; }
 ask=(--brokers "$BROKERS" --group "$GROUP" --topics orders,clicks)
 trap 'kill -9 "$pid" 2>/dev/null || true; stop_broker' EXIT
 [ -z "${KEEP_BROKER:-}" ] || trap 'kill -9 "$pid" 2>/dev/null || true' EXIT
@@ -25,21 +24,12 @@ times=()
 base=0
 for ((i = 0; i < kills; ++i)); do
   "$tools/lagwatch" wait "${ask[@]}" --above $((base + every)) --max 300 >/dev/null
-  { kill -9 "$pid"; wait "$pid"; } 2>/dev/null || true
-  killed=$(date +%s%3N)
-  launch
-  # The watcher's own start is in the time; were it later than the commit, the next one would be taken.
-  base=$("$tools/lagwatch" committed "${ask[@]}")
-  read -r seen _ < <("$tools/lagwatch" wait "${ask[@]}" --above "$base" --max 120)
-  times+=($((seen - killed)))
-  echo "restart: kill $((i + 1)) at $base events: $((seen - killed)) ms, state $(du -sm "$R60/$ns" | cut -f1) MiB" >&2
+  time_restart
 done
 "$tools/lagwatch" wait "${ask[@]}" --above $(($("$tools/lagwatch" total --brokers "$BROKERS" --topics orders,clicks) - 1)) --max 600 >/dev/null
 kill -TERM "$pid"
 wait "$pid" || true
 check=$("$tools/check" --brokers "$BROKERS" --oracle "$R60/oracle-$EVENTS.bin" --features "$ns.features" --sessions "$ns.sessions" --late "$ns.late" 2>/dev/null) || true
-sorted=($(printf '%s\n' "${times[@]}" | sort -n))
-printf '{"kills":%d,"median_ms":%d,"worst_ms":%d,"all_ms":[%s],"check":%s}\n' "$kills" "${sorted[$((kills / 2))]}" "${sorted[$((kills - 1))]}" \
-  "$(IFS=,; echo "${times[*]}")" "${check:-null}"
+printf '{%s,"check":%s}\n' "$(restart_times)" "${check:-null}"
 close_namespace
 grep -q '"correct":true' <<<"$check" || { echo "restart: the windows are NOT those of the oracle" >&2; exit 1; }

@@ -48,5 +48,30 @@ close_namespace() {
   rm -rf "${R60:?}/$ns" "$R60/$ns".*
 }
 
+# What the restarts share: `log` of the engine, `ask` (the watcher's words), `pid` of the engine, `times` (ms) so far.
+launch() { "$tidecast" run "$config" >>"$log" 2>&1 </dev/null & pid=$!; }
+
+# kill -9 and start again; sets `base` (committed then) and adds the time to the first commit with new input. The watcher's
+# own start is in the time; were it later than the commit, the next one would be taken.
+time_restart() {
+  local killed seen
+  { kill -9 "$pid"; wait "$pid"; } 2>/dev/null || true
+  killed=$(date +%s%3N)
+  launch
+  base=$("$tools/lagwatch" committed "${ask[@]}")
+  read -r seen _ < <("$tools/lagwatch" wait "${ask[@]}" --above "$base" --max 120)
+  times+=($((seen - killed)))
+  mib=$(du -sm "$R60/$ns" | cut -f1)
+  echo "$bench_name: kill ${#times[@]} at $base events: $((seen - killed)) ms, state $mib MiB" >&2
+}
+
+# restart_times: "kills", "median_ms", "worst_ms", "all_ms" of a JSON object.
+restart_times() {
+  local sorted
+  mapfile -t sorted < <(printf '%s\n' "${times[@]}" | sort -n)
+  printf '"kills":%d,"median_ms":%d,"worst_ms":%d,"all_ms":[%s]' "${#times[@]}" "${sorted[$((${#times[@]} / 2))]}" "${sorted[-1]}" \
+    "$(IFS=,; echo "${times[*]}")"
+}
+
 # field NAME JSON: a number of the yardstick's line.
 field() { grep -o "\"$1\":[0-9.]*" <<<"$2" | head -n 1 | cut -d: -f2; }
