@@ -3,7 +3,7 @@
 //   2. some steps: half newest, half replay, chosen by counters; a rejected step is counted and changes nothing;
 //   3. the newest go into the reservoir of their stratum;
 //   4. now and then the net is compared with the last accepted copy on the same replay windows: worse by two standard
-//      errors means back to that copy, else it is the next accepted one.
+//      errors means back to that copy, else it is the next accepted one; each fourth of these is kept as a version.
 #include "models/net_trainer.h"
 
 #include <fmt/format.h>
@@ -120,14 +120,21 @@ void NetTrainer::Retain(NetExample example) {
   dirty_replay_.insert(at);
 }
 
-void NetTrainer::CheckCanary() {
-  std::vector<NetBatch> chunks(kCanaryChunks);
+std::vector<NetBatch> NetTrainer::DrawReplay() const {
+  std::vector<NetBatch> chunks;
+  if (replay_.empty()) return chunks;
+  chunks.resize(kCanaryChunks);
   const std::vector<const NetExample*> kept = Kept();
   for (int i = 0; i < kCanaryChunks * kCanaryRows; ++i) {
     const double chance = UniformAt(options_.seed, static_cast<uint64_t>(i), head_.rounds, kReplayPurpose + 1);
     AppendExample(shape_, *kept[static_cast<size_t>(chance * static_cast<double>(kept.size()))],
                   &chunks[static_cast<size_t>(i / kCanaryRows)]);
   }
+  return chunks;
+}
+
+void NetTrainer::CheckCanary() {
+  const std::vector<NetBatch> chunks = DrawReplay();
   std::string now;
   net_->Save(&now);
   std::array<double, kCanaryChunks> worse;
@@ -149,8 +156,68 @@ void NetTrainer::CheckCanary() {
   }
   const Status back = net_->Load(now);
   TC_CHECK(back.ok(), "{}", back.message());
-  accepted_ = std::move(now);
-  dirty_accepted_ = true;
+  if (head_.rounds % options_.version_rounds == 0) Keep(now, NetVersion::Origin::kLearned, {});
+  Accept(std::move(now));
+}
+
+void NetTrainer::Accept(std::string blob) {
+  accepted_ = std::move(blob);
+  dirty_weights_ = dirty_accepted_ = true;
+}
+
+void NetTrainer::Keep(std::string blob, NetVersion::Origin origin, std::string provenance, int64_t spare) {
+  NetVersion version;
+  version.origin = origin;
+  version.rounds = head_.rounds;
+  version.steps = head_.steps;
+  version.provenance = std::move(provenance);
+  for (const NetBatch& batch : DrawReplay()) {
+    const NetLoss loss = net_->Evaluate(batch);
+    version.windows += batch.rows;
+    version.loss += loss.loss / kCanaryChunks;
+    version.base_loss += loss.base_loss / kCanaryChunks;
+  }
+  const int64_t dropped = history_.Add(std::move(version), head_.steps, spare);
+  new_versions_[history_.current()] = std::move(blob);
+  if (dropped > 0) {
+    new_versions_.erase(dropped);
+    dropped_versions_.insert(dropped);
+  }
+  dirty_history_ = true;
+}
+
+Status NetTrainer::Import(std::string_view blob, const NetRows& rows, std::string provenance) {
+  std::string before, now;
+  net_->Save(&before);
+  TC_RETURN_IF_ERROR(net_->Adopt(blob, rows));
+  net_->Save(&now);
+  if (history_.moved(head_.steps)) {  // judged by what it forecasts itself
+    TC_RETURN_IF_ERROR(net_->Load(before));
+    Keep(std::move(before), NetVersion::Origin::kLearned, {});
+    TC_RETURN_IF_ERROR(net_->Load(now));
+  }
+  Keep(now, NetVersion::Origin::kImported, std::move(provenance));
+  Accept(std::move(now));
+  return Status::Ok();
+}
+
+Status NetTrainer::RollBack(std::optional<int64_t> version, const StateReader& store) {
+  TC_ASSIGN_OR_RETURN(const int64_t number, history_.Find(version, head_.steps));
+  std::string then, now;
+  TC_ASSIGN_OR_RETURN(const bool found, store.Get(Family::kModels, VersionKey(number), &then));
+  if (!found)
+    return Status(Code::kCorruption, fmt::format("the weights of a version of the net are not there: {}", number));
+  net_->Save(&now);
+  TC_RETURN_IF_ERROR(net_->Load(then));
+  if (history_.moved(head_.steps)) {
+    TC_RETURN_IF_ERROR(net_->Load(now));
+    Keep(std::move(now), NetVersion::Origin::kLearned, {}, number);
+    TC_RETURN_IF_ERROR(net_->Load(then));
+  }
+  history_.GoBackTo(number, head_.steps);
+  dirty_history_ = true;
+  Accept(std::move(then));
+  return Status::Ok();
 }
 
 std::vector<NetExample> NetTrainer::TakeMatured(int64_t matured_origin) {
@@ -212,6 +279,10 @@ std::string NetTrainer::ReplayKey(uint32_t slot) const {
   return options_.prefix + fmt::format("net/replay/{:08x}", slot);
 }
 
+std::string NetTrainer::VersionKey(int64_t number) const {
+  return options_.prefix + fmt::format("net/version/{:08x}", number);
+}
+
 void NetTrainer::Save(DeltaSink& out) {
   std::string value;
   for (const Key& key : deleted_pending_) out.Delete(Family::kModels, PendingKey(key));
@@ -231,20 +302,27 @@ void NetTrainer::Save(DeltaSink& out) {
   if (dirty_head_) {
     out.Put(Family::kModels, options_.prefix + "net/head", {reinterpret_cast<const char*>(&head_), sizeof head_});
   }
+  for (const int64_t number : dropped_versions_) out.Delete(Family::kModels, VersionKey(number));
+  for (const auto& [number, blob] : new_versions_) out.Put(Family::kModels, VersionKey(number), blob);
+  if (dirty_history_) out.Put(Family::kModels, options_.prefix + "net/versions", history_.Encode());
+  Clean();
+}
+
+void NetTrainer::Clean() {
   deleted_pending_.clear();
   dirty_pending_.clear();
   dirty_replay_.clear();
-  dirty_weights_ = dirty_accepted_ = dirty_head_ = false;
+  dropped_versions_.clear();
+  new_versions_.clear();
+  dirty_weights_ = dirty_accepted_ = dirty_head_ = dirty_history_ = false;
 }
 
 Status NetTrainer::Reload(const StateReader& store) {
   pending_.clear();
   replay_.clear();
-  deleted_pending_.clear();
-  dirty_pending_.clear();
-  dirty_replay_.clear();
-  dirty_weights_ = dirty_accepted_ = dirty_head_ = false;
+  Clean();
   head_ = {};
+  history_ = {};
   last_loss_ = {};
   std::string value;
   TC_ASSIGN_OR_RETURN(const bool has_head, store.Get(Family::kModels, options_.prefix + "net/head", &value));
@@ -254,6 +332,8 @@ Status NetTrainer::Reload(const StateReader& store) {
     if (head_.format != Head{}.format)
       return Status(Code::kVersion, fmt::format("the net's head row has format {}", head_.format));
   }
+  TC_ASSIGN_OR_RETURN(const bool has_history, store.Get(Family::kModels, options_.prefix + "net/versions", &value));
+  if (has_history) TC_RETURN_IF_ERROR(history_.Decode(value));
   stored_weights_.clear();
   accepted_.clear();
   loaded_ = false;

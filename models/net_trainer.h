@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@
 #include "engine/core/stateful.h"
 #include "models/net.h"
 #include "models/net_example.h"
+#include "models/net_history.h"
 
 namespace tidecast {
 
@@ -28,6 +30,7 @@ struct NetTrainerOptions {
   int64_t warm_steps = 0;            ///< made elsewhere: the net is no longer as young
   int64_t freeze_after_rounds = -1;  ///< -1: learns for ever
   int canary_rounds = 16;            ///< rounds between two comparisons with the last accepted copy
+  int version_rounds = 64;           ///< rounds between two versions that are kept; a multiple of canary_rounds
   uint64_t seed = 7;
   std::string prefix;  ///< of the stored rows' keys
 };
@@ -61,6 +64,14 @@ class NetTrainer {
   /// Learns from what matured at `origin`. `series`: how many were in the round. Once a round, after the last block.
   void Learn(int64_t matured_origin, int64_t series);
 
+  const NetHistory& history() const { return history_; }
+  /// Begins anew with another net's weights (ResidualNet::Adopt); those it has now are kept as a version, and the new
+  /// ones, too. REQUIRES: Ready. Errors: as Adopt; nothing has changed then.
+  Status Import(std::string_view blob, const NetRows& rows, std::string provenance);
+  /// Goes back to a version (NetHistory::Find); the present weights are kept as one. `store`: where they lie.
+  /// REQUIRES: Ready. Errors: kNotFound, of ResidualNet::Load; nothing has changed then.
+  Status RollBack(std::optional<int64_t> version, const StateReader& store);
+
   void Save(DeltaSink& out);
   /// Does not touch the net. Errors: of the rows (kCorruption, kVersion).
   Status Reload(const StateReader& store);
@@ -93,7 +104,16 @@ class NetTrainer {
   /// The windows of the reservoir by slot: a uniform draw from them favours none that follows a gap.
   std::vector<const NetExample*> Kept() const;
   NetBatch MakeBatch(const std::vector<NetExample>& newest, int64_t step) const;
+  /// So many windows of the reservoir, drawn by chance.
+  std::vector<NetBatch> DrawReplay() const;
   void CheckCanary();
+  std::string VersionKey(int64_t number) const;
+  /// Nothing is to be stored any more.
+  void Clean();
+  /// Keeps `blob`, the weights that the net has, as a version.
+  void Keep(std::string blob, NetVersion::Origin origin, std::string provenance, int64_t spare = 0);
+  /// The weights that the net has are the accepted ones.
+  void Accept(std::string blob);
 
   std::unique_ptr<ResidualNet> net_;
   NetShape shape_;
@@ -109,9 +129,13 @@ class NetTrainer {
   std::set<Key> dirty_pending_, deleted_pending_;
   std::map<uint32_t, NetExample> replay_;  ///< by slot
   std::set<uint32_t> dirty_replay_;
+  NetHistory history_;
+  std::map<int64_t, std::string> new_versions_;  ///< weights by number, to be stored
+  std::set<int64_t> dropped_versions_;
   bool dirty_weights_ = false;
   bool dirty_accepted_ = false;
   bool dirty_head_ = false;
+  bool dirty_history_ = false;
 };
 
 }  // namespace tidecast

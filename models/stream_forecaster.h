@@ -10,6 +10,7 @@
 #include "models/horizon_plan.h"
 #include "models/late_net.h"
 #include "models/mixer.h"
+#include "models/net_keeper.h"
 #include "models/net_series.h"
 #include "models/net_trainer.h"
 #include "models/outer_mixer.h"
@@ -23,7 +24,7 @@ namespace tidecast {
 /// The forecaster of MakeForecaster: a pool of experts, a mixer over them, a calibrator over the mixture; and over that
 /// base the net, when there is one, in an outer mixture.
 /// Thread: as Forecaster.
-class StreamForecaster final : public Forecaster {
+class StreamForecaster final : public Forecaster, public NetKeeper {
  public:
   /// `net` may be null: experts alone. `late`: the same, when it is still loaded.
   StreamForecaster(const ForecasterOptions& options, std::unique_ptr<ResidualNet> net, LateNet* late);
@@ -42,6 +43,9 @@ class StreamForecaster final : public Forecaster {
   Status ReloadShared(const StateReader& store) override;
   ForecasterStats Stats() const override;
   Result<std::string> ExportNet(const std::string& provenance) const override;
+  NetHistory NetVersions() const override;
+  Status ImportNet(std::string_view weights, std::string provenance) override;
+  Status RollBackNet(std::optional<int64_t> version, const StateReader& store) override;
 
   const SeriesShape& shape() const { return shape_; }
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "engine/runtime/instance.h"
+#include "engine/runtime/owed_rows.h"
 #include "engine/runtime/rekeyed_task.h"
 #include "engine/runtime/series_task.h"
 #include "state/key_codec.h"
@@ -234,6 +235,11 @@ Result<bool> Instance::StepRestore(int wait_ms) {
     TC_RETURN_IF_ERROR(CheckInputIds(parts_.store, tasks_.back()->id(), input_ids_));
   }
   if (has_changelog) {
+    TC_ASSIGN_OR_RETURN(const OwedRows owed, TakeOwedRows(parts_.store, {Stage::kInstance, 0}));
+    if (owed == OwedRows::kUndone) {
+      Alarm("undone", "weights that were imported or rolled back here while nobody ran are not taken: the changelog of this "
+                      "instance had gone on elsewhere; do it again");
+    }
     const std::vector<TaskId> streams = StreamsOf(layout_, partitions_);
     TC_RETURN_IF_ERROR(repair_->Load(streams));
     TC_RETURN_IF_ERROR(watch_->Start(streams));

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "engine/runtime/model_task.h"
+#include "engine/runtime/owed_rows.h"
+#include "models/net_keeper.h"
 
 namespace tidecast {
 namespace {
@@ -20,7 +23,23 @@ Result<std::unique_ptr<ModelTask>> LoadModels(const StateStore& store, const Tas
   return model;
 }
 
-Json Describe(const std::string& view, const ForecasterOptions& options, const ForecasterStats& stats) {
+Json DescribeHistory(const NetHistory& history) {
+  Json versions = Json::array();
+  for (const NetVersion& version : history.kept()) {
+    Json json = {{"version", version.number},
+                 {"origin", version.origin == NetVersion::Origin::kImported ? "imported" : "learned"},
+                 {"rounds", version.rounds},
+                 {"steps", version.steps},
+                 {"windows", version.windows}};
+    if (version.windows > 0) json.update({{"loss", version.loss}, {"base_loss", version.base_loss}});
+    if (!version.provenance.empty()) json["from"] = version.provenance;
+    versions.push_back(std::move(json));
+  }
+  return versions;
+}
+
+Json Describe(const std::string& view, const ForecasterOptions& options, const Forecaster& forecaster) {
+  const ForecasterStats stats = forecaster.Stats();
   Json json = {{"view", view}, {"model", options.net == NetKind::kNone ? "experts" : "lstm"}, {"rounds", stats.rounds}};
   Json experts = Json::object();
   for (const auto& [name, weight] : stats.expert_weights) experts[name] = weight;
@@ -28,26 +47,19 @@ Json Describe(const std::string& view, const ForecasterOptions& options, const F
     const auto& [name, weight] = stats.expert_weights.back();
     experts.erase(name);
     json["net"] = {{"device", stats.device}, {"steps", stats.net_steps}, {"rejected", stats.net_rejected}, {"weight", weight}};
+    if (const auto* keeper = dynamic_cast<const NetKeeper*>(&forecaster)) {
+      const NetHistory history = keeper->NetVersions();
+      json["net"]["version"] = history.current();
+      json["net"]["moved"] = history.moved(stats.net_steps);
+      json["net"]["versions"] = DescribeHistory(history);
+    }
   }
   json["experts"] = std::move(experts);
   return json;
 }
 
-}  // namespace
-
-Result<std::string> DescribeModels(const StateStore& store, const TaskPlan& plan) {
-  TC_ASSIGN_OR_RETURN(const std::unique_ptr<ModelTask> model, LoadModels(store, plan));
-  Json list = Json::array();
-  for (uint16_t v = 0; v < plan.views.size(); ++v) {
-    if (model->forecast_operator(v) == nullptr) continue;
-    TC_RETURN_IF_ERROR(model->Ready(v));
-    list.push_back(Describe(plan.options.views[v].name, plan.options.model, model->forecast_operator(v)->forecaster().Stats()));
-  }
-  return list.dump();
-}
-
-Result<std::string> ExportWeights(const StateStore& store, const TaskPlan& plan, const std::string& view) {
-  TC_ASSIGN_OR_RETURN(const std::unique_ptr<ModelTask> model, LoadModels(store, plan));
+/// The view that is meant, its net ready. Errors: kNotFound.
+Result<uint16_t> FindView(const TaskPlan& plan, const std::string& view, ModelTask* model) {
   std::string names;
   std::vector<uint16_t> found;
   for (uint16_t v = 0; v < plan.views.size(); ++v) {
@@ -61,8 +73,53 @@ Result<std::string> ExportWeights(const StateStore& store, const TaskPlan& plan,
         .WithRemedy(names.empty() ? "no view is forecast" : fmt::format("name one with --view: {}", names));
   }
   TC_RETURN_IF_ERROR(model->Ready(found[0]));
-  const Forecaster& forecaster = model->forecast_operator(found[0])->forecaster();
-  return forecaster.ExportNet(fmt::format("namespace {}, view {}, after {} rounds", plan.options.name_space, plan.options.views[found[0]].name, forecaster.Stats().rounds));
+  return found[0];
+}
+
+Result<std::string> ChangeNet(StateStore& store, const TaskPlan& plan, const std::string& view,
+                              const std::function<Status(NetKeeper& keeper, const StateReader& rows)>& change) {
+  TC_ASSIGN_OR_RETURN(const std::unique_ptr<ModelTask> model, LoadModels(store, plan));
+  TC_ASSIGN_OR_RETURN(const uint16_t v, FindView(plan, view, model.get()));
+  const Forecaster& forecaster = model->forecast_operator(v)->forecaster();
+  // The model is ours alone; it is to others that it shows its forecasters to be looked at.
+  auto* keeper = dynamic_cast<NetKeeper*>(const_cast<Forecaster*>(&forecaster));
+  if (keeper == nullptr) return forecaster.ExportNet({});
+  TC_RETURN_IF_ERROR(change(*keeper, TaskStateReader(store, {Stage::kModel, v})));
+  StateBatch batch;
+  model->Save(1, batch);
+  if (plan.options.transport == TransportKind::kKafka) TC_RETURN_IF_ERROR(OweRows(store, {Stage::kInstance, 0}, batch));
+  TC_RETURN_IF_ERROR(store.Write(batch));
+  TC_RETURN_IF_ERROR(store.Sync());
+  return Describe(plan.options.views[v].name, plan.options.model, forecaster).dump();
+}
+
+}  // namespace
+
+Result<std::string> DescribeModels(const StateStore& store, const TaskPlan& plan) {
+  TC_ASSIGN_OR_RETURN(const std::unique_ptr<ModelTask> model, LoadModels(store, plan));
+  Json list = Json::array();
+  for (uint16_t v = 0; v < plan.views.size(); ++v) {
+    if (model->forecast_operator(v) == nullptr) continue;
+    TC_RETURN_IF_ERROR(model->Ready(v));
+    list.push_back(Describe(plan.options.views[v].name, plan.options.model, model->forecast_operator(v)->forecaster()));
+  }
+  return list.dump();
+}
+
+Result<std::string> ExportWeights(const StateStore& store, const TaskPlan& plan, const std::string& view) {
+  TC_ASSIGN_OR_RETURN(const std::unique_ptr<ModelTask> model, LoadModels(store, plan));
+  TC_ASSIGN_OR_RETURN(const uint16_t v, FindView(plan, view, model.get()));
+  const Forecaster& forecaster = model->forecast_operator(v)->forecaster();
+  return forecaster.ExportNet(fmt::format("namespace {}, view {}, after {} rounds", plan.options.name_space, plan.options.views[v].name, forecaster.Stats().rounds));
+}
+
+Result<std::string> ImportWeights(StateStore& store, const TaskPlan& plan, const std::string& view, std::string_view weights,
+                                  const std::string& from) {
+  return ChangeNet(store, plan, view, [&](NetKeeper& keeper, const StateReader&) { return keeper.ImportNet(weights, from); });
+}
+
+Result<std::string> RollBackWeights(StateStore& store, const TaskPlan& plan, const std::string& view, std::optional<int64_t> version) {
+  return ChangeNet(store, plan, view, [&](NetKeeper& keeper, const StateReader& rows) { return keeper.RollBackNet(version, rows); });
 }
 
 }  // namespace tidecast

@@ -197,6 +197,11 @@ Status NetOptimiser::Adopt(std::string_view blob, const NetRows& rows) {
                                                    DescribeShape(shape), DescribeShape(layout_.shape)))
         .WithRemedy("use weights of a net with as many hidden units and layers");
   }
+  const auto beyond = [](const std::vector<int>& map, int theirs) {
+    return std::any_of(map.begin(), map.end(), [&](int at) { return at >= theirs; });
+  };
+  if (beyond(rows.inputs, shape.inputs) || beyond(rows.known, shape.known) || beyond(rows.statics, shape.statics))
+    return Damaged("more rows have names than there are");
   State adopted;
   adopted.average.assign(layout_.size, 0.0F);
   const auto row = [&](const Segment& own, int own_row, const Segment& their, int their_row) {
@@ -210,15 +215,14 @@ Status NetOptimiser::Adopt(std::string_view blob, const NetRows& rows) {
     for (int i = 0; i < own.rows; ++i) row(own, i, their, i);
   };
   const auto mapped = [&](const Segment& own, int own_first, const Segment& their, int their_first,
-                          const std::vector<int>& map, int theirs) {
+                          const std::vector<int>& map) {
     for (size_t i = 0; i < map.size(); ++i) {
-      TC_CHECK(map[i] < theirs, "a row that the other net does not have");
       if (map[i] >= 0) row(own, own_first + static_cast<int>(i), their, their_first + map[i]);
     }
   };
   for (int layer = 0; layer < shape.layers; ++layer) {
     if (layer == 0) {
-      mapped(layout_.layers[0].input, 0, from.layers[0].input, 0, rows.inputs, shape.inputs);
+      mapped(layout_.layers[0].input, 0, from.layers[0].input, 0, rows.inputs);
     } else {
       all(layout_.layers[layer].input, from.layers[layer].input);
     }
@@ -227,9 +231,8 @@ Status NetOptimiser::Adopt(std::string_view blob, const NetRows& rows) {
   }
   const int memory = layout_.memory_width();
   for (int i = 0; i < memory; ++i) row(layout_.context, i, from.context, i);
-  mapped(layout_.context, memory + layout_.shape.id_width, from.context, memory + shape.id_width, rows.statics,
-         shape.statics);
-  mapped(layout_.step, 0, from.step, 0, rows.known, shape.known);
+  mapped(layout_.context, memory + layout_.shape.id_width, from.context, memory + shape.id_width, rows.statics);
+  mapped(layout_.step, 0, from.step, 0, rows.known);
   for (int i = 0; i < layout_.step_width() - layout_.shape.known; ++i)
     row(layout_.step, layout_.shape.known + i, from.step, shape.known + i);
   for (int h = 0; h < layout_.shape.horizon; ++h)

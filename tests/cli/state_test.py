@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 
 import command_line
-from command_line import IN_USE, IO, NO_INPUT, PERMISSION, CommandLineTest, orders
+from command_line import DATA, IN_USE, IO, NO_INPUT, PERMISSION, CommandLineTest, orders
 
 
 class ReadOnlyTest(CommandLineTest):
@@ -180,6 +180,7 @@ class ModelTest(CommandLineTest):
         (model,) = json.loads(listed.out)
         self.assertGreater(model["net"]["steps"], 0)
         self.assertGreater(model["rounds"], 0)
+        self.assertEqual(model["net"]["versions"], [])
         self.assertIn("view sku: lstm", self.tidecast("model", "list", "--config", config).out)
 
         weights = self.path("shop.tcnw")
@@ -194,6 +195,8 @@ class ModelTest(CommandLineTest):
         with open(self.path("out-warm/forecasts.csv")) as a, open(self.path("out-cold/forecasts.csv")) as b:
             self.assertNotEqual(a.read(), b.read(), "the weights moved nothing")
 
+        self.versions(config, weights)
+
         broken = self.write("broken.tcnw", "no weights")
         bad = self.write_config("bad.yaml", state=self.path("bad"), model=f"{{kind: lstm, weights: {broken}}}")
         ran = self.tidecast("run", bad, "--until-end")
@@ -203,6 +206,36 @@ class ModelTest(CommandLineTest):
         self.assertNotEqual(checked.code, 0)
         self.assertIn(broken, checked.out + checked.err)
 
+    def versions(self, config, weights):
+        """Weights are imported, and the net goes back to those before; after that the shop runs on."""
+
+        def net():
+            return json.loads(self.tidecast("model", "list", "--config", config, "--json").out)[0]["net"]
+
+        def done(*words):
+            outcome = self.tidecast("model", *words, "--config", config)
+            self.assertEqual(outcome.code, 0, outcome.err)
+            return outcome
+
+        with open(weights, "rb") as file:
+            torn = self.write("torn.tcnw", file.read()[:-100])
+        self.assert_fails(self.tidecast("model", "import", torn, "--config", config), DATA, "torn.tcnw", "cut short")
+        self.assertIn("version 2", done("import", weights).err)
+        after = net()
+        self.assertEqual([version["origin"] for version in after["versions"]], ["learned", "imported"])
+        self.assertEqual((after["version"], after["moved"]), (2, False))
+        self.assertIn("shop.tcnw", after["versions"][1]["from"])
+        self.assertGreater(after["versions"][0]["loss"], 0)
+        self.assert_fails(self.tidecast("model", "rollback", 7, "--config", config), NO_INPUT, "no version of this number: 7", "1, 2")
+        self.assertIn("* version 1", done("rollback").out)
+        first = self.start("run", config)
+        self.wait_for(first, "tidecast runs")
+        for words in (["import", weights], ["rollback", 2]):
+            self.assert_fails(self.tidecast("model", *words, "--config", config), IN_USE, "another process holds the state directory")
+        first.send_signal(signal.SIGTERM)
+        self.assertEqual(first.wait(timeout=20), 0)
+        self.assertEqual((net()["version"], len(net()["versions"])), (1, 2))
+
     def test_without_a_net_there_is_nothing_to_export(self):
         config = self.write_config(model="experts")
         self.assertEqual(self.tidecast("replay", "--orders", self.orders, "--config", config, "--state", self.path("state")).code, 0)
@@ -210,6 +243,7 @@ class ModelTest(CommandLineTest):
         self.assertNotIn("net", model)
         self.assertAlmostEqual(sum(model["experts"].values()), 1, 4)
         self.assert_fails(self.tidecast("model", "export", "--config", config, "--out", self.path("x.tcnw")), NO_INPUT, "no net")
+        self.assert_fails(self.tidecast("model", "rollback", "--config", config), NO_INPUT, "no net")
 
 
 class ExplainTest(CommandLineTest):

@@ -6,6 +6,7 @@
 
 #include "engine/core/hash.h"
 #include "engine/runtime/changelog_notes.h"
+#include "engine/runtime/owed_rows.h"
 #include "tests/simulation/lab.h"
 
 namespace tidecast::simulation {
@@ -457,6 +458,29 @@ TEST_F(FailureTable, LocalStateBelowTheChangelogsStartIsDroppedAndRestoredFromTh
   ASSERT_TRUE(lab_.Run([&] { return one_.process->instance().running(); }));
   EXPECT_TRUE(lab_.HasAlarm(one_, "local state of shop.changelog.series[0] was restored from the beginning"))
       << ::testing::PrintToString(lab_.alarms(one_));
+  ExpectAllIsWell();
+}
+
+TEST_F(FailureTable, RowsThatAVerbWroteIntoAStoppedInstanceReachItsChangelog) {
+  Begin();
+  ASSERT_TRUE(lab_.Commit(one_, 2));
+  lab_.Kill(one_);
+  const std::string key = TaskPrefix({Stage::kModel, 0}) + "net/version/00000001";
+  StateBatch rows;
+  rows.Put(Family::kModels, key, "weights");
+  ASSERT_TRUE(OweRows(one_.disk->rows(), {Stage::kInstance, 0}, rows).ok());
+  ASSERT_TRUE(one_.disk->Write(rows).ok());
+  lab_.Start(one_);
+  ASSERT_TRUE(lab_.Run([&] { return one_.process->instance().running(); }));
+  ASSERT_TRUE(lab_.Commit(one_, 1));
+  EXPECT_EQ(lab_.AlarmCount(one_, "undone"), 0);
+  lab_.Kill(one_);
+  one_.disk->Wipe();
+  lab_.Start(one_);
+  ASSERT_TRUE(lab_.Run([&] { return one_.process->instance().running(); }));
+  std::string value;
+  EXPECT_TRUE(*one_.disk->rows().Get(Family::kModels, key, &value));
+  EXPECT_EQ(value, "weights");
   ExpectAllIsWell();
 }
 

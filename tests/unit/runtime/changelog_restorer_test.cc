@@ -7,6 +7,7 @@
 #include <set>
 
 #include "engine/runtime/changelog_notes.h"
+#include "engine/runtime/owed_rows.h"
 #include "engine/runtime/epoch_committer.h"
 #include "state/key_codec.h"
 #include "tests/unit/runtime/scripted_transport.h"
@@ -340,6 +341,30 @@ TEST_F(ChangelogRestorerTest, DropsStateWhoseChangelogBeginsAfterIt) {
   const auto finding = Restore();
   EXPECT_TRUE(finding.dropped);
   EXPECT_EQ(Value("gone"), "none");
+}
+
+TEST_F(ChangelogRestorerTest, RowsOfAVerbStandUnlessTheStreamHasGoneOnElsewhere) {
+  const std::string key = TaskPrefix(kTask) + "a";
+  const auto write = [&](const std::string& value) {
+    StateBatch rows;
+    rows.Put(Family::kPanes, key, value);
+    ASSERT_TRUE(OweRows(*store_, kTask, rows).ok());
+    ASSERT_TRUE(store_->Write(rows).ok());
+  };
+  Commit(1, {{"a", "1"}});
+  Restore();
+  EXPECT_EQ(*TakeOwedRows(*store_, kTask), OwedRows::kNone);
+  write("verb");
+  Restore();
+  EXPECT_EQ(*TakeOwedRows(*store_, kTask), OwedRows::kStand);
+  EXPECT_EQ(Value("a"), "verb");
+  EXPECT_TRUE(Debt().orphans.contains({Family::kPanes, key}));
+  EXPECT_EQ(*TakeOwedRows(*store_, kTask), OwedRows::kNone);
+  write("in vain");
+  Commit(2, {{"a", "2"}});
+  Restore();
+  EXPECT_EQ(*TakeOwedRows(*store_, kTask), OwedRows::kUndone);
+  EXPECT_EQ(Value("a"), "2");
 }
 
 TEST_F(ChangelogRestorerTest, KeepsInstancesApartThatShareAPartition) {

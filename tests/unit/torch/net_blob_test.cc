@@ -94,6 +94,9 @@ TEST(NetAdoptTest, RefusesWhatDoesNotFitAndChangesNothing) {
   wide.shape.hidden = 24;
   EXPECT_EQ(net->Adopt(Fixture::Blob(*Fixture::Make(wide)), rows).code(), Code::kInvalidShape);
   EXPECT_EQ(net->Adopt("TCNT", rows).code(), Code::kCorruption);
+  NetRows beyond = rows;
+  beyond.known[1] = options.shape.known;
+  EXPECT_EQ(net->Adopt(before, beyond).code(), Code::kCorruption);
   EXPECT_EQ(Fixture::Blob(*net), before);
 }
 

@@ -1,5 +1,6 @@
 #include <limits>
 
+#include "models/net_keeper.h"
 #include "tests/unit/models/forecaster_fixture.h"
 
 namespace tidecast {
@@ -27,6 +28,8 @@ class NetShop : public Shop {
   }
   static bool Promoted(size_t series, int64_t t) { return Mix64(series * 977 + static_cast<uint64_t>(t)) % 5 == 0; }
 };
+
+NetKeeper& Keeper(NetShop& shop) { return dynamic_cast<NetKeeper&>(*shop.forecaster_); }
 
 TEST(NetForecasterTest, SameBytesAtAnyNumberOfThreads) {
   NetShop one(20, 1), four(20, 4);
@@ -175,6 +178,65 @@ TEST(NetForecasterTest, WeightsOfAnotherShopAreAWarmStart) {
   damaged[damaged.size() / 2] ^= 1;
   EXPECT_EQ(make(damaged, 4).status().code(), Code::kCorruption);
   EXPECT_EQ(make("not weights", 4).status().code(), Code::kCorruption);
+}
+
+TEST(NetForecasterTest, AfterAnImportAndARollbackItGoesOnAsIfNothingHadBeen) {
+  NetShop other(8), whole(20), changed(20);
+  for (int64_t t = 0; t < 12; ++t) other.Round(t);
+  const std::string weights = *other.forecaster_->ExportNet("another shop");
+  const int64_t at = 20;
+  for (int64_t t = 0; t < at; ++t) whole.Round(t), changed.Round(t);
+  MemoryRows rows;
+  const auto store = [&] {
+    changed.forecaster_->SaveShared(1, rows);
+    changed.forecaster_ = std::move(MakeForecaster(changed.options_)).value();
+    ASSERT_TRUE(changed.forecaster_->ReloadShared(rows).ok());
+  };
+  EXPECT_EQ(Keeper(changed).RollBackNet({}, rows).code(), Code::kNotFound);
+  EXPECT_EQ(Keeper(changed).ImportNet(weights.substr(0, weights.size() / 2), "torn").code(), Code::kCorruption);
+  ASSERT_TRUE(Keeper(changed).ImportNet(weights, "other.tcnw").ok());
+  store();
+  const NetHistory history = Keeper(changed).NetVersions();
+  ASSERT_EQ(history.kept().size(), 2U) << "what it had learned, and what was imported";
+  EXPECT_EQ(history.kept()[0].origin, NetVersion::Origin::kLearned);
+  EXPECT_EQ(history.kept()[1].origin, NetVersion::Origin::kImported);
+  EXPECT_EQ(history.kept()[1].provenance, "other.tcnw (another shop)");
+  EXPECT_EQ(history.current(), 2);
+  for (const NetVersion& version : history.kept()) {
+    EXPECT_GT(version.windows, 0);
+    EXPECT_GT(version.loss, 0);
+  }
+  EXPECT_NE(history.kept()[0].loss, history.kept()[1].loss);
+  EXPECT_EQ(history.kept()[0].base_loss, history.kept()[1].base_loss) << "judged on the same windows";
+  NetShop imported(20);
+  imported.forecaster_ = std::move(MakeForecaster(imported.options_)).value();
+  ASSERT_TRUE(imported.forecaster_->ReloadShared(rows).ok());
+  imported.states_ = changed.states_;
+  imported.Round(at);
+
+  EXPECT_EQ(Keeper(changed).RollBackNet(3, rows).code(), Code::kNotFound);
+  ASSERT_TRUE(Keeper(changed).RollBackNet({}, rows).ok());
+  store();
+  EXPECT_EQ(Keeper(changed).NetVersions().current(), 1);
+  for (int64_t t = at; t < at + 8; ++t) {
+    whole.Round(t), changed.Round(t);
+    EXPECT_TRUE(t > at || imported.Published() != changed.Published()) << "the import said nothing";
+    ASSERT_TRUE(whole.Published() == changed.Published()) << t;
+  }
+  EXPECT_TRUE(whole.states_ == changed.states_);
+}
+
+TEST(NetForecasterTest, KeepsAVersionNowAndThenByItself) {
+  NetShop shop(4);
+  MemoryRows rows;
+  for (int64_t t = 0; t < 64; ++t) shop.Round(t);
+  ASSERT_EQ(Keeper(shop).NetVersions().kept().size(), 1U);
+  const NetVersion version = Keeper(shop).NetVersions().kept()[0];
+  EXPECT_EQ(version.rounds, 64);
+  EXPECT_EQ(version.steps, shop.forecaster_->Stats().net_steps);
+  shop.forecaster_->SaveShared(1, rows);
+  EXPECT_TRUE(rows.rows().contains("net/version/00000001"));
+  EXPECT_EQ(rows.rows().at("net/version/00000001"), rows.rows().at("net/weights"));
 }
 
 }  // namespace
