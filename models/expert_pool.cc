@@ -8,6 +8,7 @@
 #include "models/empirical_expert.h"
 #include "models/expert.h"
 #include "models/holt_winters_expert.h"
+#include "models/intermittent_expert.h"
 #include "models/known_covariate_expert.h"
 #include "models/negative_binomial_expert.h"
 #include "models/point_expert.h"
@@ -37,7 +38,8 @@ bool OnlyByName(ValueDomain domain, std::string_view name) {
   if (domain == ValueDomain::kReal) {
     return name == "autoregression" || (name.starts_with("holt_winters_") && name != "holt_winters_24");
   }
-  return (name == "smoothing_5" || name == "negative_binomial_900" || name == "negative_binomial_970");
+  return name == "smoothing_5" || name == "tsb" || name == "sba" || name == "negative_binomial_900" ||
+         name == "negative_binomial_970";
 }
 
 }  // namespace
@@ -58,6 +60,8 @@ std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const s
   all.push_back(std::make_unique<EmpiricalExpert>("empirical_960", domain, .96F));
   all.push_back(std::make_unique<EmpiricalExpert>("empirical_985", domain, .985F));
   if (domain != ValueDomain::kReal) {
+    all.push_back(std::make_unique<TsbExpert>(domain));
+    all.push_back(std::make_unique<SbaExpert>(domain));
     all.push_back(std::make_unique<NegativeBinomialExpert>("negative_binomial_900", .9F));
     all.push_back(std::make_unique<NegativeBinomialExpert>("negative_binomial_970", .97F));
     all.push_back(std::make_unique<CountTableExpert>("count_table_800", .8F, .5F));

@@ -51,5 +51,53 @@ TEST(MlPolyTest, MixtureBeatsItsBestMemberWhenTheTruthLiesBetween) {
   EXPECT_LT(mixture_loss, .6 * std::min(expert_loss[0], expert_loss[1]));
 }
 
+/// Weights used at each of 60 buckets and those after the last: three experts, the second asleep in every seventh
+/// bucket. `slope`: of the loss, at a forecast and a truth.
+std::vector<std::array<double, 3>> WeightsOverTime(double (*slope)(double, double)) {
+  std::vector<double> numbers(MlPoly<double>::Size(3), 0.0);
+  auto rule = MlPoly<double>::Over(numbers, 3);
+  std::vector<std::array<double, 3>> used;
+  for (int t = 0; t < 60; ++t) {
+    const double truth = std::sin(t * .3);
+    const std::array<double, 3> forecasts = {truth + .5, truth - .3, 2 * std::cos(t * .7)};
+    const std::array<double, 3> awake = {1, t % 7 == 3 ? 0.0 : 1.0, 1};
+    std::array<double, 3> weights;
+    rule.Weights(std::span<double>(weights));
+    double sum = 0;
+    for (int k = 0; k < 3; ++k) sum += weights[k] *= awake[k];
+    double mixture = 0;
+    for (int k = 0; k < 3; ++k) mixture += (weights[k] /= sum) * forecasts[k];
+    std::array<double, 3> r;
+    for (int k = 0; k < 3; ++k) r[k] = awake[k] * slope(mixture, truth) * (mixture - forecasts[k]);
+    rule.Learn(std::span<const double>(r));
+    used.push_back(weights);
+  }
+  used.emplace_back();
+  rule.Weights(std::span<double>(used.back()));
+  return used;
+}
+
+void ExpectWeights(const std::vector<std::array<double, 3>>& weights, size_t at, const std::array<double, 3>& expected) {
+  for (size_t k = 0; k < 3; ++k) EXPECT_NEAR(weights[at][k], expected[k], 1e-10) << at << " " << k;
+}
+
+// Pinned: R's opera 1.2.2, MLpol with gradients, on the same experts.
+TEST(MlPolyTest, WeighsAsTheReferenceDoesUnderSquareLoss) {
+  const auto weights = WeightsOverTime([](double forecast, double truth) { return 2 * (forecast - truth); });
+  ExpectWeights(weights, 1, {.266722646472, .733277353528, 0});
+  ExpectWeights(weights, 4, {.274112797656, .585358139159, .140529063185});
+  ExpectWeights(weights, 19, {.379244615369, .620755384631, 0});
+  ExpectWeights(weights, 59, {1, 0, 0});
+  ExpectWeights(weights, 60, {.37131501471113, .61910118658072, .00958379870815});
+}
+
+TEST(MlPolyTest, WeighsAsTheReferenceDoesUnderPinballLoss) {
+  const auto weights = WeightsOverTime([](double forecast, double truth) { return (truth < forecast ? 1 : 0) - .9; });
+  ExpectWeights(weights, 1, {.266722646472, .733277353528, 0});
+  ExpectWeights(weights, 4, {.914790122455, 0, .0852098775452});
+  ExpectWeights(weights, 19, {.716434875343, .283565124657, 0});
+  ExpectWeights(weights, 60, {.471363425196, .528636574804, 0});
+}
+
 }  // namespace
 }  // namespace tidecast
