@@ -11,8 +11,9 @@ namespace tidecast {
 /// squares_k = memory squares_k + n r_k^2;  rate_k = min(1 / (2 max|r|), sqrt(ln K / squares_k));
 /// regret_k = memory regret_k + r_k - n rate_k r_k^2;  weight_k ~ rate_k exp(rate_k regret_k); n: `overlap`.
 /// Source: Wintenberger 2017, "Optimal learning with Bernstein online aggregation", for memory 1 and overlap 1
-/// (R's opera 1.2 moves regrets and rates by other constants). Sums of n regrets that hang together vary n times as much as those of independent ones.
-/// `Number` float for a series's own state, double for the pool's.  Thread: confined view over someone's numbers.
+/// (R's opera 1.2 moves regrets and rates by other constants). Sums of n regrets that hang together vary n times as
+/// much as those of independent ones. `Number` float for a series's own state, double for the pool's.  Thread: confined
+/// view over someone's numbers.
 template <typename Number>
 struct BasicBoa {
   std::span<Number> regret;   ///< [experts]

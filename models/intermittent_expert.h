@@ -4,8 +4,8 @@
 
 namespace tidecast {
 
-/// Sizes of demand and how often there is some, smoothed apart, for series that sell now and then. Of counts and amounts.
-/// Asleep until the first demand. Values at or below 0 are no demand.
+/// Sizes of demand and how often there is some, smoothed apart, for series that sell now and then. Of counts and
+/// amounts. Asleep until the first demand. Values at or below 0 are no demand.
 
 /// TSB: probability of demand, moved in every bucket, x size, moved by each demand. State: size (0: none yet),
 /// probability, whether a bucket was seen.

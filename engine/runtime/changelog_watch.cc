@@ -5,7 +5,15 @@
 namespace tidecast {
 namespace {
 
-constexpr size_t kRecordsPerStep = 4096;
+constexpr size_t kRecordsPerRead = 256;
+// A share of the time since the step before, so that looks keep pace with what long rounds of a model write.
+constexpr int kShareOfTime = 16;
+constexpr Duration kStepLeast = std::chrono::milliseconds(2);
+constexpr Duration kStepMost = std::chrono::milliseconds(100);
+// Where steps are rare, what is being fetched is waited for: a reader's queue holds less than is written meanwhile.
+constexpr Duration kWaitsFrom = std::chrono::milliseconds(10);
+constexpr int kWaitMs = 2;
+constexpr int kWaits = 8;
 // A task that rests is looked at, too, so that its notes do not grow too old to go on from.
 constexpr int kLooksALag = 16;
 
@@ -18,7 +26,7 @@ Status ChangelogWatch::Start(const std::vector<TaskId>& streams) {
     if (!hint) continue;  // a stream that was not restored
     ChangelogFold::Options options{.stream = id, .tip = hint->tip, .keep_values = false};
     streams_.push_back(std::make_unique<Stream>(
-        Stream{id, ChangelogFold(layout_, options), hint->offset, hint->noted, false, {}, false, false}));
+        Stream{id, ChangelogFold(layout_, options), hint->offset, hint->noted, {}, false, {}, false, false}));
   }
   next_ = 0;
   next_look_ = clock_.Now() + interval;
@@ -65,6 +73,22 @@ void ChangelogWatch::Take(Stream& stream, const InputRecord& record) {
   // Somebody else's: the task is not ours any more, and we are about to hear of it; if it is, our next commit makes a
   // fork of it.
   stream.foreign = InstanceOf(fold.committed_by()) != layout_.instance;
+  if (stream.foreign || stream.torn || stream.told) {
+    stream.proven.reset();
+  } else if (fold.first_waiting() < 0 && fold.tip() <= expected_seq_) {
+    stream.proven = ChangelogHint{record.offset + 1, {}, fold.tip()};
+  }
+}
+
+// What was read last may be an epoch of ours whose outcome we have not heard yet, or a part of one under way: nothing
+// is noted that the store does not have.
+Status ChangelogWatch::Note(Stream& stream) {
+  if (!stream.proven) return Status::Ok();
+  StateBatch notes;
+  stream.proven->noted = stream.noted = clock_.Now();
+  PutHint(layout_.SourceOf(stream.id), *stream.proven, notes);
+  stream.proven.reset();
+  return store_.Write(notes);
 }
 
 Result<std::optional<ChangelogWatch::Finding>> ChangelogWatch::EndLook(Stream& stream) {
@@ -78,16 +102,11 @@ Result<std::optional<ChangelogWatch::Finding>> ChangelogWatch::EndLook(Stream& s
                   stream.fold.TakeOrphans()};
   stream.why.clear();
   stream.torn = false;
-  // Rows that wait may be those of an epoch under way, whose commit record comes later; and what was read last may be
-  // an epoch of ours whose outcome we have not heard yet. Nothing is noted that the store does not have.
+  // Nothing new at its end is news, too: it makes the note younger.
   TC_ASSIGN_OR_RETURN(const uint64_t stored, StoredSeq(store_, stream.id));
   const bool has_all = stream.fold.first_waiting() < 0 && stream.fold.tip() <= stored && !stream.foreign;
-  if (!finding.torn && !stream.told && has_all) {
-    StateBatch notes;
-    stream.noted = clock_.Now();
-    PutHint(layout_.SourceOf(stream.id), {stream.position, stream.noted, stream.fold.tip()}, notes);
-    TC_RETURN_IF_ERROR(store_.Write(notes));
-  }
+  if (has_all && !stream.told) stream.proven = ChangelogHint{stream.position, {}, stream.fold.tip()};
+  if (!finding.torn && finding.orphans.empty()) TC_RETURN_IF_ERROR(Note(stream));
   if (stream.told) finding.torn = false;
   stream.told |= finding.torn;
   if (!finding.torn && finding.orphans.empty()) return std::optional<Finding>();
@@ -96,17 +115,26 @@ Result<std::optional<ChangelogWatch::Finding>> ChangelogWatch::EndLook(Stream& s
 
 Result<std::optional<ChangelogWatch::Finding>> ChangelogWatch::Step() {
   if (streams_.empty()) return std::optional<Finding>();
+  const ProcessingTime begun = clock_.Now();
+  const Duration allowed = std::clamp((begun - stepped_) / kShareOfTime, kStepLeast, kStepMost);
+  stepped_ = begun;
   if (!reader_) {
-    if (clock_.Now() < next_look_) return std::optional<Finding>();
-    next_look_ = clock_.Now() + interval;
+    if (begun < next_look_) return std::optional<Finding>();
+    next_look_ = begun + interval;
     TC_RETURN_IF_ERROR(BeginLook());
     if (!reader_) return std::optional<Finding>();
   }
   Stream& stream = *streams_[next_];
-  batch_->Clear();
-  TC_ASSIGN_OR_RETURN(const PollResult polled, reader_->Read(*batch_, kRecordsPerStep, 0));
-  for (const InputRecord& record : batch_->records()) Take(stream, record);
-  stream.position = std::max(stream.position, polled.next_offset);
+  PollResult polled;
+  int waits_left = allowed < kWaitsFrom ? 0 : kWaits;
+  do {
+    batch_->Clear();
+    TC_ASSIGN_OR_RETURN(polled, reader_->Read(*batch_, kRecordsPerRead, waits_left > 0 ? kWaitMs : 0));
+    for (const InputRecord& record : batch_->records()) Take(stream, record);
+    stream.position = std::max(stream.position, polled.next_offset);
+    if (batch_->records().empty() && --waits_left < 0) break;
+  } while (!polled.at_end && clock_.Now() - begun < allowed);
+  if (stream.fold.orphan_rows() == 0) TC_RETURN_IF_ERROR(Note(stream));
   if (!polled.at_end) return std::optional<Finding>();
   batch_.reset();
   reader_.reset();

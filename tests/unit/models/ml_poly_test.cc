@@ -77,7 +77,8 @@ std::vector<std::array<double, 3>> WeightsOverTime(double (*slope)(double, doubl
   return used;
 }
 
-void ExpectWeights(const std::vector<std::array<double, 3>>& weights, size_t at, const std::array<double, 3>& expected) {
+void ExpectWeights(const std::vector<std::array<double, 3>>& weights, size_t at,
+                   const std::array<double, 3>& expected) {
   for (size_t k = 0; k < 3; ++k) EXPECT_NEAR(weights[at][k], expected[k], 1e-10) << at << " " << k;
 }
 

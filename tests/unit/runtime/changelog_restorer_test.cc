@@ -7,8 +7,9 @@
 #include <set>
 
 #include "engine/runtime/changelog_notes.h"
-#include "engine/runtime/owed_rows.h"
+#include "engine/runtime/changelog_watch.h"
 #include "engine/runtime/epoch_committer.h"
+#include "engine/runtime/owed_rows.h"
 #include "state/key_codec.h"
 #include "tests/unit/runtime/scripted_transport.h"
 
@@ -393,6 +394,75 @@ TEST_F(ChangelogRestorerTest, KeepsInstancesApartThatShareAPartition) {
   std::string value;
   ASSERT_TRUE(*store_->Get(Family::kModels, TaskPrefix({Stage::kModel, 0}) + "weights", &value));
   EXPECT_EQ(value, "i1");
+}
+
+class ChangelogWatchTest : public ChangelogRestorerTest {
+ protected:
+  void SetUp() override {
+    Commit(1, {{"a", "1"}});
+    ASSERT_TRUE(Restore().stopped.ok());
+    ASSERT_TRUE(watch_.Start({kTask}).ok());
+  }
+  /// What the store holds once an epoch of ours has been committed.
+  void StoreHas(uint64_t seq) {
+    StateBatch batch;
+    batch.Put(Family::kMeta, CommitRecordKey(kTask), ByteWriter().U8(1).U64(seq).view());
+    ASSERT_TRUE(store_->Write(batch).ok());
+  }
+  std::optional<ChangelogWatch::Finding> Look() {
+    clock_.Advance(watch_.interval);
+    Result<std::optional<ChangelogWatch::Finding>> finding = watch_.Step();
+    EXPECT_TRUE(finding.ok());
+    return std::move(finding).value();
+  }
+  ChangelogHint Hint() { return **ReadHint(*store_, layout_.SourceOf(kTask)); }
+  int64_t End() { return static_cast<int64_t>(log().size()); }
+
+  ChangelogWatch watch_{transport_, *store_, layout_, clock_};
+};
+
+TEST_F(ChangelogWatchTest, NotesUpToTheNewestCommitRecordWhileAnEpochIsUnderWay) {
+  Commit(2, {{"a", "2"}});
+  StoreHas(2);
+  const int64_t behind = End();
+  Commit(3, {{"a", "3"}, {"b", "3"}});
+  Tear();
+  EXPECT_FALSE(Look());
+  EXPECT_EQ(Hint().offset, behind);
+  EXPECT_EQ(Hint().tip, 2U);
+}
+
+TEST_F(ChangelogWatchTest, NotesNothingThatTheStoreDoesNotHave) {
+  const ChangelogHint before = Hint();
+  Commit(2, {{"a", "2"}});
+  EXPECT_FALSE(Look());
+  EXPECT_EQ(Hint().offset, before.offset) << "its outcome is not known yet";
+  EXPECT_EQ(Hint().tip, 1U);
+}
+
+TEST_F(ChangelogWatchTest, NotesNothingBehindOrphansUntilTheyAreOwed) {
+  const ChangelogHint before = Hint();
+  Commit(2, {{"a", "torn"}});
+  Tear();
+  Commit(3, {{"b", "3"}}, 1);
+  StoreHas(3);
+  const auto finding = Look();
+  ASSERT_TRUE(finding);
+  EXPECT_EQ(finding->orphans.size(), 1U);
+  EXPECT_EQ(Hint().offset, before.offset);
+  Commit(4, {{"b", "4"}});
+  StoreHas(4);
+  EXPECT_FALSE(Look());
+  EXPECT_EQ(Hint().offset, End());
+  EXPECT_EQ(Hint().tip, 4U);
+}
+
+TEST_F(ChangelogWatchTest, NotesTheTimeWhereNothingIsNew) {
+  const ChangelogHint before = Hint();
+  clock_.Advance(layout_.compaction_lag);
+  EXPECT_FALSE(Look());
+  EXPECT_EQ(Hint().offset, before.offset);
+  EXPECT_EQ(Hint().noted.us, clock_.Now().us);
 }
 
 }  // namespace
