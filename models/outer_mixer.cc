@@ -55,8 +55,7 @@ void OuterMixer::Refresh(std::span<const double> pooled) {
     std::array<float, 2> weights;
     const bool earned = MlPoly<double>::Over(numbers, 2).Weights(std::span<float>(weights));
     // At weight 0 the mixture is the base, whose regret is 0: the net alone can show one.
-    const bool seen = std::any_of(numbers.begin(), numbers.end(), [](double number) { return number != 0; });
-    weights_[cell] = earned ? weights[1] : seen ? 0 : start_weight_;
+    weights_[cell] = earned ? weights[1] : 0;
   }
 }
 

@@ -16,8 +16,6 @@ class OuterMixer {
   static constexpr size_t pooled_size() { return kCells * 5; }
   static constexpr size_t sums_size() { return kCells * 3; }
 
-  /// Weight of the net before anything has been seen of it; 0 unless set. Refresh applies it.
-  void set_start_weight(float weight) { start_weight_ = weight; }
   float Weight(size_t group, size_t level) const { return weights_[group * kLevelCount + level]; }
   /// Whether the net has a weight at any level.
   bool Heard(size_t group) const;
@@ -32,7 +30,6 @@ class OuterMixer {
 
  private:
   std::array<float, kCells> weights_{};
-  float start_weight_ = 0;
 };
 
 }  // namespace tidecast

@@ -29,7 +29,6 @@ namespace tidecast {
 namespace {
 
 constexpr uint64_t kTiePurpose = 0x7469;
-constexpr float kWarmWeight = .7F;  ///< of a net that has learnt elsewhere, until it is seen here
 /// Rounds before the pool's weights learn: losses of the first ones, when experts know nothing yet, are so large that
 /// the rules' rates would stay low for long.
 constexpr int64_t kMixerRoundsMin = 8;
@@ -88,7 +87,6 @@ StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique
     late_ = late;
     trainer_ = std::make_unique<NetTrainer>(std::move(net), shape, learning);
     shape_.extra_bytes = net_series_->bytes();
-    if (!options.net_weights.empty()) outer_.set_start_weight(kWarmWeight);
     outer_part_ = pool_.Claim(OuterMixer::pooled_size(), OuterMixer::sums_size());
     outer_calibrator_part_ = pool_.Claim(Calibrator::pooled_size(), Calibrator::sums_size());
     shared_inputs_part_ = pool_.Claim(static_cast<size_t>(shape.window) * net_series_->shared_width(), 0);

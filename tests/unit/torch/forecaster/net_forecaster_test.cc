@@ -171,7 +171,9 @@ TEST(NetForecasterTest, WeightsOfAnotherShopAreAWarmStart) {
   auto made = make(weights.value(), 4);
   ASSERT_TRUE(made.ok()) << made.status().message();
   warm.forecaster_ = std::move(made).value();
-  for (int64_t t = 0; t < 3; ++t) cold.Round(t), warm.Round(t);
+  cold.Round(0), warm.Round(0);
+  EXPECT_TRUE(cold.Published() == warm.Published()) << "it is heard before anything was seen of it";
+  for (int64_t t = 1; t < 4; ++t) cold.Round(t), warm.Round(t);
   EXPECT_TRUE(cold.Published() != warm.Published()) << "the weights say nothing";
   EXPECT_TRUE(make(weights.value(), 9).ok()) << "another horizon";
   std::string damaged = weights.value();
