@@ -34,6 +34,7 @@ class LateNet final : public ResidualNet {
   void Save(std::string* out) const override;
   Status Load(std::string_view blob) override;
   Status Adopt(std::string_view blob, const NetRows& rows) override;
+  Status Blend(std::string_view blob, const NetRows& rows, float share) override;
   std::string device() const override;  ///< "loading" before Wait
 
  private:

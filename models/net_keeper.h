@@ -21,6 +21,9 @@ class NetKeeper {
   /// Lets the net go on from weights that ExportNet gave, as a new version.
   /// Errors: kNotFound without a net, kCorruption, kVersion, kInvalidShape; nothing has changed then.
   virtual Status ImportNet(std::string_view weights, std::string provenance) = 0;
+  /// Meets the weights that another instance's net has learnt for the same view (NetTrainer::Meet). Returns whether
+  /// they were taken in. Errors: as ImportNet.
+  virtual Result<bool> MeetNet(std::string_view weights) = 0;
   /// Lets the net go on from a version that is kept (NetHistory::Find). `store`: as of the last SaveShared.
   /// Errors: kNotFound, without a net or naming the versions that there are; nothing has changed then.
   virtual Status RollBackNet(std::optional<int64_t> version, const StateReader& store) = 0;

@@ -18,6 +18,7 @@
 namespace tidecast {
 namespace {
 
+constexpr float kMeetShare = .5F;  ///< of the way to another instance's weights
 constexpr uint64_t kSamplePurpose = 0x736d;
 constexpr uint64_t kReplayPurpose = 0x7270;
 constexpr uint64_t kReservoirPurpose = 0x7276;
@@ -199,6 +200,30 @@ Status NetTrainer::Import(std::string_view blob, const NetRows& rows, std::strin
   Keep(now, NetVersion::Origin::kImported, std::move(provenance));
   Accept(std::move(now));
   return Status::Ok();
+}
+
+Result<bool> NetTrainer::Meet(std::string_view blob, const NetRows& rows, std::string provenance) {
+  std::string now;
+  if (head_.steps == 0) {
+    TC_RETURN_IF_ERROR(net_->Adopt(blob, rows));
+  } else {
+    const std::vector<NetBatch> chunks = DrawReplay();
+    if (chunks.empty()) return false;
+    std::string before;
+    net_->Save(&before);
+    double worse = 0;
+    for (const NetBatch& batch : chunks) worse -= net_->Evaluate(batch).loss;
+    TC_RETURN_IF_ERROR(net_->Blend(blob, rows, kMeetShare));
+    for (const NetBatch& batch : chunks) worse += net_->Evaluate(batch).loss;
+    if (!(worse <= 0)) {  // also when it is not a number
+      TC_RETURN_IF_ERROR(net_->Load(before));
+      return false;
+    }
+  }
+  net_->Save(&now);
+  Keep(now, NetVersion::Origin::kImported, std::move(provenance));
+  Accept(std::move(now));
+  return true;
 }
 
 Status NetTrainer::RollBack(std::optional<int64_t> version, const StateReader& store) {

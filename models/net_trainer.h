@@ -68,6 +68,10 @@ class NetTrainer {
   /// Begins anew with another net's weights (ResidualNet::Adopt); those it has now are kept as a version, and the new
   /// ones, too. REQUIRES: Ready. Errors: as Adopt; nothing has changed then.
   Status Import(std::string_view blob, const NetRows& rows, std::string provenance);
+  /// Lets the net come half of the way to weights that another one has learnt beside it, if that is no worse on the own
+  /// replay sample; a net that has learnt nothing yet takes them over. Returns whether it has moved; then the weights are
+  /// a version. REQUIRES: Ready. Errors: as Adopt; nothing has changed then.
+  Result<bool> Meet(std::string_view blob, const NetRows& rows, std::string provenance);
   /// Goes back to a version (NetHistory::Find); the present weights are kept as one. `store`: where they lie.
   /// REQUIRES: Ready. Errors: kNotFound, of ResidualNet::Load; nothing has changed then.
   Status RollBack(std::optional<int64_t> version, const StateReader& store);

@@ -662,6 +662,12 @@ Status StreamForecaster::ImportNet(std::string_view bytes, std::string provenanc
   return trainer_->Import(weights.blob, weights.RowsFor(NetSeries::NamesOf(options_)), std::move(provenance));
 }
 
+Result<bool> StreamForecaster::MeetNet(std::string_view bytes) {
+  if (trainer_ == nullptr) return Forecaster::ExportNet({}).status();
+  TC_ASSIGN_OR_RETURN(const NetWeights weights, NetWeights::Decode(bytes));
+  return trainer_->Meet(weights.blob, weights.RowsFor(NetSeries::NamesOf(options_)), weights.provenance);
+}
+
 Status StreamForecaster::RollBackNet(std::optional<int64_t> version, const StateReader& store) {
   if (trainer_ == nullptr) return Forecaster::ExportNet({}).status();
   return trainer_->RollBack(version, store);

@@ -45,6 +45,7 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   Result<std::string> ExportNet(const std::string& provenance) const override;
   NetHistory NetVersions() const override;
   Status ImportNet(std::string_view weights, std::string provenance) override;
+  Result<bool> MeetNet(std::string_view weights) override;
   Status RollBackNet(std::optional<int64_t> version, const StateReader& store) override;
 
   const SeriesShape& shape() const { return shape_; }

@@ -99,6 +99,7 @@ class ForecastOperator {
   void ResumeRound(BucketContext context, std::vector<ModelRow> rows);
 
   const Forecaster& forecaster() const { return *forecaster_; }
+  Forecaster& forecaster() { return *forecaster_; }
   Status Ready() { return forecaster_->Ready(); }  ///< Forecaster::Ready
   /// Explains the newest forecast of a series, step by step: that of the round of `context.now`. Empty where that round did
   /// not ask the model: the series is dormant, or not there. `partitions`: whose key ranges may hold it.

@@ -102,6 +102,12 @@ Status Instance::PrepareTopics() {
     exchange_ = std::make_unique<ActivityExchange>(parts_.transport, options.name_space + ".activity");
     specs.push_back({exchange_->topic(), 1, compact});
   }
+  bool has_net = false;
+  for (uint16_t v = 0; v < model_->views(); ++v) has_net |= model_->net_keeper(v) != nullptr;
+  if (has_net && parts_.transport.needs_changelog()) {
+    model_exchange_ = std::make_unique<ModelExchange>(parts_.transport, options.name_space + ".models", options.instance);
+    specs.push_back({model_exchange_->topic(), 1, compact});
+  }
   if (parts_.transport.needs_changelog()) {
     constexpr int32_t kModelPartitions = 16;
     layout_.model_partition = PartitionOf(options.instance, kModelPartitions);
@@ -395,6 +401,11 @@ Result<bool> Instance::Work() {
     TC_ASSIGN_OR_RETURN(const bool ran, RunTasks());
     worked |= ran;
   }
+  if (model_exchange_ && !waits_since_ && !revoked_ && !stopping_) {
+    const Result<bool> met = model_exchange_->Step(*model_, &notes_);
+    if (!met.ok() && !PassesBy(met.status())) return met.status();
+    worked |= met.ok() && *met;
+  }
   ModelTask::Output output;
   TC_ASSIGN_OR_RETURN(const bool learned, model_->Step(ClosedUpTo(), parts_.executor, bytes_max - std::min(bytes_max - 1, OpenBytes()), parts_.sink, output));
   forecasts_ += output.forecasts;
@@ -411,7 +422,7 @@ size_t Instance::OpenBytes() const {
 }
 
 bool Instance::Dirty() const {
-  return repair_->due() || !open_outputs_.empty() || (rekey_watermarks_ && rekey_watermarks_->HasNews(tasks_)) || model_->dirty() || activity_->dirty() ||
+  return repair_->due() || !open_outputs_.empty() || (rekey_watermarks_ && rekey_watermarks_->HasNews(tasks_)) || model_->dirty() || activity_->dirty() || (model_exchange_ && model_exchange_->dirty()) ||
          std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task->dirty(); });
 }
 
@@ -461,6 +472,10 @@ Status Instance::Cut(bool tell) {
     }
   }
   TaskDeltaSink instance(cut.state, {Stage::kInstance, 0});
+  if (model_exchange_) {
+    TC_RETURN_IF_ERROR(model_exchange_->Tell(*model_, cut.outputs));
+    model_exchange_->Save(instance);
+  }
   activity_->Save(cut.epoch, instance);
   instance.Put(Family::kMeta, "commit", ByteWriter().U8(kInstanceRecordVersion).U64(cut.seq).I64(forecasts_).I64(alerts_).I64(model_->alerts_firing()).view());
   last_cut_ = parts_.clock.Now();

@@ -19,6 +19,7 @@
 #include "engine/runtime/fault_points.h"
 #include "engine/runtime/input_ids.h"
 #include "engine/runtime/live_status.h"
+#include "engine/runtime/model_exchange.h"
 #include "engine/runtime/model_task.h"
 #include "engine/runtime/rekey_watermarks.h"
 #include "engine/runtime/result_sink.h"
@@ -147,6 +148,7 @@ class Instance {
   std::unique_ptr<ModelTask> model_;
   std::unique_ptr<ActivityTable> activity_;
   std::unique_ptr<ActivityExchange> exchange_;   ///< null where this instance has all partitions by nature (embedded)
+  std::unique_ptr<ModelExchange> model_exchange_;  ///< null likewise, and without a net
   std::unique_ptr<RekeyWatermarks> rekey_watermarks_;  ///< null where no view belongs to a further stage
   std::unique_ptr<EpochCommitter> committer_;
   std::unique_ptr<ChangelogRestorer> restorer_;

@@ -290,6 +290,7 @@ Status Instance::RollBack() {
     TC_RETURN_IF_ERROR(bytes.Finish("the instance's commit record"));
   }
   TC_RETURN_IF_ERROR(model_->Reload(partitions_));
+  if (model_exchange_) TC_RETURN_IF_ERROR(model_exchange_->Reload(TaskStateReader(parts_.store, {Stage::kInstance, 0}), *model_));
   TC_RETURN_IF_ERROR(parts_.transport.StartAt(positions));
   if (bounded_) return FinishAtEnd();
   return Status::Ok();

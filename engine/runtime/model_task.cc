@@ -106,6 +106,13 @@ void ModelTask::OnBucketOver(const BucketOver& over) {
   dirty_ = true;
 }
 
+NetKeeper* ModelTask::net_keeper(uint16_t view) {
+  if (!views_[view].forecast || plan_.options.model.net == NetKind::kNone) return nullptr;
+  return dynamic_cast<NetKeeper*>(&views_[view].forecast->forecaster());
+}
+
+const NetKeeper* ModelTask::net_keeper(uint16_t view) const { return const_cast<ModelTask*>(this)->net_keeper(view); }
+
 bool ModelTask::idle(const StageTimes& closed_up_to) const {
   for (uint16_t v = 0; v < views_.size(); ++v) {
     const View& view = views_[v];

@@ -12,6 +12,7 @@
 #include "engine/runtime/result_sink.h"
 #include "engine/runtime/stage_task.h"
 #include "engine/runtime/task_plan.h"
+#include "models/net_keeper.h"
 #include "operators/forecast_operator.h"
 
 namespace tidecast {
@@ -74,6 +75,13 @@ class ModelTask {
   /// Waits for the net of a view that is forecast. Errors: Forecaster::Ready.
   Status Ready(uint16_t view) { return views_[view].forecast->Ready(); }
   const ForecastOperator* forecast_operator(uint16_t view) const { return views_[view].forecast.get(); }
+  uint16_t views() const { return static_cast<uint16_t>(views_.size()); }
+  const std::string& view_name(uint16_t view) const { return plan_.options.views[view].name; }
+  /// Of a view with a net; null for others.
+  NetKeeper* net_keeper(uint16_t view);
+  const NetKeeper* net_keeper(uint16_t view) const;
+  /// The model was changed from outside: the next Save has something to write.
+  void MarkDirty() { dirty_ = true; }
 
  private:
   struct Pending {

@@ -183,7 +183,7 @@ Status NetOptimiser::Load(std::string_view blob) {
   return Status::Ok();
 }
 
-Status NetOptimiser::Adopt(std::string_view blob, const NetRows& rows) {
+Status NetOptimiser::CopyRows(std::string_view blob, const NetRows& rows, std::vector<float>* values) const {
   NetShape shape;
   State other;
   TC_RETURN_IF_ERROR(Read(blob, &shape, &other));
@@ -202,14 +202,12 @@ Status NetOptimiser::Adopt(std::string_view blob, const NetRows& rows) {
   };
   if (beyond(rows.inputs, shape.inputs) || beyond(rows.known, shape.known) || beyond(rows.statics, shape.statics))
     return Damaged("more rows have names than there are");
-  State adopted;
-  adopted.average.assign(layout_.size, 0.0F);
   const auto row = [&](const Segment& own, int own_row, const Segment& their, int their_row) {
     if (their_row < 0 || their_row >= their.rows) return;
     TC_CHECK_EQ(own.columns, their.columns);
     std::copy_n(other.average.begin() + static_cast<ptrdiff_t>(their.offset) + ptrdiff_t{their_row} * their.columns,
                 their.columns,
-                adopted.average.begin() + static_cast<ptrdiff_t>(own.offset) + ptrdiff_t{own_row} * own.columns);
+                values->begin() + static_cast<ptrdiff_t>(own.offset) + ptrdiff_t{own_row} * own.columns);
   };
   const auto all = [&](const Segment& own, const Segment& their) {
     for (int i = 0; i < own.rows; ++i) row(own, i, their, i);
@@ -239,6 +237,14 @@ Status NetOptimiser::Adopt(std::string_view blob, const NetRows& rows) {
     row(layout_.horizon_bias, h, from.horizon_bias, std::min(h, shape.horizon - 1));
   all(layout_.output, from.output);
   all(layout_.output_bias, from.output_bias);
+  return Status::Ok();
+}
+
+Status NetOptimiser::Adopt(std::string_view blob, const NetRows& rows) {
+  State adopted;
+  adopted.average.assign(layout_.size, 0.0F);
+  TC_RETURN_IF_ERROR(CopyRows(blob, rows, &adopted.average));
+  const int memory = layout_.memory_width();
   // What no other net can have taught: the embedding's way into the decoder keeps its own random start.
   for (int i = memory; i < memory + layout_.shape.id_width; ++i) {
     const size_t at = layout_.context.offset + static_cast<size_t>(i) * kDecoderWidth;
@@ -249,6 +255,17 @@ Status NetOptimiser::Adopt(std::string_view blob, const NetRows& rows) {
   adopted.first_moment.assign(layout_.size, 0.0F);
   adopted.second_moment.assign(layout_.size, 0.0F);
   state_ = std::move(adopted);
+  return Status::Ok();
+}
+
+Status NetOptimiser::Blend(std::string_view blob, const NetRows& rows, float share) {
+  std::vector<float> theirs = state_.average;
+  TC_RETURN_IF_ERROR(CopyRows(blob, rows, &theirs));
+  for (size_t i = 0; i < theirs.size(); ++i) {
+    const float step = share * (theirs[i] - state_.average[i]);
+    state_.average[i] += step;
+    state_.weights[i] += step;
+  }
   return Status::Ok();
 }
 

@@ -32,6 +32,8 @@ class NetOptimiser {
   Status Load(std::string_view blob);
   /// ResidualNet::Adopt. Errors: as Load; then nothing was changed.
   Status Adopt(std::string_view blob, const NetRows& rows);
+  /// ResidualNet::Blend. Errors: as Load; then nothing was changed.
+  Status Blend(std::string_view blob, const NetRows& rows, float share);
 
  private:
   struct State {
@@ -44,6 +46,8 @@ class NetOptimiser {
 
   /// A blob taken apart, of whatever shape it says it has.
   static Status Read(std::string_view blob, NetShape* shape, State* state);
+  /// Writes another net's averaged weights over `values` [size] in the rows that mean the same. Errors: as Load.
+  Status CopyRows(std::string_view blob, const NetRows& rows, std::vector<float>* values) const;
 
   const NetLayout& layout_;
   const NetOptions options_;

@@ -173,11 +173,22 @@ NetLoss ResidualNetTorch::Evaluate(const NetBatch& batch) {
   return {.loss = result.loss, .base_loss = result.base_loss};
 }
 
-Status ResidualNetTorch::Adopt(std::string_view blob, const NetRows& rows) {
+void ResidualNetTorch::CheckRows(const NetRows& rows) const {
   TC_CHECK_EQ(rows.inputs.size(), static_cast<size_t>(layout_.shape.inputs));
   TC_CHECK_EQ(rows.known.size(), static_cast<size_t>(layout_.shape.known));
   TC_CHECK_EQ(rows.statics.size(), static_cast<size_t>(layout_.shape.statics));
+}
+
+Status ResidualNetTorch::Adopt(std::string_view blob, const NetRows& rows) {
+  CheckRows(rows);
   TC_RETURN_IF_ERROR(optimiser_.Adopt(blob, rows));
+  PublishAverage();
+  return Status::Ok();
+}
+
+Status ResidualNetTorch::Blend(std::string_view blob, const NetRows& rows, float share) {
+  CheckRows(rows);
+  TC_RETURN_IF_ERROR(optimiser_.Blend(blob, rows, share));
   PublishAverage();
   return Status::Ok();
 }

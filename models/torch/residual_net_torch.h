@@ -30,6 +30,7 @@ class ResidualNetTorch : public ResidualNet {
   void Save(std::string* out) const override { optimiser_.Save(out); }
   Status Load(std::string_view blob) override;
   Status Adopt(std::string_view blob, const NetRows& rows) override;
+  Status Blend(std::string_view blob, const NetRows& rows, float share) override;
   std::string device() const override;
 
  private:
@@ -37,6 +38,7 @@ class ResidualNetTorch : public ResidualNet {
   Status ChooseBackends(const std::string& device);
   void CheckBatch(const NetBatch& batch) const;
   void PublishAverage();
+  void CheckRows(const NetRows& rows) const;
   /// Runs `work` on the learning backend, and once more on the CPU when the device throws.
   template <typename Work>
   BatchLoss OnDevice(const Work& work);
