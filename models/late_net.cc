@@ -65,7 +65,9 @@ void LateNet::Save(std::string* out) const { net_->Save(out); }
 Status LateNet::Load(std::string_view blob) { return net_->Load(blob); }
 Status LateNet::Adopt(std::string_view blob, const NetRows& rows) { return net_->Adopt(blob, rows); }
 
-Status LateNet::Blend(std::string_view blob, const NetRows& rows, float share) { return net_->Blend(blob, rows, share); }
+Status LateNet::Blend(std::string_view blob, const NetRows& rows, float share) {
+  return net_->Blend(blob, rows, share);
+}
 std::string LateNet::device() const { return net_ == nullptr ? "loading" : net_->device(); }
 
 }  // namespace tidecast

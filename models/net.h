@@ -94,8 +94,8 @@ class ResidualNet {
   /// Begins from the averaged weights in another net's blob, whose shape may differ in all but hidden and layers: rows
   /// go where `rows` says that they mean the same, new ones are zero, ids are forgotten. Errors: as Load.
   virtual Status Adopt(std::string_view blob, const NetRows& rows) = 0;
-  /// Moves the weights by `share` of the way to another net's averaged ones, in the rows that mean the same; the others,
-  /// ids and moments stay. Errors: as Adopt; then nothing was changed.
+  /// Moves the weights by `share` of the way to another net's averaged ones, in the rows that mean the same; the
+  /// others, ids and moments stay. Errors: as Adopt; then nothing was changed.
   virtual Status Blend(std::string_view blob, const NetRows& rows, float share) = 0;
   virtual std::string device() const = 0;  ///< "cpu", "cuda:0"
 };

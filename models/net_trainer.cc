@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "engine/core/hash.h"
+#include "models/piece_rows.h"
 
 namespace tidecast {
 namespace {
@@ -229,7 +230,7 @@ Result<bool> NetTrainer::Meet(std::string_view blob, const NetRows& rows, std::s
 Status NetTrainer::RollBack(std::optional<int64_t> version, const StateReader& store) {
   TC_ASSIGN_OR_RETURN(const int64_t number, history_.Find(version, head_.steps));
   std::string then, now;
-  TC_ASSIGN_OR_RETURN(const bool found, store.Get(Family::kModels, VersionKey(number), &then));
+  TC_ASSIGN_OR_RETURN(const bool found, GetPieces(store, Family::kModels, VersionKey(number), &then));
   if (!found)
     return Status(Code::kCorruption, fmt::format("the weights of a version of the net are not there: {}", number));
   net_->Save(&now);
@@ -321,14 +322,16 @@ void NetTrainer::Save(DeltaSink& out) {
   }
   if (dirty_weights_) {
     net_->Save(&value);
-    out.Put(Family::kModels, options_.prefix + "net/weights", value);
+    PutPieces(Family::kModels, options_.prefix + "net/weights", value, out);
   }
-  if (dirty_accepted_) out.Put(Family::kModels, options_.prefix + "net/accepted", accepted_);
+  if (dirty_accepted_) PutPieces(Family::kModels, options_.prefix + "net/accepted", accepted_, out);
   if (dirty_head_) {
     out.Put(Family::kModels, options_.prefix + "net/head", {reinterpret_cast<const char*>(&head_), sizeof head_});
   }
-  for (const int64_t number : dropped_versions_) out.Delete(Family::kModels, VersionKey(number));
-  for (const auto& [number, blob] : new_versions_) out.Put(Family::kModels, VersionKey(number), blob);
+  for (const int64_t number : dropped_versions_) {
+    DeletePieces(Family::kModels, VersionKey(number), newborn_.size(), out);  // all of one shape
+  }
+  for (const auto& [number, blob] : new_versions_) PutPieces(Family::kModels, VersionKey(number), blob, out);
   if (dirty_history_) out.Put(Family::kModels, options_.prefix + "net/versions", history_.Encode());
   Clean();
 }
@@ -363,8 +366,7 @@ Status NetTrainer::Reload(const StateReader& store) {
   accepted_.clear();
   loaded_ = false;
   for (const auto& [name, blob] : {std::pair("net/weights", &stored_weights_), std::pair("net/accepted", &accepted_)}) {
-    TC_ASSIGN_OR_RETURN(const bool found, store.Get(Family::kModels, options_.prefix + name, blob));
-    if (!found) blob->clear();
+    TC_RETURN_IF_ERROR(GetPieces(store, Family::kModels, options_.prefix + name, blob).status());
   }
   Status failed;
   const auto scan = [&](const std::string& prefix, const auto& decode, const auto& take) -> Status {

@@ -69,8 +69,8 @@ class NetTrainer {
   /// ones, too. REQUIRES: Ready. Errors: as Adopt; nothing has changed then.
   Status Import(std::string_view blob, const NetRows& rows, std::string provenance);
   /// Lets the net come half of the way to weights that another one has learnt beside it, if that is no worse on the own
-  /// replay sample; a net that has learnt nothing yet takes them over. Returns whether it has moved; then the weights are
-  /// a version. REQUIRES: Ready. Errors: as Adopt; nothing has changed then.
+  /// replay sample; a net that has learnt nothing yet takes them over. Returns whether it has moved; then the weights
+  /// are a version. REQUIRES: Ready. Errors: as Adopt; nothing has changed then.
   Result<bool> Meet(std::string_view blob, const NetRows& rows, std::string provenance);
   /// Goes back to a version (NetHistory::Find); the present weights are kept as one. `store`: where they lie.
   /// REQUIRES: Ready. Errors: kNotFound, of ResidualNet::Load; nothing has changed then.

@@ -22,6 +22,7 @@
 #include "engine/core/hash.h"
 #include "models/forecaster_work.h"
 #include "models/net_loader.h"
+#include "models/piece_rows.h"
 #include "models/predictive_distribution.h"
 #include "models/series_statistics.h"
 
@@ -566,7 +567,7 @@ void StreamForecaster::SaveShared(Epoch, DeltaSink& out) {
   if (trainer_ != nullptr) trainer_->Save(out);
   if (pool_dirty_) {
     pool_.Encode(Fingerprint(), &value);
-    out.Put(Family::kModels, options_.state_prefix + "pool", value);
+    PutPieces(Family::kModels, options_.state_prefix + "pool", value, out);
     pool_dirty_ = false;
   }
   if (!round_dirty_) return;
@@ -576,10 +577,10 @@ void StreamForecaster::SaveShared(Epoch, DeltaSink& out) {
     const RoundHead head{kRoundFormat, static_cast<uint32_t>(sums_.total().size()), sums_.next()};
     value.assign(reinterpret_cast<const char*>(&head), sizeof head);
     value.append(reinterpret_cast<const char*>(sums_.total().data()), sums_.total().size() * sizeof(double));
-    out.Put(Family::kModels, key, value);
+    PutPieces(Family::kModels, key, value, out);
     has_stored_round_ = true;
   } else if (has_stored_round_) {
-    out.Delete(Family::kModels, key);
+    DeletePieces(Family::kModels, key, sizeof(RoundHead) + pool_.sums_size() * sizeof(double), out);
     has_stored_round_ = false;
   }
   round_dirty_ = false;
@@ -601,13 +602,13 @@ Status StreamForecaster::ReloadShared(const StateReader& store) {
     if (late_ == nullptr) TC_RETURN_IF_ERROR(trainer_->Ready());
   }
   std::string value;
-  TC_ASSIGN_OR_RETURN(const bool found, store.Get(Family::kModels, options_.state_prefix + "pool", &value));
+  TC_ASSIGN_OR_RETURN(const bool found, GetPieces(store, Family::kModels, options_.state_prefix + "pool", &value));
   if (!found) return Status::Ok();
   TC_RETURN_IF_ERROR(pool_.Decode(Fingerprint(), value));
   prior_mean_ = profile_.PriorMean(std::as_const(pool_).pooled(profile_part_));
   mixer_.Refresh(std::as_const(pool_).pooled(mixer_part_));
   if (trainer_ != nullptr) outer_.Refresh(std::as_const(pool_).pooled(outer_part_));
-  TC_ASSIGN_OR_RETURN(has_stored_round_, store.Get(Family::kModels, options_.state_prefix + "round", &value));
+  TC_ASSIGN_OR_RETURN(has_stored_round_, GetPieces(store, Family::kModels, options_.state_prefix + "round", &value));
   if (!has_stored_round_) return Status::Ok();
   RoundHead head;
   if (value.size() < sizeof head) return Status(Code::kCorruption, "the model's stored round is cut short");

@@ -57,6 +57,13 @@ void* ValueBytes(const RecordView& record) {
   return const_cast<char*>(record.value.empty() ? "" : record.value.data());
 }
 
+Status TooLarge(const RecordView& record) {
+  return Status(Code::kInvalidArgument,
+                fmt::format("a record is larger than may be produced: {} bytes to {}", record.key.size() + record.value.size(), record.topic),
+                Domain::kExternal)
+      .WithRemedy("raise kafka.message.max.bytes and the topic's max.message.bytes");
+}
+
 }  // namespace
 
 KafkaProducer::KafkaProducer(const KafkaTransportOptions& options, std::shared_ptr<KafkaLog> log,
@@ -205,6 +212,7 @@ Status KafkaProducer::Produce(const RecordView& record) {
     [[maybe_unused]] rd_kafka_headers_t* const taken_over = headers.release();
     return Status::Ok();
   }
+  if (rd_kafka_error_code(error.get()) == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) return TooLarge(record);
   // In an abortable or fatal state librdkafka says _STATE or _FATAL here; the reason comes with the abort or commit.
   return KafkaStatus(*error, Words(TransactionStep::kProduce));
 }
@@ -242,6 +250,7 @@ Status KafkaProducer::ProduceMany(const PackedRecords& records, size_t* next) {
     rd_kafka_produce_batch(topic->handle.get(), partition, RD_KAFKA_MSG_F_COPY, run_.data(),
                            static_cast<int>(run_.size()));
     for (const rd_kafka_message_t& message : run_) {
+      if (message.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) return TooLarge(records.View(*next, &headers_));
       if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return KafkaStatus(message.err, Words(TransactionStep::kProduce));
       ++*next;
     }

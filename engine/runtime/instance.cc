@@ -12,6 +12,7 @@
 namespace tidecast {
 namespace {
 
+constexpr Duration kTellRollbacksEvery = std::chrono::seconds(10);
 constexpr size_t kRecordsPerPoll = 8192;
 constexpr size_t kBytesPerPoll = 4 << 20;
 constexpr size_t kBytesPerPollLeast = 64 << 10;
@@ -102,8 +103,8 @@ Status Instance::PrepareTopics() {
     exchange_ = std::make_unique<ActivityExchange>(parts_.transport, options.name_space + ".activity");
     specs.push_back({exchange_->topic(), 1, compact});
   }
-  bool has_net = false;
-  for (uint16_t v = 0; v < model_->views(); ++v) has_net |= model_->net_keeper(v) != nullptr;
+  const bool has_net = options.model.net != NetKind::kNone &&
+                       std::any_of(plan_->views.begin(), plan_->views.end(), [](const auto& view) { return view.forecast; });
   if (has_net && parts_.transport.needs_changelog()) {
     model_exchange_ = std::make_unique<ModelExchange>(parts_.transport, options.name_space + ".models", options.instance);
     specs.push_back({model_exchange_->topic(), 1, compact});
@@ -250,6 +251,12 @@ Status Instance::OnCommitFailed() {
   parts_.metrics.Counter("tidecast_epoch_failures_total", "Epochs that were rolled back, by outcome",
                          {{"outcome", outcome == Outcome::kAbortable ? "aborted" : outcome == Outcome::kUnknown ? "unknown" : "fatal"}})
       .Add(1);
+  // Such a record would be refused again and again.
+  if (why.code() == Code::kInvalidArgument) return why;
+  if (const ProcessingTime now = parts_.clock.Now(); now - rolled_back_told_ > kTellRollbacksEvery) {
+    notes_.push_back(fmt::format("an epoch is rolled back and done again: {}", why.message()));
+    rolled_back_told_ = now;
+  }
   if (outcome == Outcome::kFenced || store_failed || why.code() == Code::kPermission) return why;
   // The embedded log is the local store; what a broker says under these codes passes.
   const bool is_disk = why.code() == Code::kNoSpace || why.code() == Code::kIo || why.code() == Code::kCorruption;

@@ -186,6 +186,7 @@ class Instance {
   double events_per_second_ = 0;
   int64_t forecasts_ = 0;
   int64_t alerts_ = 0;
+  ProcessingTime rolled_back_told_;
   bool unreachable_ = false;                     ///< says the transport
   std::optional<ProcessingTime> waits_since_;    ///< for brokers: unreachable, or a new producer is not to be had
   std::vector<std::string> alarms_;              ///< the newest few

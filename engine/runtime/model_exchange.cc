@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/core/hash.h"
 #include "state/key_codec.h"
 
 namespace tidecast {
@@ -9,7 +10,8 @@ namespace {
 
 constexpr uint8_t kVersion = 1;
 constexpr std::string_view kOffsetKey = "models";
-constexpr size_t kRecordsPerRead = 16;  // of about half a megabyte each
+constexpr size_t kPieceBytes = 512 << 10;  // brokers take records of a megabyte unless they are told otherwise
+constexpr size_t kRecordsPerRead = 16;
 
 /// Number of the newest version that the net has learnt by itself; 0: none.
 int64_t NewestLearned(const NetHistory& history) {
@@ -25,6 +27,7 @@ int64_t NewestLearned(const NetHistory& history) {
 Status ModelExchange::Reload(const StateReader& instance, const ModelTask& model) {
   told_.clear();
   heard_.clear();
+  coming_.clear();
   reader_.reset();
   due_ = read_ = dirty_ = false;
   offset_ = -2;
@@ -56,13 +59,36 @@ Status ModelExchange::Tell(const ModelTask& model, std::vector<OutputRecord>& ou
     due_ = true;
     const Forecaster& forecaster = model.forecast_operator(view)->forecaster();
     TC_ASSIGN_OR_RETURN(std::string weights, forecaster.ExportNet(fmt::format("instance {}, view {}, after {} rounds", instance_, model.view_name(view), forecaster.Stats().rounds)));
-    OutputRecord& record = outputs.emplace_back();
-    record.topic = topic_;
-    record.partition = 0;
-    record.key = fmt::format("{}/{}", instance_, model.view_name(view));
-    record.value = std::move(weights);
+    const size_t pieces = (weights.size() + kPieceBytes - 1) / kPieceBytes;
+    const uint64_t hash = Hash64(weights);
+    for (size_t n = 0; n < pieces; ++n) {
+      OutputRecord& record = outputs.emplace_back();
+      record.topic = topic_;
+      record.partition = 0;
+      record.key = fmt::format("{}/{}/{}", instance_, model.view_name(view), n);
+      record.value = ByteWriter().U8(kVersion).U32(static_cast<uint32_t>(pieces)).U64(hash).Bytes(std::string_view(weights).substr(n * kPieceBytes, kPieceBytes)).Take();
+    }
   }
   return Status::Ok();
+}
+
+// The pieces of one telling come in order and together: they are of one transaction.
+void ModelExchange::Hear(const InputRecord& record) {
+  const size_t first = record.key.find('/'), last = record.key.rfind('/');
+  if (first == last || record.is_null || record.key.substr(0, first) == instance_) return;
+  ByteReader bytes(record.value);
+  const uint8_t version = bytes.U8();
+  const uint32_t pieces = bytes.U32();
+  const uint64_t hash = bytes.U64();
+  const std::string_view piece = bytes.Bytes();
+  if (version != kVersion || !bytes.Finish("a piece of a net's weights").ok()) return;  // of another build
+  const std::pair from(std::string(record.key.substr(0, first)), std::string(record.key.substr(first + 1, last - first - 1)));
+  std::string& coming = coming_[from];
+  if (record.key.substr(last + 1) == "0") coming.clear();
+  coming += piece;
+  if (record.key.substr(last + 1) != fmt::format("{}", pieces - 1)) return;
+  if (Hash64(coming) == hash) heard_[from] = std::move(coming);  // else compaction has taken one: newer ones follow
+  coming_.erase(from);
 }
 
 Status ModelExchange::Read(bool* any) {
@@ -79,9 +105,7 @@ Status ModelExchange::Read(bool* any) {
   TC_ASSIGN_OR_RETURN(const PollResult polled, reader_->Read(*batch_, kRecordsPerRead, 0));
   for (const InputRecord& record : batch_->records()) {
     *any = true;
-    const size_t slash = record.key.find('/');
-    if (slash == std::string_view::npos || record.is_null || record.key.substr(0, slash) == instance_) continue;
-    heard_[{std::string(record.key.substr(0, slash)), std::string(record.key.substr(slash + 1))}] = record.value;
+    Hear(record);
   }
   offset_ = std::max(offset_, polled.next_offset);
   if (!polled.at_end) return Status::Ok();
@@ -99,7 +123,7 @@ Status ModelExchange::Meet(ModelTask& model, std::vector<std::string>* notes) {
       const Result<bool> moved = model.net_keeper(view)->MeetNet(weights);
       // Another build's, or those of another shape: it goes on without them.
       notes->push_back(fmt::format("view {}: the net {} the weights of instance {}{}", from.second,
-                                   !moved.ok() ? "cannot take in" : *moved ? "takes in half of" : "would be no better with", from.first,
+                                   !moved.ok() ? "cannot take in" : *moved ? "takes in" : "would be no better with", from.first,
                                    moved.ok() ? "" : ": " + moved.status().message()));
       if (moved.ok() && *moved) model.MarkDirty();
     }

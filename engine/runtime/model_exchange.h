@@ -14,7 +14,7 @@
 namespace tidecast {
 
 /// Lets the nets of several instances meet (SEMANTICS.md 7) through the compacted topic <ns>.models:
-///   "<instance>/<view>" -> the net's weights (models/weights/FORMAT.md)
+///   "<instance>/<view>/<n>" -> piece n of the net's weights (models/weights/FORMAT.md): version, pieces, hash of all, bytes
 /// They are told, in the epoch's transaction, whenever the net has kept a version of itself. Then, and where a net has not
 /// learnt anything yet, those of others that are new are read, and met between two rounds (NetTrainer::Meet). They are an
 /// input: how far they were read is state of the instance, in the same epoch as what became of them.
@@ -37,6 +37,7 @@ class ModelExchange {
 
  private:
   Status Read(bool* any);
+  void Hear(const InputRecord& record);
   Status Meet(ModelTask& model, std::vector<std::string>* notes);
 
   LogTransport& transport_;
@@ -49,7 +50,9 @@ class ModelExchange {
   bool dirty_ = false;
   std::unique_ptr<LogReader> reader_;
   std::unique_ptr<RecordBatch> batch_;
-  std::map<std::pair<std::string, std::string>, std::string> heard_;  ///< weights of others by instance and view, not met yet
+  using From = std::pair<std::string, std::string>;  ///< instance and view
+  std::map<From, std::string> coming_;               ///< pieces so far
+  std::map<From, std::string> heard_;                ///< weights that are not met yet
 };
 
 }  // namespace tidecast

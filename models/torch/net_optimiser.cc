@@ -206,8 +206,7 @@ Status NetOptimiser::CopyRows(std::string_view blob, const NetRows& rows, std::v
     if (their_row < 0 || their_row >= their.rows) return;
     TC_CHECK_EQ(own.columns, their.columns);
     std::copy_n(other.average.begin() + static_cast<ptrdiff_t>(their.offset) + ptrdiff_t{their_row} * their.columns,
-                their.columns,
-                values->begin() + static_cast<ptrdiff_t>(own.offset) + ptrdiff_t{own_row} * own.columns);
+                their.columns, values->begin() + static_cast<ptrdiff_t>(own.offset) + ptrdiff_t{own_row} * own.columns);
   };
   const auto all = [&](const Segment& own, const Segment& their) {
     for (int i = 0; i < own.rows; ++i) row(own, i, their, i);

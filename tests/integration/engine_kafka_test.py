@@ -2,12 +2,13 @@
 """The whole engine on a real broker, over the orders and clicks of the example's first 60 trading days with the experts on:
 `tidecast run --until-end` makes the windows that a replay of the same lines makes, no record and no content id twice for a
 read_committed reader - also when it is killed at each step of a commit and at random, when the broker is
-killed, and when two instances share the partitions and one of them is killed.
+killed, and when two instances share the partitions and one of them is killed. A net begins where another instance's is.
 
     engine_kafka_test.py --tidecast PROGRAM --feed PROGRAM --ids PROGRAM --broker DIR --script FILE [SCENARIO ...]
 """
 import argparse
 import csv
+import datetime
 import json
 import os
 import random
@@ -84,8 +85,8 @@ def log_of(config):
         return log.read()[-3000:]
 
 
-def feed(config):
-    done = subprocess.run([flags.feed, address, config, *files], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+def feed(config, paths=None):
+    done = subprocess.run([flags.feed, address, config, *(paths or files)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
     assert done.returncode == 0, done.stdout
 
 
@@ -234,6 +235,35 @@ class EngineOnKafka(unittest.TestCase):
         self.assertEqual(uneven.returncode, 78, uneven.stderr)
         self.assertIn("uneven.orders has 3", uneven.stderr)
         self.assertIn("has 4", uneven.stderr)
+
+    def test_7_a_new_instance_starts_from_what_another_has_learnt(self):
+        path = os.path.join(folder, "shop.csv")
+        chance = random.Random(3)
+        with open(path, "w") as file:
+            file.write("InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n")
+            for day in range(70):  # a version of the net is kept in the 64th round
+                date = datetime.date(2011, 1, 3) + datetime.timedelta(days=day)
+                for sku in range(8):
+                    file.write(f"{day},S{sku},thing,{1 + chance.randrange(9)},{date} 10:00:00,1.5,{sku},United Kingdom\n")
+        first = write_config("nets", "i1", model="lstm", session=6000)
+        second = write_config("nets", "i2", model="lstm", session=6000)
+        feed(first, [path])
+        self.assertEqual(self.finish(first)["events_accepted"], 560)
+        process = start(second)
+        try:
+            deadline = time.monotonic() + 60
+            while "takes in the weights of instance i1" not in log_of(second) and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(.1)
+            self.assertIn("view sku: the net takes in the weights of instance i1", log_of(second))
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(timeout=60), 0, log_of(second))
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        listed = subprocess.run([flags.tidecast, "model", "list", "-c", second, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+        self.assertEqual(listed.returncode, 0, listed.stderr)
+        self.assertIn("instance i1, view sku, after ", listed.stdout)
 
 
 def prepare():

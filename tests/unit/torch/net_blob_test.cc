@@ -100,6 +100,51 @@ TEST(NetAdoptTest, RefusesWhatDoesNotFitAndChangesNothing) {
   EXPECT_EQ(Fixture::Blob(*net), before);
 }
 
+/// A net that has learnt its own batches, every id among them.
+std::unique_ptr<ResidualNet> Taught(const NetOptions& options, uint64_t seed) {
+  auto net = Fixture::Make(options);
+  for (uint64_t step = 0; step < 20; ++step) net->Learn(Fixture::MakeBatch(options.shape, 32, seed + 97 * step), 10);
+  return net;
+}
+
+TEST(NetBlendTest, GoesHalfOfTheWayAndKeepsIdsAndMoments) {
+  const NetOptions options = Fixture::SmallOptions();
+  const auto net = Taught(options, 100);
+  const std::string own = Fixture::Blob(*net), other = Fixture::Blob(*Taught(options, 500));
+  const NetRows same{{0, 1, 2, 3, 4, 5, 6}, {0, 1, 2}, {0, 1}};
+  ASSERT_TRUE(net->Blend(other, same, .5F).ok());
+  const std::string blended = Fixture::Blob(*net);
+  const std::vector<float> before = Fixture::Read(own, Fixture::kAverage);
+  const std::vector<float> theirs = Fixture::Read(other, Fixture::kAverage);
+  const std::vector<float> now = Fixture::Read(blended, Fixture::kAverage);
+  const std::vector<float> weights_before = Fixture::Read(own, Fixture::kWeights);
+  const std::vector<float> weights = Fixture::Read(blended, Fixture::kWeights);
+  size_t stayed = 0;
+  for (size_t i = 0; i < now.size(); ++i) {
+    const bool is_own = now[i] == before[i] && before[i] != theirs[i];
+    stayed += is_own ? 1 : 0;
+    if (is_own) continue;
+    ASSERT_NEAR(now[i], (before[i] + theirs[i]) / 2, 1e-6) << i;
+    ASSERT_NEAR(weights[i] - weights_before[i], now[i] - before[i], 1e-6) << i;
+  }
+  constexpr size_t kDecoder = 64;
+  const size_t width = static_cast<size_t>(options.shape.id_width);
+  EXPECT_EQ(stayed, static_cast<size_t>(options.shape.id_buckets) * width + width * kDecoder);
+  EXPECT_EQ(Fixture::Read(blended, Fixture::kFirstMoment), Fixture::Read(own, Fixture::kFirstMoment));
+  EXPECT_EQ(Fixture::Read(blended, Fixture::kSecondMoment), Fixture::Read(own, Fixture::kSecondMoment));
+}
+
+TEST(NetBlendTest, RowsThatAnotherNetDoesNotHaveStay) {
+  const NetOptions options = Fixture::SmallOptions();
+  const auto net = Taught(options, 100);
+  const std::string own = Fixture::Blob(*net);
+  const NetRows none{std::vector<int>(7, -1), std::vector<int>(3, -1), std::vector<int>(2, -1)};
+  ASSERT_TRUE(net->Blend(own, none, 1).ok());
+  EXPECT_EQ(Fixture::Blob(*net), own);
+  EXPECT_EQ(net->Blend("TCNT", none, 1).code(), Code::kCorruption);
+  EXPECT_EQ(Fixture::Blob(*net), own);
+}
+
 class NetBlobDamageTest : public testing::Test {
  protected:
   void SetUp() override {

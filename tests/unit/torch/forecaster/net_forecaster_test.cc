@@ -1,13 +1,17 @@
 #include <limits>
 
 #include "models/net_keeper.h"
+#include "models/net_weights.h"
+#include "models/piece_rows.h"
 #include "tests/unit/models/forecaster_fixture.h"
+#include "tests/unit/torch/net_fixture.h"
 
 namespace tidecast {
 namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr int64_t kRounds = 30;
+constexpr int64_t kYoung = 14;
 
 ForecasterOptions Options() {
   ForecasterOptions options;
@@ -239,6 +243,48 @@ TEST(NetForecasterTest, KeepsAVersionNowAndThenByItself) {
   shop.forecaster_->SaveShared(1, rows);
   EXPECT_TRUE(rows.rows().contains("net/version/00000001"));
   EXPECT_EQ(rows.rows().at("net/version/00000001"), rows.rows().at("net/weights"));
+}
+
+TEST(NetForecasterTest, NoRowIsLargerThanABrokerTakes) {
+  NetShop shop(4);
+  MemoryRows rows;
+  for (int64_t t = 0; t < 64; ++t) shop.Round(t);
+  shop.forecaster_->SaveShared(1, rows);
+  ASSERT_FALSE(Keeper(shop).NetVersions().kept().empty());
+  EXPECT_GT(shop.forecaster_->ExportNet({})->size(), kPieceBytes) << "the test would not see it";
+  for (const auto& [key, row] : rows.rows()) EXPECT_LE(row.size(), kPieceBytes) << key;
+}
+
+TEST(NetForecasterTest, ANewNetTakesOverWhatAnotherInstanceHasLearnt) {
+  NetShop old(20), cold(20), joined(20);
+  for (int64_t t = 0; t < kRounds; ++t) old.Round(t);
+  const Result<bool> moved = Keeper(joined).MeetNet(*old.forecaster_->ExportNet("instance i2"));
+  ASSERT_TRUE(moved.ok()) << moved.status().message();
+  EXPECT_TRUE(*moved);
+  EXPECT_EQ(Keeper(joined).NetVersions().kept().at(0).provenance, "instance i2");
+  for (int64_t t = 0; t < 3; ++t) cold.Round(t), joined.Round(t);
+  EXPECT_TRUE(cold.Published() != joined.Published()) << "the weights say nothing";
+}
+
+TEST(NetForecasterTest, WhatAnotherInstanceHasLearntIsTakenInOnlyIfItIsNoWorse) {
+  NetShop other(12), shop(20), untouched(20);
+  for (int64_t t = 0; t < kRounds; ++t) other.Round(t);
+  for (int64_t t = 0; t < kYoung; ++t) shop.Round(t), untouched.Round(t);
+  NetWeights bad = *NetWeights::Decode(*other.forecaster_->ExportNet("instance i2"));
+  std::vector<float> average = NetFixture::Read(bad.blob, NetFixture::kAverage);
+  for (float& weight : average) weight *= 20;
+  bad.blob = NetFixture::Write(bad.blob, NetFixture::kAverage, average);
+  EXPECT_FALSE(*Keeper(shop).MeetNet(bad.Encode()));
+  EXPECT_TRUE(Keeper(shop).NetVersions().kept().empty());
+  EXPECT_EQ(*shop.forecaster_->ExportNet({}), *untouched.forecaster_->ExportNet({})) << "left as it was";
+  EXPECT_EQ(Keeper(shop).MeetNet("torn").status().code(), Code::kCorruption);
+
+  ASSERT_TRUE(*Keeper(shop).MeetNet(*other.forecaster_->ExportNet("instance i2")))
+      << "a young net learns from an old one";
+  const NetHistory history = Keeper(shop).NetVersions();
+  ASSERT_EQ(history.kept().size(), 1U);
+  EXPECT_LT(history.kept()[0].loss, history.kept()[0].base_loss);
+  EXPECT_NE(*shop.forecaster_->ExportNet({}), *untouched.forecaster_->ExportNet({}));
 }
 
 }  // namespace
