@@ -23,7 +23,7 @@ constexpr std::array kFields = {
     ConfigField{"state.memory_limit", FieldType::kBytes, "0", "One limit for the process; 0: half of what the machine or the container has.", "512MiB", 64 * kMiB, 16384 * kGiB},
     ConfigField{"kafka", FieldType::kTextMap, "", "librdkafka's own property names, passed through.", "{bootstrap.servers: \"127.0.0.1:9092\"}"},
     ConfigField{"commit", FieldType::kSection, "", "How often results, state and positions are committed together.", "", -kNone, kNone, "interval"},
-    ConfigField{"commit.interval", FieldType::kDuration, "1s", "Longest time between two commits.", "1s", 10 * kMs, 60 * kSecond},
+    ConfigField{"commit.interval", FieldType::kDuration, "1s", "Longest time between two commits; half of it more where a bucket is about to close. Live rows of closed buckets are committed at once.", "1s", 10 * kMs, 60 * kSecond},
     ConfigField{"commit.epoch_bytes_max", FieldType::kBytes, "0", "Most bytes of one commit; a larger one is cut in parts. 0: a 32nd of the memory limit, 32MiB at most.", "32MiB", 64 * kKiB, 1 * kGiB},
     ConfigField{"privacy", FieldType::kSection, "", "Customer ids are replaced by keyed hashes when they are read.", "", -kNone, kNone, "pseudonym_key"},
     ConfigField{"privacy.pseudonym_key", FieldType::kSecret, "tidecast", "Key of that hash. The same customer has the same pseudonym while it stays.", "${file:/run/secrets/pseudonym_key}"},

@@ -173,7 +173,7 @@ class KeyedWindows final : public WindowAggregator {
       contributions_.Expire(watermark);
     }
     if (done && end_of_input) {
-      next_close_ = EventTime::Max();
+      next_close_ = next_bucket_end_ = EventTime::Max();
     } else {
       UpdateNextClose();
     }
@@ -304,9 +304,12 @@ class KeyedWindows final : public WindowAggregator {
   }
 
   void UpdateNextClose() {
-    next_close_ = EventTime::Max();
-    for (const auto& view : views_)
-      next_close_ = std::min(next_close_, std::min(view->next_end(), view->next_session_close()));
+    next_close_ = next_bucket_end_ = EventTime::Max();
+    for (const auto& view : views_) {
+      next_bucket_end_ = std::min(next_bucket_end_, view->next_end());
+      next_close_ = std::min(next_close_, view->next_session_close());
+    }
+    next_close_ = std::min(next_close_, next_bucket_end_);
   }
 
   Status LoadRow(WindowTable table, std::string_view key, std::string_view value) {

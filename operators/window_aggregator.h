@@ -120,6 +120,8 @@ class WindowAggregator : public Stateful {
   /// caller asks after each event (keep it a member read), so that a bucket closes exactly where the watermark passes
   /// its end.
   EventTime next_close() const { return next_close_; }
+  /// The same of buckets alone: sessions end all the time.
+  EventTime next_bucket_end() const { return next_bucket_end_; }
   /// The first error of reading panes back since Reload: what was made of the events since then must not be committed.
   /// Errors: kIo, kCorruption, kVersion, kConfig.
   virtual const Status& failure() const = 0;
@@ -153,6 +155,7 @@ class WindowAggregator : public Stateful {
 
  protected:
   EventTime next_close_ = EventTime::Max();
+  EventTime next_bucket_end_ = EventTime::Max();
   bool has_revisions_ = false;
   uint32_t forwards_ = 0;
 };

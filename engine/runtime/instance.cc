@@ -21,12 +21,13 @@ constexpr size_t kPollShare = 32;
 // A round touches each series once a phase: what was written longest ago is needed first, and a large cache gains little.
 constexpr size_t kCacheShare = 16;
 constexpr size_t kBytesPerTurn = 8 << 20;
+constexpr int kSendQueueWaitMs = 2;
 constexpr const char* kReachableMetric = "tidecast_broker_reachable";
 constexpr const char* kReachableHelp = "1 while the brokers answer, 0 while they are waited for";
 
 }  // namespace
 
-Instance::Instance(std::unique_ptr<TaskPlan> plan, Parts parts) : plan_(std::move(plan)), parts_(parts) {
+Instance::Instance(std::unique_ptr<TaskPlan> plan, Parts parts) : plan_(std::move(plan)), parts_(parts), pace_(plan_->options.commit_interval) {
   layout_.series_topic = plan_->options.name_space + ".changelog.series";
   layout_.model_topic = plan_->options.name_space + ".changelog.model";
   layout_.instance = plan_->options.instance;
@@ -232,6 +233,7 @@ Status Instance::OnCommitted(EpochCut cut) {
   activity_->OnCommitted(cut.epoch);
   if (rekey_watermarks_) rekey_watermarks_->OnCommitted();
   ++committed_epochs_;
+  pace_.OnCommitted(parts_.clock.Now());
   parts_.metrics.Counter("tidecast_epochs_total", "Committed epochs").Add(1);
   parts_.metrics.Gauge("tidecast_last_commit_timestamp_seconds", "When the newest epoch was committed")
       .Set(static_cast<double>(parts_.clock.Now().us) / 1e6);
@@ -320,6 +322,7 @@ Result<bool> Instance::Poll() {
       if (!task.WantsRecords(s)) continue;
       RecordBatch& batch = task.PrepareBatch(s, parts_.transport);
       TC_ASSIGN_OR_RETURN(const PollResult result, parts_.transport.Poll(first_handle_[t] + static_cast<uint32_t>(s), kRecordsPerPoll, bytes_max, batch));
+      if (!batch.records().empty()) pace_.OnRecords(batch.records().back().record_time);
       any |= !batch.records().empty();
       task.OnPolled(s, result, now);
     }
@@ -351,7 +354,8 @@ Result<bool> Instance::RefreshActivity() {
   return heard;
 }
 
-void Instance::JoinOutputs(std::vector<TaskStepOutput>& outputs) {
+bool Instance::JoinOutputs(std::vector<TaskStepOutput>& outputs) {
+  bool closed = false;
   for (TaskStepOutput& output : outputs) {
     open_rekeyed_ += output.rekeyed;
     for (OutputRecord& record : output.records) {
@@ -369,12 +373,14 @@ void Instance::JoinOutputs(std::vector<TaskStepOutput>& outputs) {
     for (const auto& [view, start] : output.active) {
       if (plan_->options.views[view].calendar.open == OpenRule::kLearned) activity_->Report(view, start);
     }
+    closed |= !output.over.empty();
     for (const BucketOver& over : output.over) {
       // A bucket that came and closed within one step was never seen among the open ones.
       if (over.open && plan_->options.views[over.view].calendar.open == OpenRule::kLearned) activity_->Report(over.view, over.start);
       model_->OnBucketOver(over);
     }
   }
+  return closed;
 }
 
 Result<bool> Instance::RunTasks() {
@@ -387,8 +393,21 @@ Result<bool> Instance::RunTasks() {
                                 [&](size_t t) { tasks_[side_by_side + t]->Process(*activity_, kBytesPerTurn, outputs[side_by_side + t]); });
   }
   for (const auto& task : tasks_) TC_RETURN_IF_ERROR(task->windows().failure());
-  JoinOutputs(outputs);
+  TellPace(JoinOutputs(outputs));
   return any();
+}
+
+void Instance::TellPace(bool closed) {
+  CutPace::Step step{.now = parts_.clock.Now(), .closed = closed, .watermark = EventTime::Max()};
+  for (const auto& task : tasks_) {
+    if (task->idle()) continue;
+    const EventTime watermark = task->watermark();
+    const EventTime end = task->windows().next_bucket_end();
+    step.watermark = std::min(step.watermark, watermark);
+    // One that is due already is worked off, or waits for others.
+    if (watermark.IsFinite() && end.IsFinite() && end > watermark) step.to_close = std::min(step.to_close, end - watermark);
+  }
+  pace_.OnStep(step);
 }
 
 bool Instance::RekeyingOpen() const {
@@ -398,7 +417,7 @@ bool Instance::RekeyingOpen() const {
 Result<bool> Instance::Work() {
   const size_t bytes_max = plan_->options.epoch_bytes_max;
   // Backpressure: the epoch in flight must end first. What was changed counts as what was put out.
-  if (OpenBytes() >= bytes_max) return false;
+  if (IsFull()) return false;
   bool worked = false;
   // The model goes first: tasks do not run ahead of rounds that are due, so that what waits is bounded.
   if (model_->idle(ClosedUpTo()) && !revoked_ && !stopping_) {
@@ -433,9 +452,15 @@ bool Instance::Dirty() const {
          std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task->dirty(); });
 }
 
+bool Instance::IsFull() const {
+  // What closes within moments belongs together: cut in two, the rest would wait for a whole commit.
+  const size_t bytes_max = plan_->options.epoch_bytes_max;
+  return OpenBytes() >= (pace_.WaitsForOthers(parts_.clock.Now()) ? 2 * bytes_max : bytes_max);
+}
+
 bool Instance::CutIsDue() const {
   if (committer_->state() != EpochCommitter::State::kIdle || !Dirty()) return false;
-  return OpenBytes() >= plan_->options.epoch_bytes_max || parts_.clock.Now() - last_cut_ >= plan_->options.commit_interval;
+  return IsFull() || pace_.Due(parts_.clock.Now(), model_->idle(ClosedUpTo()));
 }
 
 Status Instance::Cut(bool tell) {
@@ -485,13 +510,15 @@ Status Instance::Cut(bool tell) {
   }
   activity_->Save(cut.epoch, instance);
   instance.Put(Family::kMeta, "commit", ByteWriter().U8(kInstanceRecordVersion).U64(cut.seq).I64(forecasts_).I64(alerts_).I64(model_->alerts_firing()).view());
-  last_cut_ = parts_.clock.Now();
+  pace_.OnCut(parts_.clock.Now());
   committer_->Start(std::move(cut));
   return Status::Ok();
 }
 
 Result<Instance::Progress> Instance::Step(int wait_ms) {
   std::vector<TransportEvent> events;
+  // Nobody tells when there is room for the rest of an epoch.
+  if (committer_ && committer_->state() == EpochCommitter::State::kProducing) wait_ms = std::min(wait_ms, kSendQueueWaitMs);
   // A restore waits where its records come from.
   parts_.transport.Step(state_ == State::kRestoring && group_positions_ && !unreachable_ ? 0 : wait_ms, &events);
   for (const TransportEvent& event : events) TC_RETURN_IF_ERROR(OnEvent(event));

@@ -15,6 +15,7 @@
 #include "engine/runtime/changelog_repair.h"
 #include "engine/runtime/changelog_restorer.h"
 #include "engine/runtime/changelog_watch.h"
+#include "engine/runtime/cut_pace.h"
 #include "engine/runtime/epoch_committer.h"
 #include "engine/runtime/fault_points.h"
 #include "engine/runtime/input_ids.h"
@@ -68,6 +69,8 @@ class Instance {
 
   /// Tasks are restored and read.
   bool running() const { return state_ == State::kRunning; }
+  /// An epoch is on its way to its commit.
+  bool committing() const { return committer_ != nullptr && committer_->busy(); }
   LiveStatus Look() const;
   const std::vector<std::unique_ptr<StageTask>>& tasks() const { return tasks_; }
   const ModelTask& model() const { return *model_; }
@@ -121,8 +124,13 @@ class Instance {
   Result<bool> RefreshActivity();
   /// Steps the tasks side by side; whether any got on.
   Result<bool> RunTasks();
-  void JoinOutputs(std::vector<TaskStepOutput>& outputs);
+  /// Whether buckets were over.
+  bool JoinOutputs(std::vector<TaskStepOutput>& outputs);
   bool CutIsDue() const;
+  /// No more may be put into the epoch being filled.
+  bool IsFull() const;
+  /// Looks where the tasks stand after a step of work. `closed`: buckets closed in it.
+  void TellPace(bool closed);
   /// Something is on its way to a further stage and not yet committed.
   bool RekeyingOpen() const;
   /// In a replay the order of what comes out must not depend on when epochs were cut: a further stage goes on only when all
@@ -180,7 +188,7 @@ class Instance {
   size_t open_bytes_ = 0;
   size_t open_rekeyed_ = 0;                      ///< of the outputs: to rekey topics
   bool rekeyed_in_flight_ = false;
-  ProcessingTime last_cut_;
+  CutPace pace_;
   ProcessingTime last_status_;
   int64_t events_at_last_status_ = 0;
   double events_per_second_ = 0;

@@ -254,7 +254,7 @@ Result<bool> Instance::StepRestore(int wait_ms) {
   if (has_changelog) TC_RETURN_IF_ERROR(CheckInputs());
   state_ = State::kRunning;
   // What waited while nobody ran is not to wait for a whole interval more.
-  last_cut_ = parts_.clock.Now() + std::min(kFirstCutAfter - plan_->options.commit_interval, Duration{});
+  pace_.StartAt(parts_.clock.Now() + std::min(kFirstCutAfter - plan_->options.commit_interval, Duration{}));
   PublishStatus(true);
   return true;
 }

@@ -33,6 +33,8 @@ class FailureTable : public ::testing::Test {
     lab_.Feed(100);
     lab_.Start(one_);
     ASSERT_TRUE(lab_.Commit(one_, 5));
+    // What a test does to the next epoch must not come in the middle of one.
+    ASSERT_TRUE(lab_.Run([&] { return !one_.alive() || !one_.process->instance().committing(); }));
     ASSERT_TRUE(one_.alive());
   }
   void DieAt(Site site, int nth = 1) {
