@@ -43,6 +43,7 @@ ChangelogRow EpochCommitter::RowOf(size_t index) const {
 }
 
 Status EpochCommitter::MakeCommitRecords() {
+  recorded_at_ = clock_.Now();
   const auto& rows = cut_.state.rows();
   // Count and hash of each stream's rows of this seq, in their order: a restore believes nothing less.
   std::map<TaskId, std::pair<uint64_t, uint64_t>> sums;
@@ -59,7 +60,7 @@ Status EpochCommitter::MakeCommitRecords() {
     // The store stands at what was committed last.
     TC_ASSIGN_OR_RETURN(record.prev_seq, StoredSeq(store_, stream));
     if (const auto at = committed_at_.find(stream); at != committed_at_.end()) {
-      const int64_t age_us = (cut_.made_at - at->second).count();  // below 0: the clock was set
+      const int64_t age_us = (recorded_at_ - at->second).count();  // below 0: the clock was set
       record.prev_age_us = age_us < 0 ? 0 : static_cast<uint64_t>(std::max<int64_t>(age_us, 1));
     }
     streams_in_cut_.push_back(stream);
@@ -157,7 +158,7 @@ void EpochCommitter::OnTransaction(const TransportEvent& event) {
       return;
     }
   }
-  for (const TaskId stream : streams_in_cut_) committed_at_[stream] = cut_.made_at;
+  for (const TaskId stream : streams_in_cut_) committed_at_[stream] = recorded_at_;
   faults_.Reach(CommitStep::kStateWritten);
   state_ = State::kCommitted;
 }

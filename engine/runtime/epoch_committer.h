@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/core/clock.h"
 #include "engine/core/packed_records.h"
 #include "engine/core/record.h"
 #include "engine/core/stateful.h"
@@ -20,7 +21,6 @@ namespace tidecast {
 struct EpochCut {
   Epoch epoch = 0;
   uint64_t seq = 0;  ///< of all task's rows of this cut; never used again
-  ProcessingTime made_at;
   std::vector<OutputRecord> outputs;
   std::vector<PackedRecords> rows;   ///< more outputs: rows of closed buckets and windows, by task
   StateBatch state;                  ///< rows of all tasks, commit records included
@@ -37,8 +37,13 @@ class EpochCommitter {
  public:
   /// `writer`: names the instance and this life of it, "<instance>/<life>".
   EpochCommitter(LogTransport& transport, StateStore& store, ChangelogLayout layout, std::string writer,
-                 FaultPoints& faults)
-      : transport_(transport), store_(store), layout_(std::move(layout)), writer_(std::move(writer)), faults_(faults) {}
+                 FaultPoints& faults, const Clock& clock)
+      : transport_(transport),
+        store_(store),
+        layout_(std::move(layout)),
+        writer_(std::move(writer)),
+        faults_(faults),
+        clock_(clock) {}
 
   enum class State : uint8_t { kIdle, kProducing, kCommitting, kCommitted, kAborting, kFailed };
 
@@ -80,6 +85,7 @@ class EpochCommitter {
   ChangelogLayout layout_;
   std::string writer_;
   FaultPoints& faults_;
+  const Clock& clock_;
 
   State state_ = State::kIdle;
   EpochCut cut_;
@@ -91,6 +97,7 @@ class EpochCommitter {
   size_t next_commit_record_ = 0;
   std::map<TaskId, ProcessingTime> committed_at_;  ///< when the newest commit record of a stream was made, in this life
   std::vector<TaskId> streams_in_cut_;
+  ProcessingTime recorded_at_;  ///< when those of the cut were made: a process may have stood still since then
   bool outputs_reported_ = false;
   Outcome outcome_ = Outcome::kOk;
   Status status_;

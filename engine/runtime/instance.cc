@@ -44,7 +44,7 @@ Status Instance::Start() {
   activity_ = std::make_unique<ActivityTable>(plan_->views.size());
   // Two processes of one instance, or two lives of one, are told apart by when they began.
   writer_ = fmt::format("{}/{}", plan_->options.instance, parts_.clock.Now().us);
-  committer_ = std::make_unique<EpochCommitter>(parts_.transport, parts_.store, layout_, writer_, parts_.faults);
+  committer_ = std::make_unique<EpochCommitter>(parts_.transport, parts_.store, layout_, writer_, parts_.faults, parts_.clock);
   restorer_ = std::make_unique<ChangelogRestorer>(parts_.transport, parts_.store, layout_, parts_.clock);
   repair_ = std::make_unique<ChangelogRepair>(parts_.store);
   watch_ = std::make_unique<ChangelogWatch>(parts_.transport, parts_.store, layout_, parts_.clock);
@@ -467,7 +467,6 @@ Status Instance::Cut(bool tell) {
   EpochCut cut;
   cut.epoch = epoch_++;
   cut.seq = next_seq_++;
-  cut.made_at = parts_.clock.Now();
   rekeyed_in_flight_ = tell ? RekeyingOpen() : open_rekeyed_ > 0;
   cut.outputs = std::move(open_outputs_);
   open_outputs_.clear();

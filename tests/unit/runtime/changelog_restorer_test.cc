@@ -46,7 +46,7 @@ class ChangelogRestorerTest : public ::testing::Test {
     }
     if (base > 0) PutBase(kTask, base, cut.state);
     task.Put(Family::kMeta, "commit", ByteWriter().U8(1).U64(seq).view());
-    EpochCommitter committer(transport_, *scratch, layout_, writer, faults_);
+    EpochCommitter committer(transport_, *scratch, layout_, writer, faults_, clock_);
     transport_.produced.clear();
     committer.Start(std::move(cut));
     committer.Step();
@@ -190,12 +190,11 @@ class FirstCommitMissing : public ChangelogRestorerTest {
  protected:
   void CommitTwo(Duration later) {
     const std::unique_ptr<StateStore> scratch = MakeMemoryStore();
-    EpochCommitter committer(transport_, *scratch, layout_, "i1/1", faults_);
+    EpochCommitter committer(transport_, *scratch, layout_, "i1/1", faults_, clock_);
     for (const uint64_t seq : {1U, 2U}) {
       if (seq == 2) clock_.Advance(later);
       EpochCut cut;
       cut.seq = seq;
-      cut.made_at = clock_.Now();
       TaskDeltaSink task(cut.state, kTask);
       task.Put(Family::kPanes, seq == 1 ? "a" : "b", "1");
       task.Put(Family::kMeta, "commit", ByteWriter().U8(1).U64(seq).view());
@@ -377,7 +376,7 @@ TEST_F(ChangelogRestorerTest, KeepsInstancesApartThatShareAPartition) {
     cut.seq = seq;
     TaskDeltaSink(cut.state, {Stage::kModel, 0}).Put(Family::kModels, "weights", instance);
     TaskDeltaSink(cut.state, {Stage::kInstance, 0}).Put(Family::kMeta, "commit", ByteWriter().U8(1).U64(seq).view());
-    EpochCommitter committer(transport_, *scratch, layout, instance + "/1", faults_);
+    EpochCommitter committer(transport_, *scratch, layout, instance + "/1", faults_, clock_);
     transport_.produced.clear();
     committer.Start(std::move(cut));
     committer.Step();

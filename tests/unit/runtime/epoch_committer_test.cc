@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "state/key_codec.h"
 #include "tests/unit/runtime/scripted_transport.h"
 
 namespace tidecast {
@@ -42,7 +43,8 @@ class EpochCommitterTest : public ::testing::Test {
   ScriptedTransport transport_;
   std::unique_ptr<StateStore> store_ = MakeMemoryStore();
   FaultPoints faults_;
-  EpochCommitter committer_{transport_, *store_, {"shop.changelog.series", "shop.changelog.model", 5, "i1"}, "i1/1", faults_};
+  ManualClock clock_;
+  EpochCommitter committer_{transport_, *store_, {"shop.changelog.series", "shop.changelog.model", 5, "i1"}, "i1/1", faults_, clock_};
 };
 
 TEST_F(EpochCommitterTest, GoesThroughTheProtocolInOrderWithTheCommitRecordLast) {
@@ -110,6 +112,35 @@ TEST_F(EpochCommitterTest, WritesNoChangelogWhereTheStoreIsInTheSameCut) {
   committer_.Start(MakeCut());
   committer_.Step();
   EXPECT_EQ(transport_.calls, (std::vector<std::string>{"begin", "produce shop.features", "offsets", "commit"}));
+}
+
+// By it a restore tells whether compaction may have taken the record before.
+TEST_F(EpochCommitterTest, TellsHowOldTheRecordBeforeWasWhenTheRecordIsMade) {
+  const auto start = [&](uint64_t seq) {
+    EpochCut cut;
+    cut.seq = seq;
+    TaskDeltaSink task(cut.state, {Stage::kSeries, 3});
+    task.Put(Family::kPanes, "pane", "row");
+    task.Put(Family::kMeta, "commit", ByteWriter().U8(1).U64(seq).view());
+    committer_.Start(std::move(cut));
+  };
+  start(1);
+  clock_.Advance(Duration(1'000));
+  committer_.Step();
+  committer_.OnTransaction(Ended(Outcome::kOk));
+  committer_.Take();
+  start(2);
+  transport_.produce_room = 0;
+  clock_.Advance(Duration(1'000));
+  committer_.Step();  // and the process stands still
+  transport_.produce_room = 10;
+  clock_.Advance(Duration(7'000));
+  committer_.Step();
+  std::string age;
+  for (const Header& header : transport_.produced.back().headers) {
+    if (header.name == "prev_age") age = header.value;
+  }
+  EXPECT_EQ(age, "8000");
 }
 
 }  // namespace
