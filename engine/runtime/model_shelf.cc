@@ -81,8 +81,7 @@ Result<std::string> ChangeNet(StateStore& store, const TaskPlan& plan, const std
   TC_ASSIGN_OR_RETURN(const std::unique_ptr<ModelTask> model, LoadModels(store, plan));
   TC_ASSIGN_OR_RETURN(const uint16_t v, FindView(plan, view, model.get()));
   const Forecaster& forecaster = model->forecast_operator(v)->forecaster();
-  // The model is ours alone; it is to others that it shows its forecasters to be looked at.
-  auto* keeper = dynamic_cast<NetKeeper*>(const_cast<Forecaster*>(&forecaster));
+  NetKeeper* const keeper = model->net_keeper(v);
   if (keeper == nullptr) return forecaster.ExportNet({});
   TC_RETURN_IF_ERROR(change(*keeper, TaskStateReader(store, {Stage::kModel, v})));
   StateBatch batch;
