@@ -10,6 +10,10 @@
 
 namespace tidecast {
 
+/// The one series of a view grouped by all, and the one of what has no country or category.
+inline constexpr std::string_view kAllKey = "all";
+inline constexpr std::string_view kUnknownKey = "unknown";
+
 /// What one upstream task has of one key of a rollup view in one bucket: the whole accumulators, not their change, so
 /// that the newest one replaces the one before it. Views are valid during the call that hands it over.
 struct Contribution {
@@ -21,6 +25,7 @@ struct Contribution {
   uint32_t revision = 1;
   bool target_active = false;  ///< the bucket had an event of the target's input there
   std::string_view row;        ///< EncodeRow
+  double target = 0;           ///< value of the view's target in `row`; not told to other stages
 };
 
 /// A row of accumulators: varint slots; the first of them counts the events. In the order of the slots signed varints,

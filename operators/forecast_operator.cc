@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "engine/core/hash.h"
+#include "operators/mean_reconciler.h"
 #include "operators/series_trend.h"
 #include "state/key_codec.h"
 #include "state/task_keyspace.h"
@@ -214,6 +215,7 @@ void ForecastOperator::ForecastBlockOf(size_t block, std::span<const ModelRow> r
     const auto mean = static_cast<float>(prior_.Mean());
     if (entries[i].dormant_mean >= 0 && std::fabs(mean - entries[i].dormant_mean) <= .1F * entries[i].dormant_mean) {
       out.publish[i] = Publish::kNothing;
+      std::fill_n(out.forecasts.mean.begin() + static_cast<ptrdiff_t>(i * horizon), horizon, entries[i].dormant_mean);
       continue;
     }
     entries[i].dormant_mean = mean;
@@ -253,10 +255,52 @@ Status ForecastOperator::MakeTrends(std::span<const ModelRow> rows, std::span<co
   return Status::Ok();
 }
 
+Status ForecastOperator::ScoreMeans(std::span<const ModelRow> rows, Entries& entries) const {
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].retired || entries[i].reconciler.empty()) continue;
+    TC_ASSIGN_OR_RETURN(MeanReconciler reconciler,
+                        MeanReconciler::Decode(entries[i].reconciler, static_cast<size_t>(options_.horizon)));
+    reconciler.OnActual(context_.now.index, rows[i].target);
+    entries[i].reconciler = reconciler.Encode();
+  }
+  return Status::Ok();
+}
+
+Status ForecastOperator::ReconcileMeans(std::span<const ModelRow> rows, Entries& entries, RoundBlockOutput& out) const {
+  const size_t horizon = static_cast<size_t>(options_.horizon);
+  out.mean_bottom_up.assign(rows.size() * horizon, std::numeric_limits<float>::quiet_NaN());
+  out.mean_reconciled = out.forecasts.mean;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].retired || rows[i].bottom_up.size() != horizon) continue;
+    std::copy(rows[i].bottom_up.begin(), rows[i].bottom_up.end(),
+              out.mean_bottom_up.begin() + static_cast<ptrdiff_t>(i * horizon));
+    TC_ASSIGN_OR_RETURN(MeanReconciler reconciler, MeanReconciler::Decode(entries[i].reconciler, horizon));
+    reconciler.Forecast(context_.now.index, std::span(out.forecasts.mean).subspan(i * horizon, horizon),
+                        rows[i].bottom_up, std::span(out.mean_reconciled).subspan(i * horizon, horizon));
+    entries[i].reconciler = reconciler.Encode();
+  }
+  return Status::Ok();
+}
+
+SeriesForecast RoundBlockOutput::ForecastOf(size_t i) const {
+  const size_t horizon = forecasts.mean.size() / series.size();
+  return {series[i], std::span(forecasts.mean).subspan(i * horizon, horizon),
+          std::span(forecasts.quantiles).subspan(i * horizon * kLevelCount, horizon * kLevelCount),
+          std::span(forecasts.zero_probability).subspan(i * horizon, horizon), forecasts.age_buckets[i]};
+}
+
+RollupMeans RoundBlockOutput::MeansOf(size_t i) const {
+  if (mean_bottom_up.empty()) return {};
+  const size_t horizon = forecasts.mean.size() / series.size();
+  return {std::span(mean_bottom_up).subspan(i * horizon, horizon),
+          std::span(mean_reconciled).subspan(i * horizon, horizon)};
+}
+
 Status ForecastOperator::RunBlock(size_t block, const EncodeBlock& encode, RoundBlockOutput& out, Entries& entries) const {
   const size_t begin = block * options_.block_series;
   const std::span rows = std::span(rows_).subspan(begin, std::min(options_.block_series, rows_.size() - begin));
   std::vector<SeriesRow> series;
+  out.rows = rows;
   out.series.reserve(rows.size());
   TC_RETURN_IF_ERROR(cache_.Load(rows, &entries));
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -270,10 +314,12 @@ Status ForecastOperator::RunBlock(size_t block, const EncodeBlock& encode, Round
   }
   if (phase_ == Phase::kScore) {
     TC_RETURN_IF_ERROR(ScoreTrends(rows, entries, out));
+    if (life_.reconciles) TC_RETURN_IF_ERROR(ScoreMeans(rows, entries));
     ScoreBlock(block, rows, series, entries, out);
   } else {
     ForecastBlockOf(block, rows, series, entries, out);
     TC_RETURN_IF_ERROR(MakeTrends(rows, series, entries, out));
+    if (life_.reconciles) TC_RETURN_IF_ERROR(ReconcileMeans(rows, entries, out));
   }
   for (size_t i = 0; i < rows.size(); ++i) entries[i].partition = rows[i].partition;
   encode(context_, out);

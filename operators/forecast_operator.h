@@ -10,6 +10,7 @@
 #include "engine/core/executor.h"
 #include "engine/core/forecast.h"
 #include "engine/core/record.h"
+#include "engine/core/rollup_means.h"
 #include "models/forecaster.h"
 #include "operators/alert_operator.h"
 #include "operators/bucket_calendar.h"
@@ -43,7 +44,12 @@ struct RoundBlockOutput {
   TrendCalibration::Sums trend_sums;     ///< as `dormant`
   std::vector<BucketScore> scores;       ///< views into `series`; after scoring
   std::vector<Alert> alerts;             ///< after scoring
-  ForecastBlock forecasts;               ///< after forecasting
+  ForecastBlock forecasts;               ///< after forecasting; of a series that publishes nothing the mean in force
+  std::span<const ModelRow> rows;        ///< until the round ends
+  std::vector<float> mean_bottom_up;     ///< after forecasting, where means are reconciled: as ForecastBlock::mean
+  std::vector<float> mean_reconciled;
+  SeriesForecast ForecastOf(size_t series) const;
+  RollupMeans MeansOf(size_t series) const;
   std::vector<OutputRecord> records;     ///< what `encode` made, in order
 };
 
@@ -69,6 +75,7 @@ class ForecastOperator {
   struct Life {
     bool infers_domain = false;   ///< options.domain is the narrowest one, to begin with
     uint32_t dormant_after = 90;  ///< 0: never
+    bool reconciles = false;      ///< its rows say what their parts expect
   };
   /// `stage`: whose tasks own the series of the view. Errors: as `make`.
   static Result<std::unique_ptr<ForecastOperator>> Make(Stage stage, uint16_t view, const ForecasterOptions& options, const Life& life, MakeFn make,
@@ -132,6 +139,9 @@ class ForecastOperator {
   /// The trends of a block's series: outcomes before scoring, new ones after forecasting.
   Status ScoreTrends(std::span<const ModelRow> rows, Entries& entries, RoundBlockOutput& out) const;
   Status MakeTrends(std::span<const ModelRow> rows, std::span<const SeriesRow> series, Entries& entries, RoundBlockOutput& out) const;
+  /// Means of a rollup: scored before, combined after forecasting.
+  Status ScoreMeans(std::span<const ModelRow> rows, Entries& entries) const;
+  Status ReconcileMeans(std::span<const ModelRow> rows, Entries& entries, RoundBlockOutput& out) const;
   Status RunBlock(size_t block, const EncodeBlock& encode, RoundBlockOutput& out, Entries& entries) const;
   void Arrange(BucketContext context, std::vector<ModelRow> rows);
   void SweepShared(DeltaSink& model) const;

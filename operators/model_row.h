@@ -17,6 +17,8 @@ struct ModelRow {
   bool stored = false;         ///< stands in the stored queue
   bool retired = false;        ///< the series is over: no values
   std::vector<float> known;    ///< [(1 + horizon) * known_covariates]
+  std::string category;        ///< of a series that a rollup by category sums up; empty: none told
+  std::vector<float> bottom_up;  ///< [horizon] of a rollup's series: what its parts expect; empty: not known
 };
 
 }  // namespace tidecast

@@ -284,7 +284,8 @@ void OutputEncoder::AddHeaders(std::string_view type, std::string content_id, st
 }
 
 OutputRecord OutputEncoder::Forecast(uint16_t view, const SeriesForecast& forecast, const BucketCalendar& calendar,
-                                     const BucketContext& context, int64_t model_version, uint32_t revision) const {
+                                     const BucketContext& context, int64_t model_version, uint32_t revision,
+                                     const RollupMeans& means) const {
   TC_CHECK_LT(view, views_.size());
   const size_t horizon = forecast.mean.size();
   TC_CHECK_EQ(forecast.quantiles.size(), horizon * kLevelCount);
@@ -305,6 +306,12 @@ OutputRecord OutputEncoder::Forecast(uint16_t view, const SeriesForecast& foreca
   }
   json.append("],\"mean\":");
   AppendArray(forecast.mean, 1, &json);
+  if (!means.bottom_up.empty()) {
+    json.append(",\"mean_bottom_up\":");
+    AppendArray(means.bottom_up, 1, &json);
+    json.append(",\"mean_reconciled\":");
+    AppendArray(means.reconciled, 1, &json);
+  }
   json.append(",\"quantiles\":{");
   for (size_t level = 0; level < kLevelCount; ++level) {
     if (level > 0) json.push_back(',');

@@ -9,6 +9,7 @@
 #include "engine/core/forecast.h"
 #include "engine/core/packed_records.h"
 #include "engine/core/record.h"
+#include "engine/core/rollup_means.h"
 #include "operators/alert_operator.h"
 #include "operators/bucket_calendar.h"
 #include "operators/trend.h"
@@ -28,7 +29,7 @@ class OutputEncoder {
 
   /// <ns>.forecasts, key = series (view/key when there are several views). `ahead`: the horizon's steps.
   OutputRecord Forecast(uint16_t view, const SeriesForecast& forecast, const BucketCalendar& calendar,
-                        const BucketContext& context, int64_t model_version, uint32_t revision) const;
+                        const BucketContext& context, int64_t model_version, uint32_t revision, const RollupMeans& means = {}) const;
   /// Deletes the series's forecast: a tombstone on <ns>.forecasts.
   OutputRecord ForecastTombstone(uint16_t view, std::string_view series, const BucketCalendar& calendar,
                                  const BucketContext& context) const;

@@ -5,7 +5,7 @@
 namespace tidecast {
 namespace {
 
-constexpr uint8_t kVersion = 3;  // reads 1 and 2 too: without life, without trend
+constexpr uint8_t kVersion = 4;  // reads 1 to 3 too: without life, without trend, without reconciler
 constexpr uint8_t kTable = 0xF1;
 
 std::string Key(uint16_t view, std::string_view series) {
@@ -47,6 +47,7 @@ Status SeriesStateCache::Load(std::span<const ModelRow> rows, std::vector<Entry>
     entry.forecaster = bytes.Bytes();
     entry.alert = bytes.Bytes();
     if (version > 2) entry.trend = bytes.Bytes();
+    if (version > 3) entry.reconciler = bytes.Bytes();
     TC_RETURN_IF_ERROR(bytes.Finish("series state"));
   }
   return Status::Ok();
@@ -76,7 +77,7 @@ void SeriesStateCache::Save(Epoch epoch, StateBatch& out) {
     } else {
       value.Clear();
       value.U8(kVersion).U32(entry.age_buckets).U32(entry.zero_run).F32(entry.dormant_mean).U8(static_cast<uint8_t>(entry.domain));
-      value.Bytes(entry.forecaster).Bytes(entry.alert).Bytes(entry.trend);
+      value.Bytes(entry.forecaster).Bytes(entry.alert).Bytes(entry.trend).Bytes(entry.reconciler);
       sink.Put(Family::kSeries, Key(view_, name), value.view());
     }
     slot.dirty = false;

@@ -15,7 +15,7 @@
 
 namespace tidecast {
 
-/// Write-back cache of the model plane's per-series state: age, forecaster blob, alert blob, trend. Rows live in the key range
+/// Write-back cache of the model plane's per-series state: age, forecaster blob, alert blob, trend, reconciler. Rows live in the key range
 /// of the task that owns the series, so that they move with its partition.
 /// Dirty entries stay until their epoch is committed; clean ones are dropped once the cache is over its limit.
 /// Thread: Load may run side by side; all else is confined.
@@ -31,6 +31,7 @@ class SeriesStateCache {
     std::string forecaster;
     std::string alert;
     std::string trend;
+    std::string reconciler;     ///< of a rollup's series that is summed up to
   };
 
   /// `stage`: whose tasks own the series of the view.
@@ -56,7 +57,7 @@ class SeriesStateCache {
     Epoch saved_in = 0;    ///< epoch of the last Save that wrote it; clean once that is committed
     bool dirty = false;    ///< changed since
   };
-  static size_t Bytes(const Slot& slot) { return slot.entry.forecaster.size() + slot.entry.alert.size() + slot.entry.trend.size() + 192; }
+  static size_t Bytes(const Slot& slot) { return slot.entry.forecaster.size() + slot.entry.alert.size() + slot.entry.trend.size() + slot.entry.reconciler.size() + 192; }
 
   const StateStore& store_;
   Stage stage_;

@@ -29,6 +29,7 @@ struct FeatureOptions {
   SignFilter sign = SignFilter::kAll;
   std::optional<ClickAction> action; ///< clicks only
   DistinctOf distinct = DistinctOf::kCustomer;
+  bool operator==(const FeatureOptions&) const = default;
 };
 
 enum class BucketUnit : uint8_t { kSecond, kMinute, kHour, kDay, kWeek, kMonth };
@@ -46,6 +47,7 @@ struct CalendarOptions {
   bool closed_on_holidays = true;    ///< false: buckets as on other days; the model hears that it is one
   int open_minute = 0;               ///< business hours within the day, local time; sub-daily buckets outside are closed
   int close_minute = 24 * 60;
+  bool operator==(const CalendarOptions&) const = default;
 };
 
 enum class RowTimes : uint8_t { kText, kMillis };

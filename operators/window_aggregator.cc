@@ -15,8 +15,6 @@ namespace tidecast {
 namespace {
 
 constexpr size_t kViewsMax = 16;
-constexpr std::string_view kAllKey = "all";
-constexpr std::string_view kUnknownKey = "unknown";  // no country in the event, no category in the catalog
 
 std::vector<Duration> LatenessOf(const std::vector<ViewOptions>& views) {
   std::vector<Duration> lateness;
@@ -162,7 +160,8 @@ class KeyedWindows final : public WindowAggregator {
     TC_CHECK_GT(rows_max, 0U);
     const bool end_of_input = watermark == EventTime::Max();
     if (!end_of_input) watermark_ = std::max(watermark_, watermark);
-    WindowView::Walk walk{watermark, activity, sink, dictionary_, facts_, rows_max};
+    WindowView::Walk walk{watermark, activity, sink, dictionary_, facts_, has_categories_ ? &categories_ : nullptr,
+                          rows_max};
     const bool done = Work(walk);
     has_revisions_ = std::any_of(views_.begin(), views_.end(), [](const auto& view) { return view->has_revisions(); });
     if (done) {

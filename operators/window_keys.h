@@ -21,6 +21,7 @@ enum class WindowTable : uint8_t {
   kFact = 0x09,
   kContribution = 0x0B,
   kCategory = 0x0C,
+  kBottomUp = 0x0D,
   kPaneBlock = 0x10,
   kSessionBlock = 0x11,
 };

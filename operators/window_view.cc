@@ -49,6 +49,9 @@ Result<std::unique_ptr<WindowView>> WindowView::Make(uint16_t index, const ViewO
       new WindowView(index, role == WindowRole::kPartial ? PartialOptions(options) : options, role, stored));
   TC_ASSIGN_OR_RETURN(view->layout_, Accumulator::Make(options, input_names, input_kinds));
   TC_ASSIGN_OR_RETURN(view->calendar_, BucketCalendar::Make(options.calendar));
+  const auto target = std::find_if(options.features.begin(), options.features.end(),
+                                   [&](const FeatureOptions& feature) { return feature.name == options.target; });
+  view->target_ = target == options.features.end() ? 0 : static_cast<size_t>(target - options.features.begin());
   view->has_known_ = view->options_.forecast && KnownCovariates(input_kinds, options.calendar) > 0;
   view->has_known_facts_ = HasKnownFacts(input_kinds);
   view->has_open_holidays_ = HasOpenHolidays(options.calendar);

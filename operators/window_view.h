@@ -12,6 +12,7 @@
 
 #include "operators/accumulator.h"
 #include "operators/bucket_calendar.h"
+#include "operators/category_table.h"
 #include "operators/fact_table.h"
 #include "operators/hopping_window.h"
 #include "operators/pane_table.h"
@@ -85,6 +86,7 @@ class WindowView {
     WindowSink& sink;
     SeriesDictionary& dictionary;
     const FactTable& facts;
+    const CategoryTable* categories;  ///< null: no view goes by category
     size_t rows_left;
   };
   enum class Outcome : uint8_t { kDone, kNoRoom, kWait };
@@ -177,6 +179,7 @@ class WindowView {
   bool has_known_facts_ = false;
   bool has_open_holidays_ = false;
   bool has_facts_ = false;           ///< features of fact inputs
+  size_t target_ = 0;                ///< its place among the features
   std::optional<uint16_t> stock_input_;  ///< tells what is on hand of items that are ordered
   bool has_catalog_births_ = false;  ///< of items that are ordered
 

@@ -142,8 +142,8 @@ void WindowView::SendContribution(Walk& walk, const Bucket& bucket, EventTime st
                                   uint32_t revision) {
   ByteWriter bytes;
   EncodeRow(layout_, bucket.pane->slots(row), bucket.pane->sketches(), bytes);
-  walk.sink.OnContribution(
-      {index_, 0, walk.dictionary.name(id), start, bucket.span.end, revision, bucket.target_active, bytes.view()});
+  walk.sink.OnContribution({index_, 0, walk.dictionary.name(id), start, bucket.span.end, revision, bucket.target_active,
+                            bytes.view(), bucket.pane->Value(target_, row)});
 }
 
 bool WindowView::EmitSeries(Walk& walk, uint32_t id) {
@@ -164,9 +164,10 @@ bool WindowView::EmitSeries(Walk& walk, uint32_t id) {
                                : walk_openness_ == Openness::kOpen && options_.emit_empty) {
     FillValues(pane, row, id, next_.end, walk.facts);
     FillKnown(id, next_.end, walk.facts);
-    walk.sink.OnBucket(
-        {index_, walk.dictionary.name(id), next_.start, next_.end, 1, EventTime::Min(), values_, known_,
-         row == PaneTable::kNoRow ? 0 : pane->slots(row)[0], IsOutOfStock(id, next_.end, walk.facts)});
+    const bool has_category = walk.categories != nullptr && role_ == WindowRole::kRows && options_.forecast;
+    walk.sink.OnBucket({index_, walk.dictionary.name(id), next_.start, next_.end, 1, EventTime::Min(), values_, known_,
+                        row == PaneTable::kNoRow ? 0 : pane->slots(row)[0], IsOutOfStock(id, next_.end, walk.facts),
+                        has_category ? walk.categories->At(id, next_.start) : std::string_view()});
     emitted = true;
   }
   for (size_t w = 0; w < hopping_.size(); ++w) {

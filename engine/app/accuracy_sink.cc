@@ -63,7 +63,8 @@ void AccuracySink::Publish(const View& view, const AccuracyFigures& figures) {
       .Set(static_cast<double>(figures.forecasts));
 }
 
-void AccuracySink::OnForecast(uint16_t v, const SeriesForecast& forecast, const BucketContext& context) {
+void AccuracySink::OnForecast(uint16_t v, const SeriesForecast& forecast, const RollupMeans&,
+                              const BucketContext& context) {
   const View& view = views_[v];
   if (!view.scorer) return;
   if (context.now.start != round_start_ || v != round_view_) {

@@ -23,7 +23,7 @@ class AccuracySink : public ResultSink {
   bool Follows(uint16_t view, std::string_view series) const override { return views_[view].scorer && views_[view].scorer->Follows(series); }
   void OnBucket(const ClosedBucket& bucket) override;
   void OnBucketEnd(uint16_t view, EventTime start, EventTime end, bool open) override;
-  void OnForecast(uint16_t view, const SeriesForecast& forecast, const BucketContext& context) override;
+  void OnForecast(uint16_t view, const SeriesForecast& forecast, const RollupMeans& means, const BucketContext& context) override;
   void AddFigures(LiveStatus& status) const override;
 
   /// Of the first view that is forecast.

@@ -6,6 +6,7 @@
 #include "engine/app/feed_ledger.h"
 #include "engine/app/replay_sink.h"
 #include "engine/app/stop_signal.h"
+#include "operators/bottom_up.h"
 
 namespace tidecast {
 namespace {
@@ -38,8 +39,10 @@ class ScratchDirectory {
 
 ResultFiles::Options ResultOptions(const ReplayRequest& request) {
   ResultFiles::Options wanted{request.out, request.gzip, {}, request.write_forecasts};
-  for (const ViewOptions& view : request.options.views) {
+  for (uint16_t v = 0; v < request.options.views.size(); ++v) {
+    const ViewOptions& view = request.options.views[v];
     ResultFiles::View& columns = wanted.views.emplace_back();
+    columns.reconciled = request.options.model_enabled && BottomUpSource(request.options.views, v).has_value();
     columns.name = view.name;
     for (const FeatureOptions& feature : view.features) columns.features.push_back(feature.name);
   }

@@ -33,8 +33,9 @@ void ReplaySink::OnBucket(const ClosedBucket& bucket) {
   files_->OnBucket(bucket, label_);
 }
 
-void ReplaySink::OnForecast(uint16_t v, const SeriesForecast& forecast, const BucketContext& context) {
-  accuracy_->OnForecast(v, forecast, context);
+void ReplaySink::OnForecast(uint16_t v, const SeriesForecast& forecast, const RollupMeans& means,
+                            const BucketContext& context) {
+  accuracy_->OnForecast(v, forecast, means, context);
   if (!files_) return;
   const View& view = views_[v];
   if (context.now.start != round_start_ || v != round_view_) {
@@ -44,7 +45,7 @@ void ReplaySink::OnForecast(uint16_t v, const SeriesForecast& forecast, const Bu
     step_labels_.clear();
     for (const CalendarStep& step : context.ahead) step_labels_.push_back(view.calendar->Label(step.start));
   }
-  files_->OnForecast(v, forecast, context.now.start, cutoff_label_, step_labels_);
+  files_->OnForecast(v, forecast, context.now.start, cutoff_label_, step_labels_, means);
 }
 
 void ReplaySink::OnTrend(uint16_t v, std::string_view series, const Trend& trend, const BucketContext& context) {

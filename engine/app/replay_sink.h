@@ -19,7 +19,7 @@ class ReplaySink final : public ResultSink {
 
   void OnBucket(const ClosedBucket& bucket) override;
   void OnBucketEnd(uint16_t view, EventTime start, EventTime end, bool open) override { accuracy_->OnBucketEnd(view, start, end, open); }
-  void OnForecast(uint16_t view, const SeriesForecast& forecast, const BucketContext& context) override;
+  void OnForecast(uint16_t view, const SeriesForecast& forecast, const RollupMeans& means, const BucketContext& context) override;
   void OnTrend(uint16_t view, std::string_view series, const Trend& trend, const BucketContext& context) override;
   void OnAlert(const Alert& alert) override;
   void OnLate(const OutputRecord& record) override;

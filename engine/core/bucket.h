@@ -21,6 +21,7 @@ struct ClosedBucket {
   std::span<const float> known;       ///< [1 + horizon, known_covariates] as known at `end`; empty when the view has none
   int64_t events = 0;                 ///< events that it counts, of all inputs
   bool out_of_stock = false;          ///< none on hand at its start nor at its end, as told by then (first publication)
+  std::string_view category;          ///< of the series as of `start`; empty: none told, or no view goes by category
 };
 
 }  // namespace tidecast

@@ -72,7 +72,9 @@ std::string_view HeaderOf(const OutputRecord& record, std::string_view name) {
 
 }  // namespace
 
-ResultFiles::ResultFiles(Options options) : options_(std::move(options)), views_(options_.views.size()) {}
+ResultFiles::ResultFiles(Options options) : options_(std::move(options)), views_(options_.views.size()) {
+  for (const View& view : options_.views) reconciled_ = reconciled_ || view.reconciled;
+}
 
 ResultFiles::~ResultFiles() = default;
 
@@ -98,6 +100,7 @@ Result<std::unique_ptr<ResultFiles>> ResultFiles::Create(Options options) {
     TC_ASSIGN_OR_RETURN(files->forecasts_, TextFile::Create(base + "forecasts" + csv, gzip));
     std::string header = "unique_id,ds,cutoff,mean";
     for (const float level : kLevels) header += fmt::format(",q{}", level);
+    if (files->reconciled_) header += ",mean_bottom_up,mean_reconciled";
     files->forecasts_->Write(header + '\n');
     TC_ASSIGN_OR_RETURN(files->trends_, TextFile::Create(base + "trends" + csv, gzip));
     header = "unique_id,cutoff,phase";
@@ -138,7 +141,7 @@ bool ResultFiles::ViewRows::Place::Advance(EventTime to_cutoff, std::string_view
 }
 
 void ResultFiles::OnForecast(uint16_t view, const SeriesForecast& forecast, EventTime cutoff_start,
-                             std::string_view cutoff, std::span<const std::string> steps) {
+                             std::string_view cutoff, std::span<const std::string> steps, const RollupMeans& means) {
   TC_CHECK_LT(view, views_.size());
   TC_CHECK_LE(forecast.mean.size(), steps.size());
   TC_CHECK_EQ(forecast.quantiles.size(), forecast.mean.size() * kLevelCount);
@@ -151,6 +154,11 @@ void ResultFiles::OnForecast(uint16_t view, const SeriesForecast& forecast, Even
     for (size_t level = 0; level < kLevelCount; ++level) {
       line_.push_back(',');
       AppendNumber(forecast.quantiles[h * kLevelCount + level], &line_);
+    }
+    for (const std::span<const float> mean : {means.bottom_up, means.reconciled}) {
+      if (!reconciled_) break;
+      line_.push_back(',');
+      if (!mean.empty()) AppendNumber(mean[h], &line_);
     }
     line_.push_back('\n');
   }

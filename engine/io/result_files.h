@@ -15,6 +15,7 @@
 #include "engine/core/bucket.h"
 #include "engine/core/forecast.h"
 #include "engine/core/record.h"
+#include "engine/core/rollup_means.h"
 #include "engine/core/status.h"
 
 namespace tidecast {
@@ -31,6 +32,7 @@ class ResultFiles {
   struct View {
     std::string name;
     std::vector<std::string> features;
+    bool reconciled = false;  ///< its forecasts have mean_bottom_up and mean_reconciled: two more columns for all views
   };
   struct Options {
     std::string directory;
@@ -48,7 +50,7 @@ class ResultFiles {
   /// `steps`: the labels of the horizon's buckets, [horizon]; `cutoff`: that of the last observed one.
   /// In order of (cutoff_start, series), as rounds make them.
   void OnForecast(uint16_t view, const SeriesForecast& forecast, EventTime cutoff_start, std::string_view cutoff,
-                  std::span<const std::string> steps);
+                  std::span<const std::string> steps, const RollupMeans& means = {});
   /// `numbers`: as kTrendColumns names them. In order of (cutoff_start, series), as OnForecast.
   static constexpr std::array<std::string_view, 8> kTrendColumns = {"p_rise", "last", "before", "expected", "next_0.1", "next_0.5", "next_0.9", "acceleration"};
   void OnTrend(uint16_t view, std::string_view series, EventTime cutoff_start, std::string_view cutoff, std::string_view phase,
@@ -95,6 +97,7 @@ class ResultFiles {
   Options options_;
   std::vector<ViewRows> views_;
   std::vector<std::unique_ptr<TextFile>> features_;
+  bool reconciled_ = false;              ///< of any view
   std::unique_ptr<TextFile> forecasts_;  ///< null when not wanted, as trends_
   std::unique_ptr<TextFile> trends_;
   std::unique_ptr<TextFile> alerts_;

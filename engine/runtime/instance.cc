@@ -370,6 +370,7 @@ bool Instance::JoinOutputs(std::vector<TaskStepOutput>& outputs) {
       for (const OutputRecord& record : output.dead) parts_.sink->OnDeadLetter(record);
     }
     for (QueuedRow& row : output.rows) model_->OnRow(std::move(row));
+    for (QueuedPart& part : output.parts) model_->OnPart(std::move(part));
     for (const auto& [view, start] : output.active) {
       if (plan_->options.views[view].calendar.open == OpenRule::kLearned) activity_->Report(view, start);
     }
@@ -411,7 +412,8 @@ void Instance::TellPace(bool closed) {
 }
 
 bool Instance::RekeyingOpen() const {
-  return open_rekeyed_ > 0 || (rekey_watermarks_ != nullptr && rekey_watermarks_->HasNews(tasks_));
+  return open_rekeyed_ > 0 ||
+         (rekey_watermarks_ != nullptr && rekey_watermarks_->HasNews(tasks_, model_->summed_up_to()));
 }
 
 Result<bool> Instance::Work() {
@@ -437,6 +439,7 @@ Result<bool> Instance::Work() {
   forecasts_ += output.forecasts;
   alerts_ += output.alerts;
   open_bytes_ += output.bytes;
+  open_rekeyed_ += output.rekeyed;
   for (OutputRecord& record : output.records) open_outputs_.push_back(std::move(record));
   return worked || learned;
 }
@@ -448,7 +451,9 @@ size_t Instance::OpenBytes() const {
 }
 
 bool Instance::Dirty() const {
-  return repair_->due() || !open_outputs_.empty() || (rekey_watermarks_ && rekey_watermarks_->HasNews(tasks_)) || model_->dirty() || activity_->dirty() || (model_exchange_ && model_exchange_->dirty()) ||
+  return repair_->due() || !open_outputs_.empty() ||
+         (rekey_watermarks_ && rekey_watermarks_->HasNews(tasks_, model_->summed_up_to())) || model_->dirty() ||
+         activity_->dirty() || (model_exchange_ && model_exchange_->dirty()) ||
          std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task->dirty(); });
 }
 
@@ -493,7 +498,7 @@ Status Instance::Cut(bool tell) {
       cut.positions.back().note = fmt::format("{}{} seq {}", kPositionNote, writer_, cut.seq);
     }
   }
-  if (rekey_watermarks_ && tell) rekey_watermarks_->Tell(tasks_, cut.outputs);
+  if (rekey_watermarks_ && tell) rekey_watermarks_->Tell(tasks_, model_->summed_up_to(), cut.outputs);
   if (exchange_) {
     for (const auto& task : tasks_) {
       if (task->id().stage == Stage::kSeries) exchange_->Tell(task->id().partition, task->watermark(), cut.outputs);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/runtime/rekey_records.h"
 #include "models/forecaster.h"
 #include "state/key_codec.h"
 #include "state/task_keyspace.h"
@@ -12,18 +13,27 @@ namespace {
 constexpr uint8_t kQueueTable = 0xF0;      // in a series task: view, bucket start, series -> row
 constexpr uint8_t kOverTable = 0xF4;       // in the model task: view, bucket start -> end, open
 constexpr uint8_t kCalendarTable = 0xF5;   // in the model task: view -> done_up_to, OpenBuckets
+constexpr uint8_t kSumsTable = 0xF6;       // in the model task: view -> BottomUpSums of the round under way
+constexpr uint8_t kSplitTable = 0xF7;      // in a series task: rollup view -> its part of a KeySplit
+constexpr uint8_t kPartTable = 0xF8;       // in a series task: rollup view, bucket start, key -> value of the target
 constexpr uint8_t kVersion = 1;
-constexpr uint8_t kRowVersion = 2;
+constexpr uint8_t kRowVersion = 3;
 
 std::string QueueKey(uint16_t view, EventTime start, std::string_view series) {
   return KeyWriter().U8(kQueueTable).U16(view).Time(start).Raw(series).Take();
 }
 std::string OverKey(uint16_t view, EventTime start) { return KeyWriter().U8(kOverTable).U16(view).Time(start).Take(); }
+std::string SumsKey(uint16_t view) { return KeyWriter().U8(kSumsTable).U16(view).Take(); }
+std::string SplitKey(uint16_t view) { return KeyWriter().U8(kSplitTable).U16(view).Take(); }
+std::string PartKey(const QueuedPart& part) {
+  return KeyWriter().U8(kPartTable).U16(part.view).Time(part.start).Raw(part.key).Take();
+}
 std::string CalendarKey(uint16_t view) { return KeyWriter().U8(kCalendarTable).U16(view).Take(); }
 
 void PutRow(Stage stage, uint16_t view, EventTime start, EventTime end, ModelRow& row, StateBatch& out) {
   ByteWriter value;
   value.U8(kRowVersion).Time(end).Bool(row.retired).F32(row.target).Varint(row.past.size()).Array<float>(row.past).Varint(row.known.size()).Array<float>(row.known);
+  value.Bytes(row.category).Varint(row.bottom_up.size()).Array<float>(row.bottom_up);
   TaskDeltaSink(out, {stage, row.partition}).Put(Family::kSeries, QueueKey(view, start, row.series), value.view());
   row.stored = true;
 }
@@ -31,8 +41,9 @@ void PutRow(Stage stage, uint16_t view, EventTime start, EventTime end, ModelRow
 Status ReadRow(std::string_view value, EventTime* end, ModelRow* row) {
   ByteReader bytes(value);
   const uint8_t version = bytes.U8();
-  if (version != kRowVersion && version != 1) {
-    return Status(Code::kVersion, fmt::format("a queued row has format {}, this build reads {}", version, kRowVersion));
+  if (version < 1 || version > kRowVersion) {
+    return Status(Code::kVersion,
+                  fmt::format("a queued row has format {}, this build reads up to {}", version, kRowVersion));
   }
   *end = bytes.Time();
   row->retired = version > 1 && bytes.Bool();
@@ -41,6 +52,11 @@ Status ReadRow(std::string_view value, EventTime* end, ModelRow* row) {
   bytes.Array<float>(row->past);
   row->known.resize(bytes.Count(sizeof(float)));
   bytes.Array<float>(row->known);
+  if (version > 2) {
+    row->category = bytes.Bytes();
+    row->bottom_up.resize(bytes.Count(sizeof(float)));
+    bytes.Array<float>(row->bottom_up);
+  }
   row->stored = true;
   return bytes.Finish("queued row");
 }
@@ -52,6 +68,7 @@ Result<std::unique_ptr<ModelTask>> ModelTask::Make(const TaskPlan& plan, const S
   for (uint16_t v = 0; v < plan.views.size(); ++v) {
     const ViewOptions& options = plan.options.views[v];
     View view;
+    view.sums = BottomUpSums(plan.views[v].feeds);
     view.calendar = OpenBuckets::Make(*plan.views[v].calendar, options.calendar);
     if (plan.views[v].forecast) {
       ForecasterOptions model = plan.options.model;
@@ -63,7 +80,8 @@ Result<std::unique_ptr<ModelTask>> ModelTask::Make(const TaskPlan& plan, const S
       model.known_covariates = plan.views[v].known_names.size();
       model.known_names = plan.views[v].known_names;
       model.calendar_features = plan.views[v].calendar->FeatureCount();
-      const ForecastOperator::Life life{!options.domain, static_cast<uint32_t>(options.dormant_after)};
+      const ForecastOperator::Life life{!options.domain, static_cast<uint32_t>(options.dormant_after),
+                                        plan.views[v].bottom_up_from.has_value()};
       TC_ASSIGN_OR_RETURN(view.forecast, ForecastOperator::Make(plan.views[v].stage, v, model, life, plan.make_forecaster, AlertOperator(plan.options.alerts, options.name),
                                                                 store, cache_bytes_max));
       view.forecast->set_on_round_done([self = task.get(), v](EventTime start, const std::vector<ModelRow>& rows) {
@@ -113,6 +131,22 @@ NetKeeper* ModelTask::net_keeper(uint16_t view) {
 
 const NetKeeper* ModelTask::net_keeper(uint16_t view) const { return const_cast<ModelTask*>(this)->net_keeper(view); }
 
+void ModelTask::OnPart(QueuedPart&& part) {
+  queued_bytes_ += 64 + part.key.size();
+  dirty_ = true;
+  views_[part.view].parts[part.start].push_back(std::move(part));
+}
+
+EventTime ModelTask::summed_up_to() const {
+  EventTime least = EventTime::Max();
+  for (const View& view : views_) {
+    if (view.sums.feeds().empty()) continue;
+    if (view.forecast->in_round()) least = std::min(least, EventTime{view.forecast->round_end().us - 1});
+    if (!view.pending.empty()) least = std::min(least, EventTime{view.pending.begin()->second.end.us - 1});
+  }
+  return least;
+}
+
 bool ModelTask::idle(const StageTimes& closed_up_to) const {
   for (uint16_t v = 0; v < views_.size(); ++v) {
     const View& view = views_[v];
@@ -158,7 +192,6 @@ void ModelTask::Encode(uint16_t v, const BucketContext& context, RoundBlockOutpu
     for (OutputRecord& record : plan_.encoder->AlertRecords(alert, calendar)) block.records.push_back(std::move(record));
   }
   if (!block.scores.empty()) return;
-  const size_t horizon = context.ahead.size();
   const int64_t version = views_[v].forecast->rounds() + 1;
   for (size_t i = 0; i < block.series.size(); ++i) {
     if (block.publish[i] == Publish::kNothing) continue;
@@ -167,11 +200,8 @@ void ModelTask::Encode(uint16_t v, const BucketContext& context, RoundBlockOutpu
       block.records.push_back(plan_.encoder->TrendTombstone(v, block.series[i], calendar, context));
       continue;
     }
-    const SeriesForecast forecast{block.series[i], std::span(block.forecasts.mean).subspan(i * horizon, horizon),
-                                  std::span(block.forecasts.quantiles).subspan(i * horizon * kLevelCount, horizon * kLevelCount),
-                                  std::span(block.forecasts.zero_probability).subspan(i * horizon, horizon),
-                                  block.forecasts.age_buckets[i]};
-    block.records.push_back(plan_.encoder->Forecast(v, forecast, calendar, context, version, 1));
+    block.records.push_back(
+        plan_.encoder->Forecast(v, block.ForecastOf(i), calendar, context, version, 1, block.MeansOf(i)));
     if (block.trends[i].is_news) block.records.push_back(plan_.encoder->TrendRecord(v, block.series[i], block.trends[i].trend, calendar, context));
   }
 }
@@ -185,14 +215,15 @@ void ModelTask::Take(uint16_t v, const BucketContext& context, RoundBlockOutput&
   }
   if (block.scores.empty()) {
     out.forecasts += std::count(block.publish.begin(), block.publish.end(), Publish::kForecast);
-    const size_t horizon = context.ahead.size();
+    BottomUpSums& sums = views_[v].sums;
+    for (size_t i = 0; !sums.feeds().empty() && i < block.series.size(); ++i) {
+      if (block.publish[i] == Publish::kTombstone) continue;
+      sums.Add(block.rows[i].partition, block.rows[i].category, block.ForecastOf(i).mean);
+      views_[v].sums_dirty = true;
+    }
     for (size_t i = 0; sink != nullptr && i < block.series.size(); ++i) {
       if (block.publish[i] != Publish::kForecast) continue;
-      sink->OnForecast(v,
-                       {block.series[i], std::span(block.forecasts.mean).subspan(i * horizon, horizon),
-                        std::span(block.forecasts.quantiles).subspan(i * horizon * kLevelCount, horizon * kLevelCount),
-                        std::span(block.forecasts.zero_probability).subspan(i * horizon, horizon), block.forecasts.age_buckets[i]},
-                       context);
+      sink->OnForecast(v, block.ForecastOf(i), block.MeansOf(i), context);
       if (block.trends[i].is_known) sink->OnTrend(v, block.series[i], block.trends[i].trend, context);
     }
   }
@@ -228,9 +259,106 @@ Result<bool> ModelTask::StepView(uint16_t v, EventTime closed_up_to, Executor& e
     worked = true;
     dirty_ = true;
     // A round's end is a good place to stop: the caller looks whether it is time to commit.
-    if (over) break;
+    if (over) {
+      if (!view.sums.feeds().empty()) GiveSums(v, out);
+      break;
+    }
   }
   return worked;
+}
+
+void ModelTask::GiveSums(uint16_t v, Output& out) {
+  View& view = views_[v];
+  const EventTime start = view.forecast->round_start();
+  for (const BottomUpSums::Feed& feed : view.sums.feeds()) {
+    auto& parts = views_[feed.view].parts;
+    if (feed.group_by != GroupBy::kCountry) continue;
+    KeySplit& split = splits_[feed.view];
+    split.Fade();
+    for (auto at = parts.begin(); at != parts.end() && at->first <= start; at = parts.erase(at)) {
+      for (const QueuedPart& part : at->second) {
+        split.Add(part.partition, part.key, part.value);
+        if (part.stored)
+          TaskDeltaSink(deletes_, {plan_.views[v].stage, part.partition}).Delete(Family::kSeries, PartKey(part));
+      }
+    }
+    splits_dirty_[feed.view] = true;
+  }
+  const std::string topic = plan_.RekeyTopic(Stage::kRollup);
+  view.sums.Give(view.calendar->Context(plan_.options.views[v].horizon), splits_, [&](const BottomUpShare& share) {
+    OutputRecord& record = out.records.emplace_back(BottomUpRecord(topic, share));
+    out.bytes += record.Bytes();
+    ++out.rekeyed;
+  });
+  view.sums.Clear();
+  view.sums_dirty = true;
+}
+
+void ModelTask::SaveSums(uint16_t v, StateBatch& out) {
+  View& view = views_[v];
+  const Stage series_stage = Stage::kSeries;
+  for (auto& [start, parts] : view.parts) {
+    for (QueuedPart& part : parts) {
+      if (part.stored) continue;
+      TaskDeltaSink(out, {series_stage, part.partition})
+          .Put(Family::kSeries, PartKey(part), ByteWriter().U8(kVersion).F64(part.value).view());
+      part.stored = true;
+    }
+  }
+  if (const auto split = splits_.find(v); split != splits_.end() && std::exchange(splits_dirty_[v], false)) {
+    for (const auto& [partition, sums] : split->second.sums()) {
+      TaskDeltaSink(out, {series_stage, partition}).Put(Family::kSeries, SplitKey(v), split->second.Encode(partition));
+    }
+  }
+  if (!std::exchange(view.sums_dirty, false)) return;
+  TaskDeltaSink model(out, {Stage::kModel, v});
+  if (!view.sums.empty()) {
+    ByteWriter value;
+    view.sums.Encode(&value);
+    model.Put(Family::kMeta, SumsKey(v), value.view());
+    view.sums_stored = true;
+  } else if (std::exchange(view.sums_stored, false)) {
+    model.Delete(Family::kMeta, SumsKey(v));
+  }
+}
+
+// Of a round that goes on. `partitions`: whose parts of the splits, and of the buckets that wait for a round, are here.
+Status ModelTask::ReloadSums(uint16_t v, std::span<const uint16_t> partitions) {
+  View& view = views_[v];
+  view.sums.Clear();
+  view.sums_dirty = view.sums_stored = false;
+  view.parts.clear();
+  splits_.erase(v);
+  splits_dirty_.erase(v);
+  if (!view.sums.feeds().empty()) {
+    std::string value;
+    TC_ASSIGN_OR_RETURN(view.sums_stored,
+                        TaskStateReader(store_, {Stage::kModel, v}).Get(Family::kMeta, SumsKey(v), &value));
+    if (view.sums_stored && view.forecast->in_round()) TC_RETURN_IF_ERROR(view.sums.Decode(value));
+    view.sums_dirty = view.sums_stored;
+  }
+  if (plan_.options.views[v].group_by != GroupBy::kCountry || !plan_.views[v].bottom_up_from) return Status::Ok();
+  Status inner;
+  for (const uint16_t partition : partitions) {
+    const TaskStateReader task(store_, {Stage::kSeries, partition});
+    std::string value;
+    TC_ASSIGN_OR_RETURN(const bool found, task.Get(Family::kSeries, SplitKey(v), &value));
+    if (found) TC_RETURN_IF_ERROR(splits_[v].Decode(partition, value));
+    const std::string prefix = KeyWriter().U8(kPartTable).U16(v).Take();
+    TC_RETURN_IF_ERROR(task.Scan(Family::kSeries, prefix, prefix, [&](std::string_view key, std::string_view row) {
+      KeyReader reader(key.substr(prefix.size()));
+      QueuedPart part{v, partition, reader.Time(), {}, 0, true};
+      part.key = std::string(reader.Rest());
+      ByteReader bytes(row);
+      bytes.U8();
+      part.value = bytes.F64();
+      inner = bytes.Finish("part of a rollup's bucket");
+      view.parts[part.start].push_back(std::move(part));
+      return inner.ok();
+    }));
+    TC_RETURN_IF_ERROR(std::move(inner));
+  }
+  return Status::Ok();
 }
 
 Result<bool> ModelTask::Step(const StageTimes& closed_up_to, Executor& executor, size_t bytes_max, ResultSink* sink, Output& out) {
@@ -264,6 +392,7 @@ void ModelTask::Save(Epoch epoch, StateBatch& out) {
       model.Put(Family::kMeta, CalendarKey(v), ByteWriter().U8(kVersion).Time(view.done_up_to).Bytes(calendar).view());
       view.calendar_dirty = false;
     }
+    SaveSums(v, out);
     if (!view.forecast) continue;
     if (view.forecast->in_round()) {
       for (ModelRow& row : view.forecast->round_rows()) {
@@ -349,6 +478,7 @@ Status ModelTask::Reload(std::span<const uint16_t> partitions) {
       rows_skipped_ += static_cast<int64_t>(round_rows.size());
       view.forecast->AbandonRound();
     }
+    TC_RETURN_IF_ERROR(ReloadSums(v, partitions));
   }
   return Status::Ok();
 }

@@ -39,15 +39,20 @@ class ModelTask {
 
   void OnRow(QueuedRow&& row);
   void OnBucketOver(const BucketOver& over);
+  void OnPart(QueuedPart&& part);
 
   struct Output {
     std::vector<OutputRecord> records;
     size_t bytes = 0;
+    size_t rekeyed = 0;  ///< of the records: to a rekey topic
     int64_t forecasts = 0;
     int64_t alerts = 0;
   };
   /// Works on rounds up to `closed_up_to`, about `bytes_max` bytes of them. Returns whether anything was done.
   Result<bool> Step(const StageTimes& closed_up_to, Executor& executor, size_t bytes_max, ResultSink* sink, Output& out);
+  /// What the rollups are to have of rounds over buckets that end by then has been put out: no series task is told to
+  /// be further.
+  EventTime summed_up_to() const;
   /// Nothing to do up to that time.
   bool idle(const StageTimes& closed_up_to) const;
 
@@ -98,11 +103,19 @@ class ModelTask {
     std::map<EventTime, Pending> pending;         ///< by bucket start
     EventTime done_up_to = EventTime::Min();      ///< start of the last bucket whose round began
     bool calendar_dirty = false;
+    BottomUpSums sums{{}};                        ///< of the round under way, for the rollups
+    bool sums_dirty = false;
+    bool sums_stored = false;
+    std::map<EventTime, std::vector<QueuedPart>> parts;  ///< of a rollup whose sums are split, by bucket start
   };
 
   Result<bool> StepView(uint16_t view, EventTime closed_up_to, Executor& executor, size_t bytes_max, ResultSink* sink, Output& out);
   Status BeginNext(uint16_t view, ResultSink* sink);
   void Encode(uint16_t view, const BucketContext& context, RoundBlockOutput& block) const;
+  /// A round over series that a rollup sums up is over.
+  void GiveSums(uint16_t view, Output& out);
+  void SaveSums(uint16_t view, StateBatch& out);
+  Status ReloadSums(uint16_t view, std::span<const uint16_t> partitions);
   void Take(uint16_t view, const BucketContext& context, RoundBlockOutput&& block, ResultSink* sink, Output& out);
 
   ModelTask(const TaskPlan& plan, const StateStore& store) : plan_(plan), store_(store) {}
@@ -110,6 +123,8 @@ class ModelTask {
   const TaskPlan& plan_;
   const StateStore& store_;
   std::vector<View> views_;
+  std::map<uint16_t, KeySplit> splits_;  ///< of the rollups whose sums are split, by view
+  std::map<uint16_t, bool> splits_dirty_;
   StateBatch deletes_;            ///< queue rows used up since the last Save
   size_t queued_bytes_ = 0;       ///< of rows that came since the last Save, about
   bool dirty_ = false;

@@ -76,6 +76,15 @@ OutputRecord ContributionRecord(const std::string& topic, const Contribution& c)
                 fmt::format("contribution/{}/{}/{}/{}/{}", c.view, c.key, c.start.us, c.upstream, c.revision));
 }
 
+OutputRecord BottomUpRecord(const std::string& topic, const BottomUpShare& share) {
+  ByteWriter value;
+  value.U8(kVersion).U8(static_cast<uint8_t>(RekeyKind::kBottomUp)).U16(share.view).U16(share.upstream);
+  value.Time(share.start).Time(share.end).Time(share.until).Varint(share.micros.size());
+  for (const int64_t micros : share.micros) value.SignedVarint(micros);
+  return Record(topic, std::string(share.key), value,
+                fmt::format("bottom-up/{}/{}/{}/{}", share.view, share.key, share.start.us, share.upstream));
+}
+
 OutputRecord ForwardedEventRecord(const std::string& topic, const Event& event, EventTime judged_by,
                                   const TopicPartition& source) {
   ByteWriter value;
@@ -131,6 +140,18 @@ Status ParseRekeyRecord(const InputRecord& record, RekeyRecord* out) {
       if (!ReadSource(record, out))
         return Status(Code::kCorruption, "an event of a rekey topic does not say where it was read");
       break;
+    case RekeyKind::kBottomUp: {
+      BottomUpShare& share = out->bottom_up;
+      share.key = record.key;
+      share.view = in.U16();
+      share.upstream = in.U16();
+      share.start = in.Time();
+      share.end = in.Time();
+      share.until = in.Time();
+      share.micros.resize(in.Count());
+      for (int64_t& micros : share.micros) micros = in.SignedVarint();
+      break;
+    }
     case RekeyKind::kWatermarks: {
       out->watermarks.clear();
       const size_t count = in.Count(19);

@@ -9,12 +9,13 @@
 #include "engine/core/event.h"
 #include "engine/core/record.h"
 #include "engine/core/status.h"
+#include "operators/bottom_up.h"
 #include "operators/contribution.h"
 
 namespace tidecast {
 
 /// What the internal topics <ns>.rekey.<stage> hold (REKEY.md).
-enum class RekeyKind : uint8_t { kContribution = 0, kEvent = 1, kWatermarks = 2 };
+enum class RekeyKind : uint8_t { kContribution = 0, kEvent = 1, kWatermarks = 2, kBottomUp = 3 };
 
 /// How far a task of the series stage has come; Max(): its input has ended.
 struct UpstreamWatermark {
@@ -34,9 +35,11 @@ struct RekeyRecord {
   std::string_view source_topic;  ///< of the event, as its content id says; its offset is the event's
   uint16_t source_partition = 0;
   std::vector<UpstreamWatermark> watermarks;
+  BottomUpShare bottom_up;
 };
 
 OutputRecord ContributionRecord(const std::string& topic, const Contribution& contribution);
+OutputRecord BottomUpRecord(const std::string& topic, const BottomUpShare& share);
 /// `source`: where the event was read, for the content id.
 OutputRecord ForwardedEventRecord(const std::string& topic, const Event& event, EventTime judged_by,
                                   const TopicPartition& source);

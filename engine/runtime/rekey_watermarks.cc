@@ -2,7 +2,8 @@
 
 namespace tidecast {
 
-std::vector<UpstreamWatermark> RekeyWatermarks::News(const std::vector<std::unique_ptr<StageTask>>& tasks) const {
+std::vector<UpstreamWatermark> RekeyWatermarks::News(const std::vector<std::unique_ptr<StageTask>>& tasks,
+                                                     EventTime up_to) const {
   std::vector<UpstreamWatermark> news;
   for (const auto& task : tasks) {
     if (task->id().stage != Stage::kSeries) continue;
@@ -11,6 +12,11 @@ std::vector<UpstreamWatermark> RekeyWatermarks::News(const std::vector<std::uniq
     // A revision that waits belongs to a bucket that its readers may let go at the watermark: it must go first.
     if (task->windows().has_revisions())
       now.watermark = told == told_.end() ? EventTime::Min() : told->second.watermark;
+    // Neither further nor idle, as long as something of it is to go first.
+    if (up_to < now.watermark) {
+      now.watermark = up_to;
+      now.idle = false;
+    }
     if (now.watermark == EventTime::Max()) now.newest_event = task->newest_event();
     const bool is_new = told == told_.end() ? now.watermark != EventTime::Min() || now.idle : now != told->second;
     if (is_new) news.push_back(now);
@@ -18,8 +24,9 @@ std::vector<UpstreamWatermark> RekeyWatermarks::News(const std::vector<std::uniq
   return news;
 }
 
-void RekeyWatermarks::Tell(const std::vector<std::unique_ptr<StageTask>>& tasks, std::vector<OutputRecord>& outputs) {
-  const std::vector<UpstreamWatermark> news = News(tasks);
+void RekeyWatermarks::Tell(const std::vector<std::unique_ptr<StageTask>>& tasks, EventTime up_to,
+                           std::vector<OutputRecord>& outputs) {
+  const std::vector<UpstreamWatermark> news = News(tasks, up_to);
   if (news.empty()) return;
   for (const UpstreamWatermark& one : news) told_[one.upstream] = one;
   for (const std::string& topic : topics_) {

@@ -27,11 +27,12 @@ class RekeyWatermarks {
   /// What was told last is committed, or was dropped.
   void OnCommitted() { committed_ = told_; }
   void RollBack() { told_ = committed_; }
-  bool HasNews(const std::vector<std::unique_ptr<StageTask>>& tasks) const { return !News(tasks).empty(); }
-  void Tell(const std::vector<std::unique_ptr<StageTask>>& tasks, std::vector<OutputRecord>& outputs);
+  /// `up_to`: no task is told to be further than that.
+  bool HasNews(const std::vector<std::unique_ptr<StageTask>>& tasks, EventTime up_to) const { return !News(tasks, up_to).empty(); }
+  void Tell(const std::vector<std::unique_ptr<StageTask>>& tasks, EventTime up_to, std::vector<OutputRecord>& outputs);
 
  private:
-  std::vector<UpstreamWatermark> News(const std::vector<std::unique_ptr<StageTask>>& tasks) const;
+  std::vector<UpstreamWatermark> News(const std::vector<std::unique_ptr<StageTask>>& tasks, EventTime up_to) const;
 
   std::vector<std::string> topics_;
   int32_t partitions_;

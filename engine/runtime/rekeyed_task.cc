@@ -48,6 +48,7 @@ Status RekeyedTask::Reload(const StateStore& store) {
   newest_event_ = EventTime::Min();
   MakeWatermarks();
   TC_RETURN_IF_ERROR(windows_->Reload(*state_));
+  TC_RETURN_IF_ERROR(bottom_up_.Reload(*state_));
   std::string value;
   TC_ASSIGN_OR_RETURN(const bool found, state_->Get(Family::kMeta, kRecordKey, &value));
   return found ? ReadRecord(value) : Status::Ok();
@@ -91,6 +92,7 @@ Status RekeyedTask::ReadRecord(std::string_view value) {
 void RekeyedTask::Save(Epoch epoch, uint64_t seq, StateBatch& out) {
   TaskDeltaSink sink(out, id_);
   windows_->Save(epoch, sink);
+  bottom_up_.Save(sink);
   std::string watermarks;
   watermarks_->Encode(&watermarks);
   ByteWriter value;
@@ -216,6 +218,12 @@ void RekeyedTask::Use(const InputRecord& record, TaskStepOutput& out) {
     for (const UpstreamWatermark& told : parsed_.watermarks) Hear(told);
     return;
   }
+  if (parsed_.kind == RekeyKind::kBottomUp) {
+    const bool is_ours =
+        parsed_.bottom_up.view < plan_.views.size() && plan_.views[parsed_.bottom_up.view].bottom_up_from;
+    if (is_ours) bottom_up_.Put(parsed_.bottom_up, watermark());  // else of a view that is forecast no more
+    return;
+  }
   ++counts_.events_read;
   Verdict verdict = Verdict::kAccepted;
   EventTime time = parsed_.event.time;
@@ -255,7 +263,7 @@ void RekeyedTask::Use(const InputRecord& record, TaskStepOutput& out) {
 }
 
 void RekeyedTask::Process(const ActivityBoard& activity, size_t bytes_max, TaskStepOutput& out) {
-  RowSink sink(id_, plan_, rows_, out);
+  RowSink sink(id_, plan_, rows_, out, &bottom_up_);
   const EventTime watermark_before = watermark();
   Run(activity, bytes_max, sink, out);
   out.progressed |= sink.calls() > 0;

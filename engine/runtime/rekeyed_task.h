@@ -44,7 +44,7 @@ class RekeyedTask final : public StageTask {
   const std::array<int64_t, 16>& rejects() const override { return rejects_; }
   void Save(Epoch epoch, uint64_t seq, StateBatch& out) override;
   void OnCommitted(Epoch epoch) override { windows_->OnCommitted(epoch); }
-  size_t dirty_bytes() const override { return windows_->dirty_bytes(); }
+  size_t dirty_bytes() const override { return windows_->dirty_bytes() + bottom_up_.dirty_bytes(); }
   bool dirty() const override { return dirty_; }
   uint64_t stored_seq() const override { return stored_seq_; }
 
@@ -80,6 +80,7 @@ class RekeyedTask final : public StageTask {
   EventTime newest_event_;  ///< of all upstream tasks that ended
   std::optional<TaskStateReader> state_;  ///< since Reload; the windows read it
   std::unique_ptr<WindowAggregator> windows_;
+  BottomUpTable bottom_up_;
   std::unique_ptr<RecordBatch> batch_;
   RekeyRecord parsed_;
   size_t next_record_ = 0;

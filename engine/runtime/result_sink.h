@@ -3,6 +3,7 @@
 #include "engine/core/bucket.h"
 #include "engine/core/forecast.h"
 #include "engine/core/record.h"
+#include "engine/core/rollup_means.h"
 #include "engine/runtime/live_status.h"
 #include "models/bucket_context.h"
 #include "operators/alert_operator.h"
@@ -22,7 +23,7 @@ class ResultSink {
   virtual void OnBucket(const ClosedBucket&) {}
   /// A bucket is over in all tasks of the instance.
   virtual void OnBucketEnd(uint16_t /*view*/, EventTime /*start*/, EventTime /*end*/, bool /*open*/) {}
-  virtual void OnForecast(uint16_t /*view*/, const SeriesForecast&, const BucketContext&) {}
+  virtual void OnForecast(uint16_t /*view*/, const SeriesForecast&, const RollupMeans&, const BucketContext&) {}
   /// Of each series that has one, published or not.
   virtual void OnTrend(uint16_t /*view*/, std::string_view /*series*/, const Trend&, const BucketContext&) {}
   virtual void OnAlert(const Alert&) {}

@@ -37,8 +37,13 @@ void RowSink::OnBucket(const ClosedBucket& bucket) {
   queued.row.past.reserve(view.past_features.size());
   for (const size_t f : view.past_features) queued.row.past.push_back(static_cast<float>(bucket.features[f]));
   queued.row.known.assign(bucket.known.begin(), bucket.known.end());
-  out_.bytes +=
-      sizeof(QueuedRow) + bucket.series.size() + (queued.row.past.size() + queued.row.known.size()) * sizeof(float);
+  if (!view.feeds.empty()) queued.row.category = bucket.category;
+  if (view.bottom_up_from && bottom_up_ != nullptr) {
+    queued.row.bottom_up =
+        bottom_up_->Take(bucket.view, bucket.series, bucket.start, bucket.end, static_cast<size_t>(options.horizon));
+  }
+  out_.bytes += sizeof(QueuedRow) + bucket.series.size() +
+                (queued.row.past.size() + queued.row.known.size() + queued.row.bottom_up.size()) * sizeof(float);
   out_.rows.push_back(std::move(queued));
 }
 
@@ -76,6 +81,13 @@ void RowSink::OnContribution(const Contribution& contribution) {
   own.upstream = task_.partition;
   Add(ContributionRecord(plan_.RekeyTopic(Stage::kRollup), own));
   ++out_.rekeyed;
+  // By how its values were spread a task's forecasts are: series belong to no country as a whole.
+  const bool is_split =
+      plan_.options.views[own.view].group_by == GroupBy::kCountry && plan_.views[own.view].bottom_up_from;
+  if (is_split && own.revision == 1 && own.target > 0) {
+    out_.bytes += sizeof(QueuedPart) + own.key.size();
+    out_.parts.push_back({own.view, task_.partition, own.start, std::string(own.key), own.target});
+  }
 }
 
 }  // namespace tidecast

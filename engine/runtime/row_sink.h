@@ -2,6 +2,7 @@
 
 #include "engine/runtime/stage_task.h"
 #include "engine/runtime/task_plan.h"
+#include "operators/bottom_up_table.h"
 
 namespace tidecast {
 
@@ -9,9 +10,9 @@ namespace tidecast {
 /// Thread: confined to the task's step.
 class RowSink final : public WindowSink {
  public:
-  /// `rows`: takes what is published.
-  RowSink(TaskId task, const TaskPlan& plan, PackedRecords& rows, TaskStepOutput& out)
-      : task_(task), plan_(plan), rows_(rows), out_(out) {}
+  /// `rows`: takes what is published. `bottom_up`: of a rollup's task, else null.
+  RowSink(TaskId task, const TaskPlan& plan, PackedRecords& rows, TaskStepOutput& out, BottomUpTable* bottom_up = nullptr)
+      : task_(task), plan_(plan), rows_(rows), out_(out), bottom_up_(bottom_up) {}
 
   void OnBucket(const ClosedBucket& bucket) override;
   void OnWindow(const ClosedBucket& window, uint16_t window_index) override;
@@ -29,6 +30,7 @@ class RowSink final : public WindowSink {
   const TaskPlan& plan_;
   PackedRecords& rows_;
   TaskStepOutput& out_;
+  BottomUpTable* bottom_up_;
   int64_t calls_ = 0;
 };
 

@@ -37,6 +37,16 @@ struct QueuedRow {
   ModelRow row;
 };
 
+/// A task's value of the target of a rollup's key in a bucket that closed there.
+struct QueuedPart {
+  uint16_t view = 0;  ///< the rollup's
+  uint16_t partition = 0;
+  EventTime start;
+  std::string key;
+  double value = 0;
+  bool stored = false;
+};
+
 struct BucketOver {
   uint16_t view = 0;
   EventTime start;
@@ -58,6 +68,7 @@ struct OwnedBucket {
 struct TaskStepOutput {
   std::vector<OutputRecord> records;
   std::vector<QueuedRow> rows;
+  std::vector<QueuedPart> parts;
   std::vector<BucketOver> over;
   std::vector<std::pair<uint16_t, EventTime>>
       active;                        ///< buckets of other stages' views that had input here: view, start

@@ -40,6 +40,12 @@ Result<std::unique_ptr<TaskPlan>> TaskPlan::Make(EngineOptions options, bool pub
     }
     plan->views.push_back(std::move(view));
   }
+  for (uint16_t v = 0; options.model_enabled && v < plan->views.size(); ++v) {
+    const std::optional<uint16_t> source = BottomUpSource(options.views, v);
+    plan->views[v].bottom_up_from = source;
+    if (!source) continue;
+    plan->views[*source].feeds.push_back({v, options.views[v].group_by, static_cast<size_t>(options.views[v].horizon)});
+  }
   std::sort(plan->further_stages.begin(), plan->further_stages.end());
   plan->encoder = std::make_unique<OutputEncoder>(options.name_space, options.views);
   plan->options = std::move(options);

@@ -2,11 +2,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/runtime/engine_options.h"
 #include "models/forecaster.h"
+#include "operators/bottom_up.h"
 #include "operators/bucket_calendar.h"
 #include "operators/output_encoder.h"
 #include "operators/window_aggregator.h"
@@ -28,6 +30,8 @@ struct TaskPlan {
     std::vector<size_t> past_features;
     std::vector<std::string> known_names;  ///< columns of a step of ModelRow::known
     bool forecast = true;
+    std::optional<uint16_t> bottom_up_from;  ///< whose means add up to this view's
+    std::vector<BottomUpSums::Feed> feeds;   ///< views that this one's means add up to
   };
   EngineOptions options;
   std::vector<View> views;

@@ -17,6 +17,8 @@ import slices
 
 TRADING_DAYS = 35
 FEATURES = plain.FEATURES
+HORIZON = 14
+MEMORY, PRIOR = 0.93, 2  # of operators/mean_reconciler
 OPTIONS = None
 
 
@@ -26,7 +28,7 @@ def further_views(config):
     end = config.index("\nmodel:")
     sku = config[begin:end]
     views = ""
-    for name, extra in (("total", "group_by: all"), ("country", "group_by: country, forecast: false"), ("customer", "group_by: customer, forecast: false")):
+    for name, extra in (("total", "group_by: all"), ("country", "group_by: country"), ("customer", "group_by: customer, forecast: false")):
         view = sku.replace("  sku:\n", f"  {name}:\n" + "".join(f"    {line}\n" for line in extra.split(", ")), 1)
         if name == "customer":
             view = view.replace("open: learned", "open: all") + "    emit_empty: false\n"
@@ -157,11 +159,58 @@ class RollupTest(unittest.TestCase):
             with open(os.path.join(self.out[1], name), "rb") as one, open(os.path.join(self.out[2], name), "rb") as two:
                 self.assertEqual(one.read(), two.read(), name)
 
-    def test_the_total_is_forecast(self):
+    def forecasts(self):
+        """view -> (key, cutoff) -> rows by step."""
+        made = {}
         with open(os.path.join(self.out[1], "forecasts.csv"), encoding="utf-8", newline="") as text:
-            names = {row["unique_id"] for row in csv.DictReader(text)}
-        self.assertIn("total/all", names)
-        self.assertFalse(any(name.startswith("country/") for name in names))
+            for row in csv.DictReader(text):
+                view, key = row["unique_id"].split("/", 1)
+                made.setdefault(view, {}).setdefault((key, row["cutoff"]), []).append(row)
+        return made
+
+    def test_what_the_parts_expect_is_the_sum_of_their_means(self):
+        made = self.forecasts()
+        self.assertEqual({"sku", "total", "country"}, made.keys())
+        skus, countries = {}, {}
+        for (_, cutoff), steps in made["sku"].items():
+            sums = skus.setdefault(cutoff, [0.0] * HORIZON)
+            for h, row in enumerate(steps):
+                self.assertEqual(("", ""), (row["mean_bottom_up"], row["mean_reconciled"]))
+                sums[h] += float(row["mean"])
+        for (_, cutoff), steps in made["country"].items():
+            sums = countries.setdefault(cutoff, [0.0] * HORIZON)
+            for h, row in enumerate(steps):
+                sums[h] += float(row["mean_bottom_up"] or 0)
+        self.assertEqual(TRADING_DAYS, len(made["total"]))
+        for (_, cutoff), steps in made["total"].items():
+            self.assertEqual(HORIZON, len(steps))
+            for h, row in enumerate(steps):
+                expected = skus[cutoff][h]
+                self.assertAlmostEqual(1, float(row["mean_bottom_up"]) / expected, delta=1e-5, msg=f"{cutoff} step {h + 1}")
+                # Each sku's forecast is all given to the countries that its task has sold to.
+                self.assertAlmostEqual(1, countries[cutoff][h] / expected, delta=1e-5, msg=f"{cutoff} step {h + 1}")
+
+    def test_reconciled_means_weigh_by_past_errors(self):
+        """By the weight that had the least squared error in the forecasts whose buckets had closed by the cutoff, drawn to one half."""
+        made = self.forecasts()
+        for view, key in (("total", "all"), ("country", "United Kingdom")):
+            actuals = {ds: float(row["units"]) for of, ds, row in self.rows(view) if of == key}
+            apart = toward = count = 0.0
+            made_before, weights = [], []
+            for index, day in enumerate(sorted(actuals)):
+                apart, toward, count = apart * MEMORY, toward * MEMORY, count * MEMORY
+                for at, steps in made_before[-HORIZON:]:
+                    own, parts = (float(steps[index - at - 1][name]) for name in ("mean", "mean_bottom_up"))
+                    apart += (parts - own) ** 2
+                    toward += (parts - own) * (actuals[day] - own)
+                    count += 1
+                prior = PRIOR * HORIZON * apart / count if count else 1.0
+                weights.append(min(1.0, max(0.0, (toward + prior / 2) / (apart + prior))))
+                made_before.append((index, made[view][key, day]))
+                for row in made[view][key, day]:
+                    expected = (1 - weights[-1]) * float(row["mean"]) + weights[-1] * float(row["mean_bottom_up"])
+                    self.assertAlmostEqual(1, float(row["mean_reconciled"]) / expected, delta=1e-4, msg=f"{view} {day}")
+            self.assertGreater(max(weights) - min(weights), 0.1, view)
 
 
 if __name__ == "__main__":

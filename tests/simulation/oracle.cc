@@ -107,6 +107,37 @@ std::string CheckWindows(const ShopTruth& truth, const Outputs& outputs, bool do
   return {};
 }
 
+/// What a rollup says its parts expect against the forecasts of the parts, at each cutoff: of all in sum, of countries
+/// and categories (which may not be born yet, or not know of a task that is silent) no more.
+std::string CheckBottomUp(const Outputs& outputs) {
+  std::map<std::string, std::vector<double>> parts;                            // by cutoff
+  std::map<std::pair<std::string, std::string>, std::vector<double>> rollups;  // by view, cutoff
+  for (const auto& [tp, records] : outputs) {
+    if (tp.topic != "shop.forecasts") continue;
+    for (const OutputRecord& record : records) {
+      if (!record.value) continue;
+      const auto value = nlohmann::json::parse(*record.value);
+      const std::string view = value["view"];
+      const auto& means = view == "sku" ? value["mean"] : value["mean_bottom_up"];
+      std::vector<double>& sum = view == "sku" ? parts[value["cutoff"]] : rollups[{view, value["cutoff"]}];
+      sum.resize(means.size());
+      for (size_t h = 0; h < means.size(); ++h) sum[h] += means[h].is_null() ? 0 : means[h].get<double>();
+      if (view == "total" && means[0].is_null()) rollups.erase({view, value["cutoff"]});
+    }
+  }
+  for (const auto& [place, sum] : rollups) {
+    const std::vector<double>& of_parts = parts[place.second];
+    for (size_t h = 0; h < sum.size(); ++h) {
+      const double expected = h < of_parts.size() ? of_parts[h] : 0;
+      const double slack = 1e-4 * std::max(1.0, expected);
+      if (sum[h] <= expected + slack && (place.first != "total" || sum[h] >= expected - slack)) continue;
+      return fmt::format("{} at cutoff {}, step {}: its parts expect {}, the forecasts of the skus sum up to {}",
+                         place.first, place.second, h + 1, sum[h], expected);
+    }
+  }
+  return {};
+}
+
 /// What of a record's value survives when customer ids become pseudonyms.
 std::string Identity(const std::string& value) {
   const auto json = nlohmann::json::parse(value, nullptr, false);
@@ -144,6 +175,7 @@ std::string CheckOutputs(const Shop& shop, const SimulatedBroker& broker, bool d
   const ShopTruth truth = ComputeTruth(shop);
   if (std::string wrong = CheckContentIds(outputs, doubles); !wrong.empty()) return wrong;
   if (std::string wrong = CheckWindows(truth, outputs, doubles); !wrong.empty()) return wrong;
+  if (std::string wrong = doubles ? std::string() : CheckBottomUp(outputs); !wrong.empty()) return wrong;
   if (std::string wrong = CheckRejected(truth.late, "shop.late", outputs); !wrong.empty()) return wrong;
   return CheckRejected(truth.dead, "shop.dlq", outputs);
 }
@@ -196,7 +228,9 @@ std::vector<std::string> ForecastsAndAlerts(const SimulatedBroker& broker) {
       const PartitionLog& log = *broker.Find({topic, p});
       for (int64_t at = 0; at < log.last_stable(); ++at) {
         const OutputRecord& record = log.slot(at).record;
-        if (!log.IsVisible(at, true) || TextOf(record).find("total/") != std::string::npos) continue;
+        const std::string text = TextOf(record);
+        const auto is_of = [&text](std::string_view view) { return text.find(view) != std::string::npos; };
+        if (!log.IsVisible(at, true) || is_of("total/") || is_of("country/") || is_of("category/")) continue;
         by_key[{topic, record.key}].push_back(TextOf(record));
       }
     }

@@ -98,8 +98,8 @@ EngineOptions MakeOptions(const ShopSpec& spec) {
     view.windows = {three_days};
     add("total", GroupBy::kAll, true);
     view.windows.clear();
-    add("country", GroupBy::kCountry, false);
-    if (spec.facts) add("category", GroupBy::kCategory, false);
+    add("country", GroupBy::kCountry, true);
+    if (spec.facts) add("category", GroupBy::kCategory, true);
     if (spec.open == OpenRule::kLearned) view.calendar.open = OpenRule::kAll;
     add("customer", GroupBy::kCustomer, false);
   }

@@ -86,6 +86,24 @@ class ResultFilesTest : public ::testing::Test {
 
 const double kNone = std::numeric_limits<double>::quiet_NaN();
 
+TEST_F(ResultFilesTest, MeansOfARollupAreColumnsWhereThereAreSome) {
+  auto files = Make(false, {{"sku", {"units"}}, {"total", {"units"}, true}});
+  const std::vector<float> mean = {1}, up = {3}, both = {2.5F}, unknown = {std::nanf("")};
+  const std::vector<float> quantiles(kLevelCount, .5F);
+  const std::vector<std::string> steps = {"d1"};
+  const auto at = [](int day) { return EventTime::FromSeconds(86'400 * day); };
+  files->OnForecast(0, {"a", mean, quantiles, mean, 1}, at(0), "c0", steps);
+  files->OnForecast(1, {"all", mean, quantiles, mean, 1}, at(0), "c0", steps, {up, both});
+  files->OnForecast(1, {"all", mean, quantiles, mean, 1}, at(1), "c1", steps, {unknown, mean});
+  ASSERT_TRUE(files->Finish("{}").ok());
+  const std::string text = ReadAll(directory_ + "/out/forecasts.csv");
+  const std::string levels = ",0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,";
+  EXPECT_NE(text.find(",q0.99,mean_bottom_up,mean_reconciled\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("sku/a,d1,c0,1" + levels + ",\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("total/all,d1,c0,1" + levels + "3,2.5\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("total/all,d1,c1,1" + levels + ",1\n"), std::string::npos) << text;
+}
+
 TEST_F(ResultFilesTest, FeaturesStandOnceEachInOrderOfDayAndSeriesWithTheLastRevision) {
   auto files = Make();
   Row(*files, 0, "b", 1, kNone);

@@ -47,7 +47,7 @@ OutputRecord Only(const PackedRecords& records) {
 
 class OutputEncoderTest : public ::testing::Test {
  protected:
-  OutputRecord EncodeForecast(const OutputEncoder& encoder, std::string_view series) {
+  OutputRecord EncodeForecast(const OutputEncoder& encoder, std::string_view series, const RollupMeans& means = {}) {
     BucketContext context;
     context.now.start = LabelCalendar::Day(15000);
     context.now.end = LabelCalendar::Day(15001);
@@ -61,7 +61,7 @@ class OutputEncoderTest : public ::testing::Test {
     for (size_t i = 0; i < quantiles.size(); ++i)
       quantiles[i] = static_cast<float>(i % kLevelCount) * .3F + static_cast<float>(i / kLevelCount);
     std::vector<float> zero = {0, .5F};
-    return encoder.Forecast(0, {series, mean, quantiles, zero, 70}, calendar_, context, 17, 1);
+    return encoder.Forecast(0, {series, mean, quantiles, zero, 70}, calendar_, context, 17, 1, means);
   }
   OutputRecord EncodeFeatures(const OutputEncoder& encoder, std::vector<double> values, uint32_t revision = 1) {
     ClosedBucket bucket;
@@ -125,6 +125,17 @@ TEST_F(OutputEncoderTest, ForecastFollowsItsSchema) {
   EXPECT_FLOAT_EQ(json["quantiles"]["0.5"][1], 1 + 6 * .3F);
   EXPECT_FLOAT_EQ(json["quantiles"]["0.99"][1], 1 + 13 * .3F);
   EXPECT_EQ(json["model_version"], 17);
+  EXPECT_FALSE(json.contains("mean_bottom_up"));
+}
+
+TEST_F(OutputEncoderTest, ForecastOfARollupSaysWhatItsPartsExpect) {
+  const std::vector<float> sum = {4.5F, std::nanf("")};
+  const std::vector<float> both = {4, .1F};
+  const Json json = Json::parse(*EncodeForecast(encoder_, "all", {sum, both}).value);
+  EXPECT_EQ(JsonSchemaCheck::Load("forecast").Check(json), "");
+  EXPECT_EQ(json["mean"].dump(), "[3.25,0.1]");
+  EXPECT_EQ(json["mean_bottom_up"].dump(), "[4.5,null]");
+  EXPECT_EQ(json["mean_reconciled"].dump(), "[4.0,0.1]");
 }
 
 TEST_F(OutputEncoderTest, TrendFollowsItsSchemaAndSaysNullWhereNothingIsKnown) {

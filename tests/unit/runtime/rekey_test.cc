@@ -98,6 +98,20 @@ TEST(RekeyRecordsTest, AnEventReadsBackAsItWasWritten) {
   EXPECT_EQ(back.event.texts[static_cast<size_t>(TextField::kCountry)], "Norway");
 }
 
+TEST(RekeyRecordsTest, SumsOfForecastsReadBackAsTheyWereWritten) {
+  const BottomUpShare share{3, 7, "Eire", S(kDay), S(2 * kDay), S(5 * kDay), {1'500'000, -2, INT64_MAX}};
+  const OutputRecord record = BottomUpRecord("shop.rekey.rollup", share);
+  EXPECT_EQ(record.key, "Eire");
+  EXPECT_EQ(record.headers.at(0).value, "bottom-up/3/Eire/86400000000/7");
+  RekeyRecord back;
+  ASSERT_TRUE(ParseRekeyRecord(AsInput(record), &back).ok());
+  EXPECT_EQ(back.kind, RekeyKind::kBottomUp);
+  EXPECT_EQ(std::tuple(back.bottom_up.view, back.bottom_up.upstream, back.bottom_up.key, back.bottom_up.start,
+                       back.bottom_up.end, back.bottom_up.until),
+            std::tuple(share.view, share.upstream, share.key, share.start, share.end, share.until));
+  EXPECT_EQ(back.bottom_up.micros, share.micros);
+}
+
 TEST(RekeyRecordsTest, TheExampleOfTheFormatPage) {
   const std::vector<UpstreamWatermark> told = {{2, EventTime{1}, false, EventTime::Min()}};
   const OutputRecord record = WatermarksRecord("t", 3, told);
@@ -515,7 +529,7 @@ class RekeyWatermarksTest : public ::testing::Test {
   /// What is told now, as it stands in the record to the first partition; every partition gets the same.
   std::vector<UpstreamWatermark> Told() {
     std::vector<OutputRecord> outputs;
-    watermarks_.Tell(tasks_, outputs);
+    watermarks_.Tell(tasks_, up_to_, outputs);
     if (outputs.empty()) return {};
     EXPECT_EQ(outputs.size(), 3U);
     RekeyRecord record;
@@ -533,10 +547,11 @@ class RekeyWatermarksTest : public ::testing::Test {
   RekeyWatermarks watermarks_{{"t"}, 3};
   UpstreamTask* task_ = nullptr;
   std::vector<std::unique_ptr<StageTask>> tasks_;
+  EventTime up_to_ = EventTime::Max();
 };
 
 TEST_F(RekeyWatermarksTest, TellsOnceWhatHasMovedAndAgainWhatWasNotCommitted) {
-  EXPECT_FALSE(watermarks_.HasNews(tasks_));
+  EXPECT_FALSE(watermarks_.HasNews(tasks_, up_to_));
   task_->closed = S(10);
   EXPECT_EQ(Told().at(0), (UpstreamWatermark{2, S(10), false, EventTime::Min()}));
   EXPECT_TRUE(Told().empty());
@@ -548,6 +563,17 @@ TEST_F(RekeyWatermarksTest, TellsOnceWhatHasMovedAndAgainWhatWasNotCommitted) {
   watermarks_.Reset();
   EXPECT_EQ(Told().size(), 1U);
   task_->closed = EventTime::Max();
+  EXPECT_EQ(Told().at(0), (UpstreamWatermark{2, EventTime::Max(), false, S(7)}));
+}
+
+TEST_F(RekeyWatermarksTest, SumsThatAreNotYetOutHoldBackWhatIsTold) {
+  task_->closed = S(10);
+  EXPECT_EQ(Told().at(0).watermark, S(10));
+  up_to_ = S(kDay);
+  task_->closed = EventTime::Max();
+  EXPECT_EQ(Told().at(0), (UpstreamWatermark{2, S(kDay), false, EventTime::Min()}));
+  EXPECT_FALSE(watermarks_.HasNews(tasks_, up_to_));
+  up_to_ = EventTime::Max();
   EXPECT_EQ(Told().at(0), (UpstreamWatermark{2, EventTime::Max(), false, S(7)}));
 }
 
