@@ -135,7 +135,7 @@ TEST_F(OutputEncoderTest, ForecastOfARollupSaysWhatItsPartsExpect) {
   EXPECT_EQ(JsonSchemaCheck::Load("forecast").Check(json), "");
   EXPECT_EQ(json["mean"].dump(), "[3.25,0.1]");
   EXPECT_EQ(json["mean_bottom_up"].dump(), "[4.5,null]");
-  EXPECT_EQ(json["mean_reconciled"].dump(), "[4.0,0.1]");
+  EXPECT_EQ(json["mean_reconciled"].dump(), "[4,0.1]");
 }
 
 TEST_F(OutputEncoderTest, TrendFollowsItsSchemaAndSaysNullWhereNothingIsKnown) {
