@@ -69,7 +69,7 @@ std::vector<float> BottomUpTable::Take(uint16_t view, std::string_view key, Even
       at = Erase(of_series->first, parts, at);
       continue;
     }
-    if (at->first.second < start) {
+    if (at->first.second < start || at->second.micros.empty()) {
       silent = true;
     } else {
       any = true;

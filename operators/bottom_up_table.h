@@ -18,10 +18,11 @@ class BottomUpTable {
  public:
   /// The newest word of a task about a cutoff counts, so that a share that comes twice changes nothing. `closed`:
   /// buckets that end by then are not asked for any more.
+  /// A share without steps: the task has no sum at that cutoff.
   void Put(const BottomUpShare& share, EventTime closed);
   /// The sum over all tasks of what they forecast at the close of that bucket, [horizon]; cutoffs before it are
   /// forgotten. Empty: none has anything, or one whose last forecast still reaches beyond the bucket is silent about it
-  /// (it is idle, or its round was given up), so that the sum is not known.
+  /// (it is idle, or its rows came when the round was over), so that the sum is not known.
   std::vector<float> Take(uint16_t view, std::string_view key, EventTime start, EventTime end, size_t horizon);
 
   void Save(DeltaSink& out);

@@ -99,6 +99,7 @@ void ModelTask::OnRow(QueuedRow&& queued) {
   View& view = views_[queued.view];
   if (queued.start <= view.done_up_to) {
     ++rows_skipped_;
+    Miss(view, queued.view, queued.start, queued.end, queued.row);
     return;
   }
   Pending& pending = view.pending[queued.start];
@@ -143,8 +144,42 @@ EventTime ModelTask::summed_up_to() const {
     if (view.sums.feeds().empty()) continue;
     if (view.forecast->in_round()) least = std::min(least, EventTime{view.forecast->round_end().us - 1});
     if (!view.pending.empty()) least = std::min(least, EventTime{view.pending.begin()->second.end.us - 1});
+    if (!view.missed.empty()) least = std::min(least, EventTime{view.missed.begin()->second.end.us - 1});
   }
   return least;
+}
+
+void ModelTask::Miss(View& view, uint16_t v, EventTime start, EventTime end, const ModelRow& row) {
+  if (view.sums.feeds().empty() || row.retired) return;
+  const std::vector<float> nothing(static_cast<size_t>(plan_.options.views[v].horizon));
+  const auto at = view.missed.try_emplace(start, View::Missed{end, BottomUpSums(plan_.views[v].feeds)}).first;
+  at->second.sums.Add(row.partition, row.category, nothing);
+  at->second.first.try_emplace(row.partition, row.series);
+  if (!row.stored) return;
+  TaskDeltaSink(deletes_, {plan_.views[v].stage, row.partition})
+      .Delete(Family::kSeries, QueueKey(v, start, row.series));
+  dirty_ = true;
+}
+
+void ModelTask::GiveMissed(uint16_t v, Output& out) {
+  View& view = views_[v];
+  const std::string topic = plan_.RekeyTopic(Stage::kRollup);
+  for (const auto& [start, missed] : view.missed) {
+    BucketContext context;
+    context.now.start = start;
+    context.now.end = missed.end;
+    context.ahead.resize(static_cast<size_t>(plan_.options.views[v].horizon));
+    for (CalendarStep& step : context.ahead) step.end = EventTime{missed.end.us + 1};
+    missed.sums.Give(context, splits_, [&](BottomUpShare share) {
+      share.micros.clear();
+      // Said once of each row, so that the first of them tells it from the sum itself and from what is said of others.
+      OutputRecord& record =
+          out.records.emplace_back(BottomUpRecord(topic, share, missed.first.at(share.upstream)));
+      out.bytes += record.Bytes();
+      ++out.rekeyed;
+    });
+  }
+  view.missed.clear();
 }
 
 bool ModelTask::idle(const StageTimes& closed_up_to) const {
@@ -235,7 +270,8 @@ void ModelTask::Take(uint16_t v, const BucketContext& context, RoundBlockOutput&
 
 Result<bool> ModelTask::StepView(uint16_t v, EventTime closed_up_to, Executor& executor, size_t bytes_max, ResultSink* sink, Output& out) {
   View& view = views_[v];
-  bool worked = false;
+  bool worked = !view.missed.empty();
+  GiveMissed(v, out);
   const size_t dirty_before = dirty_bytes();
   for (;;) {
     // What the model has changed waits for the commit like what it has put out.
@@ -417,6 +453,7 @@ Status ModelTask::Reload(std::span<const uint16_t> partitions) {
   for (uint16_t v = 0; v < views_.size(); ++v) {
     View& view = views_[v];
     view.pending.clear();
+    view.missed.clear();
     view.done_up_to = EventTime::Min();
     view.calendar_dirty = false;
     view.calendar = OpenBuckets::Make(*plan_.views[v].calendar, plan_.options.views[v].calendar);
@@ -448,6 +485,7 @@ Status ModelTask::Reload(std::span<const uint16_t> partitions) {
     if (view.forecast) TC_RETURN_IF_ERROR(view.forecast->Reload(model));
     const bool resumes = view.forecast && view.forecast->has_stored_round();
     std::vector<ModelRow> round_rows;
+    EventTime round_end;
     for (const uint16_t partition : partitions) {
       const TaskStateReader task(store_, {plan_.views[v].stage, partition});
       TC_RETURN_IF_ERROR(task.Scan(Family::kSeries, KeyWriter().U8(kQueueTable).U16(v).view(), {}, [&](std::string_view key, std::string_view row_bytes) {
@@ -460,9 +498,11 @@ Status ModelTask::Reload(std::span<const uint16_t> partitions) {
         inner = ReadRow(row_bytes, &end, &row);
         if (!inner.ok()) return false;
         if (resumes && start == view.forecast->stored_round_start()) {
+          round_end = end;
           round_rows.push_back(std::move(row));
         } else if (start <= view.done_up_to) {
           ++rows_skipped_;
+          Miss(view, v, start, end, row);
         } else {
           Pending& pending = view.pending[start];
           pending.end = end;
@@ -476,6 +516,7 @@ Status ModelTask::Reload(std::span<const uint16_t> partitions) {
       view.forecast->ResumeRound(view.calendar->Context(plan_.options.views[v].horizon), std::move(round_rows));
     } else if (resumes) {
       rows_skipped_ += static_cast<int64_t>(round_rows.size());
+      for (const ModelRow& row : round_rows) Miss(view, v, view.forecast->stored_round_start(), round_end, row);
       view.forecast->AbandonRound();
     }
     TC_RETURN_IF_ERROR(ReloadSums(v, partitions));

@@ -106,6 +106,13 @@ class ModelTask {
     BottomUpSums sums{{}};                        ///< of the round under way, for the rollups
     bool sums_dirty = false;
     bool sums_stored = false;
+    /// Rows of rounds that are over without them: their tasks have no sum at that cutoff, and the rollups are told so.
+    struct Missed {
+      EventTime end;
+      BottomUpSums sums;
+      std::map<uint16_t, std::string> first;  ///< by task: series of its first row
+    };
+    std::map<EventTime, Missed> missed;           ///< by bucket start, until the next step
     std::map<EventTime, std::vector<QueuedPart>> parts;  ///< of a rollup whose sums are split, by bucket start
   };
 
@@ -114,6 +121,8 @@ class ModelTask {
   void Encode(uint16_t view, const BucketContext& context, RoundBlockOutput& block) const;
   /// A round over series that a rollup sums up is over.
   void GiveSums(uint16_t view, Output& out);
+  void Miss(View& view, uint16_t v, EventTime start, EventTime end, const ModelRow& row);
+  void GiveMissed(uint16_t view, Output& out);
   void SaveSums(uint16_t view, StateBatch& out);
   Status ReloadSums(uint16_t view, std::span<const uint16_t> partitions);
   void Take(uint16_t view, const BucketContext& context, RoundBlockOutput&& block, ResultSink* sink, Output& out);

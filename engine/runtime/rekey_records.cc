@@ -76,13 +76,14 @@ OutputRecord ContributionRecord(const std::string& topic, const Contribution& c)
                 fmt::format("contribution/{}/{}/{}/{}/{}", c.view, c.key, c.start.us, c.upstream, c.revision));
 }
 
-OutputRecord BottomUpRecord(const std::string& topic, const BottomUpShare& share) {
+OutputRecord BottomUpRecord(const std::string& topic, const BottomUpShare& share, std::string_view missed) {
   ByteWriter value;
   value.U8(kVersion).U8(static_cast<uint8_t>(RekeyKind::kBottomUp)).U16(share.view).U16(share.upstream);
   value.Time(share.start).Time(share.end).Time(share.until).Varint(share.micros.size());
   for (const int64_t micros : share.micros) value.SignedVarint(micros);
   return Record(topic, std::string(share.key), value,
-                fmt::format("bottom-up/{}/{}/{}/{}", share.view, share.key, share.start.us, share.upstream));
+                fmt::format("bottom-up/{}/{}/{}/{}{}{}", share.view, share.key, share.start.us, share.upstream,
+                            missed.empty() ? "" : "/", missed));
 }
 
 OutputRecord ForwardedEventRecord(const std::string& topic, const Event& event, EventTime judged_by,

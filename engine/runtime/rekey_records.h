@@ -39,7 +39,8 @@ struct RekeyRecord {
 };
 
 OutputRecord ContributionRecord(const std::string& topic, const Contribution& contribution);
-OutputRecord BottomUpRecord(const std::string& topic, const BottomUpShare& share);
+/// `missed`: of a share without steps, the first series that was missed.
+OutputRecord BottomUpRecord(const std::string& topic, const BottomUpShare& share, std::string_view missed = {});
 /// `source`: where the event was read, for the content id.
 OutputRecord ForwardedEventRecord(const std::string& topic, const Event& event, EventTime judged_by,
                                   const TopicPartition& source);

@@ -231,6 +231,15 @@ TEST_F(BottomUpTableTest, GoesOnFromTheStore) {
   EXPECT_EQ(table_.dirty_bytes(), 0U);
 }
 
+TEST_F(BottomUpTableTest, DoesNotKnowWhereATaskSaysThatItHasNone) {
+  Put(0, 10, {1, 2});
+  table_.Put({1, 5, "all", Day(10), Day(11), EventTime{Day(11).us + 1}, {}}, closed_);
+  EXPECT_EQ(Take(10), Means());
+  Restart();
+  Put(0, 11, {1, 2});
+  EXPECT_EQ(Take(11), (Means{1, 2}));
+}
+
 TEST_F(BottomUpTableTest, KeepsWhatIsAheadOfABucketThatClosesLate) {
   for (int64_t day = 10; day < 20; ++day) Put(0, day, {day, 1});
   for (int64_t day = 10; day < 20; ++day) EXPECT_EQ(Take(day), (Means{static_cast<float>(day), 1}));
