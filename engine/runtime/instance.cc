@@ -13,6 +13,7 @@ namespace tidecast {
 namespace {
 
 constexpr Duration kTellRollbacksEvery = std::chrono::seconds(10);
+constexpr Duration kExchangeBehindStart = std::chrono::seconds(2);
 constexpr size_t kRecordsPerPoll = 8192;
 constexpr size_t kBytesPerPoll = 4 << 20;
 constexpr size_t kBytesPerPollLeast = 64 << 10;
@@ -429,7 +430,9 @@ Result<bool> Instance::Work() {
     TC_ASSIGN_OR_RETURN(const bool ran, RunTasks());
     worked |= ran;
   }
-  if (model_exchange_ && !waits_since_ && !revoked_ && !stopping_) {
+  // A reader takes half a second to connect: first commits do not wait for it.
+  const bool has_begun = committed_epochs_ > 0 || parts_.clock.Now() - running_since_ > kExchangeBehindStart;
+  if (model_exchange_ && has_begun && !waits_since_ && !revoked_ && !stopping_) {
     const Result<bool> met = model_exchange_->Step(*model_, &notes_);
     if (!met.ok() && !PassesBy(met.status())) return met.status();
     worked |= met.ok() && *met;

@@ -195,6 +195,7 @@ class Instance {
   int64_t forecasts_ = 0;
   int64_t alerts_ = 0;
   ProcessingTime rolled_back_told_;
+  ProcessingTime running_since_;
   bool unreachable_ = false;                     ///< says the transport
   std::optional<ProcessingTime> waits_since_;    ///< for brokers: unreachable, or a new producer is not to be had
   std::vector<std::string> alarms_;              ///< the newest few

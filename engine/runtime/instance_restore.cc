@@ -253,6 +253,7 @@ Result<bool> Instance::StepRestore(int wait_ms) {
   TC_RETURN_IF_ERROR(RollBack());
   if (has_changelog) TC_RETURN_IF_ERROR(CheckInputs());
   state_ = State::kRunning;
+  running_since_ = parts_.clock.Now();
   // What waited while nobody ran is not to wait for a whole interval more.
   pace_.StartAt(parts_.clock.Now() + std::min(kFirstCutAfter - plan_->options.commit_interval, Duration{}));
   PublishStatus(true);
