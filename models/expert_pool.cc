@@ -60,8 +60,8 @@ std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const s
   all.push_back(std::make_unique<EmpiricalExpert>("empirical_960", domain, .96F));
   all.push_back(std::make_unique<EmpiricalExpert>("empirical_985", domain, .985F));
   if (domain != ValueDomain::kReal) {
-    all.push_back(std::make_unique<TsbExpert>(domain));
-    all.push_back(std::make_unique<SbaExpert>(domain));
+    all.push_back(std::make_unique<IntermittentExpert>(domain, IntermittentExpert::Rule::kTsb));
+    all.push_back(std::make_unique<IntermittentExpert>(domain, IntermittentExpert::Rule::kSba));
     all.push_back(std::make_unique<NegativeBinomialExpert>("negative_binomial_900", .9F));
     all.push_back(std::make_unique<NegativeBinomialExpert>("negative_binomial_970", .97F));
     all.push_back(std::make_unique<CountTableExpert>("count_table_800", .8F, .5F));

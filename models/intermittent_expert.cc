@@ -12,59 +12,42 @@ void Smooth(float* level, float value) { *level += kRate * (value - *level); }
 
 }  // namespace
 
-void TsbExpert::Step(const ExpertBlock& block, std::span<float> states, std::span<const double>) const {
+void IntermittentExpert::Step(const ExpertBlock& block, std::span<float> states, std::span<const double>) const {
   for (size_t i = 0; i < block.series; ++i) {
     const float value = block.actual[i];
     if (!std::isfinite(value)) continue;
-    float* state = states.data() + 3 * i;
-    const float demand = value > 0 ? 1 : 0;
-    if (state[2] == 0) state[1] = demand;
-    state[2] = 1;
-    Smooth(&state[1], demand);
-    if (demand == 0) continue;
-    if (state[0] == 0) state[0] = value;
-    Smooth(&state[0], value);
-  }
-}
-
-void TsbExpert::Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double>,
-                          std::span<float> summaries) const {
-  for (size_t i = 0; i < block.series; ++i) summaries[i] = states[3 * i] * states[3 * i + 1] / block.scale[i];
-}
-
-PointExpert::Point TsbExpert::PointOf(const ExpertBlock&, size_t, const ForecastTarget&, float scale,
-                                      const float* summary) const {
-  const float value = summary[0] * scale;
-  return {value, std::max(value, .05F * scale), summary[0] > 0};
-}
-
-void SbaExpert::Step(const ExpertBlock& block, std::span<float> states, std::span<const double>) const {
-  for (size_t i = 0; i < block.series; ++i) {
-    const float value = block.actual[i];
-    if (!std::isfinite(value)) continue;
-    float* state = states.data() + 3 * i;
-    state[2] += 1;
-    if (!(value > 0)) continue;
-    if (state[0] == 0) {
-      state[0] = value;
-      state[1] = state[2];
+    float& size = states[3 * i];
+    float& often = states[3 * i + 1];
+    float& buckets = states[3 * i + 2];
+    const bool is_demand = value > 0;
+    const bool is_first = size == 0;
+    buckets += 1;
+    if (rule_ == Rule::kTsb) {
+      const float demand = is_demand ? 1 : 0;
+      if (buckets == 1) often = demand;
+      Smooth(&often, demand);
     }
-    Smooth(&state[0], value);
-    Smooth(&state[1], state[2]);
-    state[2] = 0;
+    if (!is_demand) continue;
+    if (is_first) size = value;
+    Smooth(&size, value);
+    if (rule_ == Rule::kTsb) continue;
+    if (is_first) often = buckets;
+    Smooth(&often, buckets);
+    buckets = 0;
   }
 }
 
-void SbaExpert::Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double>,
-                          std::span<float> summaries) const {
+void IntermittentExpert::Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double>,
+                                   std::span<float> summaries) const {
   for (size_t i = 0; i < block.series; ++i) {
-    const float* state = states.data() + 3 * i;
-    summaries[i] = state[0] > 0 ? (1 - kRate / 2) * state[0] / state[1] / block.scale[i] : 0;
+    const float size = states[3 * i], often = states[3 * i + 1];
+    const float mean = size == 0 ? 0 : rule_ == Rule::kTsb ? size * often : (1 - kRate / 2) * size / often;
+    summaries[i] = mean / block.scale[i];
   }
 }
 
-PointExpert::Point SbaExpert::PointOf(const ExpertBlock&, size_t, const ForecastTarget&, float scale,
-                                      const float* summary) const {
+PointExpert::Point IntermittentExpert::PointOf(const ExpertBlock&, size_t, const ForecastTarget&, float scale,
+                                               const float* summary) const {
   const float value = summary[0] * scale;
   return {value, std::max(value, .05F * scale), summary[0] > 0};
 }

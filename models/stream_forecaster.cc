@@ -645,35 +645,6 @@ ForecasterStats StreamForecaster::Stats() const {
   return stats;
 }
 
-Result<std::string> StreamForecaster::ExportNet(const std::string& provenance) const {
-  if (trainer_ == nullptr) return Forecaster::ExportNet(provenance);
-  NetWeights weights;
-  weights.names = NetSeries::NamesOf(options_);
-  weights.provenance = provenance;
-  trainer_->net().Save(&weights.blob);
-  return weights.Encode();
-}
-
-NetHistory StreamForecaster::NetVersions() const { return trainer_ == nullptr ? NetHistory() : trainer_->history(); }
-
-Status StreamForecaster::ImportNet(std::string_view bytes, std::string provenance) {
-  if (trainer_ == nullptr) return Forecaster::ExportNet({}).status();
-  TC_ASSIGN_OR_RETURN(const NetWeights weights, NetWeights::Decode(bytes));
-  if (!weights.provenance.empty()) provenance += fmt::format(" ({})", weights.provenance);
-  return trainer_->Import(weights.blob, weights.RowsFor(NetSeries::NamesOf(options_)), std::move(provenance));
-}
-
-Result<bool> StreamForecaster::MeetNet(std::string_view bytes) {
-  if (trainer_ == nullptr) return Forecaster::ExportNet({}).status();
-  TC_ASSIGN_OR_RETURN(const NetWeights weights, NetWeights::Decode(bytes));
-  return trainer_->Meet(weights.blob, weights.RowsFor(NetSeries::NamesOf(options_)), weights.provenance);
-}
-
-Status StreamForecaster::RollBackNet(std::optional<int64_t> version, const StateReader& store) {
-  if (trainer_ == nullptr) return Forecaster::ExportNet({}).status();
-  return trainer_->RollBack(version, store);
-}
-
 Result<std::unique_ptr<Forecaster>> MakeForecaster(const ForecasterOptions& options) {
   if (options.horizon < 1 || options.horizon > 1000) {
     return Status(Code::kInvalidArgument, fmt::format("a horizon must lie between 1 and 1000: {}", options.horizon));

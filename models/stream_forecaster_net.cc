@@ -4,8 +4,10 @@
 //   a
 //            series's state is made anew from its window, so that it follows the weights
 //   correct  base -> net, for a block at once; the outer mixture of both is what is published; a sample of the windows
-//   is
-//            recorded with the base they were made with
+//            is recorded with the base they were made with
+//   keep     its weights leave, come and go back (NetKeeper)
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -212,6 +214,35 @@ void StreamForecaster::CorrectByNet(Work& work, std::span<const SeriesRow> rows,
       MixOuter(work.demand_class[i], group, work.scale[i], from_net, q);
     }
   }
+}
+
+Result<std::string> StreamForecaster::ExportNet(const std::string& provenance) const {
+  if (trainer_ == nullptr) return Forecaster::ExportNet(provenance);
+  NetWeights weights;
+  weights.names = NetSeries::NamesOf(options_);
+  weights.provenance = provenance;
+  trainer_->net().Save(&weights.blob);
+  return weights.Encode();
+}
+
+NetHistory StreamForecaster::NetVersions() const { return trainer_ == nullptr ? NetHistory() : trainer_->history(); }
+
+Status StreamForecaster::ImportNet(std::string_view bytes, std::string provenance) {
+  if (trainer_ == nullptr) return Forecaster::ExportNet({}).status();
+  TC_ASSIGN_OR_RETURN(const NetWeights weights, NetWeights::Decode(bytes));
+  if (!weights.provenance.empty()) provenance += fmt::format(" ({})", weights.provenance);
+  return trainer_->Import(weights.blob, weights.RowsFor(NetSeries::NamesOf(options_)), std::move(provenance));
+}
+
+Result<bool> StreamForecaster::MeetNet(std::string_view bytes) {
+  if (trainer_ == nullptr) return Forecaster::ExportNet({}).status();
+  TC_ASSIGN_OR_RETURN(const NetWeights weights, NetWeights::Decode(bytes));
+  return trainer_->Meet(weights.blob, weights.RowsFor(NetSeries::NamesOf(options_)), weights.provenance);
+}
+
+Status StreamForecaster::RollBackNet(std::optional<int64_t> version, const StateReader& store) {
+  if (trainer_ == nullptr) return Forecaster::ExportNet({}).status();
+  return trainer_->RollBack(version, store);
 }
 
 }  // namespace tidecast

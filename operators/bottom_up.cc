@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "operators/accumulator.h"
 #include "operators/contribution.h"
 
 namespace tidecast {
@@ -14,11 +14,6 @@ constexpr double kMicrosMax = 9e18;
 
 int64_t Micros(double units) {
   return static_cast<int64_t>(std::llround(std::clamp(units * 1e6, -kMicrosMax, kMicrosMax)));
-}
-
-void AddTo(int64_t* sum, int64_t more) {
-  if (__builtin_add_overflow(*sum, more, sum))
-    *sum = more > 0 ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::min();
 }
 
 const FeatureOptions* TargetOf(const ViewOptions& view) {
@@ -65,7 +60,7 @@ void BottomUpSums::Add(uint16_t partition, std::string_view category, std::span<
   auto at = of_task.find(category);
   if (at == of_task.end()) at = of_task.emplace(category, Steps(horizon_)).first;
   for (size_t h = 0; h < horizon_; ++h) {
-    if (std::isfinite(mean[h])) AddTo(&at->second[h], Micros(static_cast<double>(mean[h])));
+    if (std::isfinite(mean[h])) at->second[h] = SaturatingAdd(at->second[h], Micros(static_cast<double>(mean[h])));
   }
 }
 
@@ -89,7 +84,7 @@ void BottomUpSums::Give(const BucketContext& context, const std::map<uint16_t, K
       }
       Steps total(feed.horizon);
       for (const auto& [category, steps] : by_category) {
-        for (size_t h = 0; h < feed.horizon; ++h) AddTo(&total[h], steps[h]);
+        for (size_t h = 0; h < feed.horizon; ++h) total[h] = SaturatingAdd(total[h], steps[h]);
       }
       if (feed.group_by == GroupBy::kAll) {
         share.key = kAllKey;

@@ -1,7 +1,8 @@
 #include "operators/bottom_up_table.h"
 
-#include <limits>
+#include <algorithm>
 
+#include "operators/accumulator.h"
 #include "operators/window_keys.h"
 
 namespace tidecast {
@@ -74,8 +75,7 @@ std::vector<float> BottomUpTable::Take(uint16_t view, std::string_view key, Even
     } else {
       any = true;
       for (size_t h = 0; h < std::min(horizon, at->second.micros.size()); ++h) {
-        if (__builtin_add_overflow(sum[h], at->second.micros[h], &sum[h]))
-          sum[h] = at->second.micros[h] > 0 ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::min();
+        sum[h] = SaturatingAdd(sum[h], at->second.micros[h]);
       }
     }
     ++at;

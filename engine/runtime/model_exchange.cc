@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/core/hash.h"
+#include "models/piece_rows.h"
 #include "state/key_codec.h"
 
 namespace tidecast {
@@ -10,7 +11,6 @@ namespace {
 
 constexpr uint8_t kVersion = 1;
 constexpr std::string_view kOffsetKey = "models";
-constexpr size_t kPieceBytes = 512 << 10;  // brokers take records of a megabyte unless they are told otherwise
 constexpr size_t kRecordsPerRead = 16;
 
 /// Number of the newest version that the net has learnt by itself; 0: none.

@@ -30,7 +30,7 @@ class ModelExchange {
   /// Adds what there is to tell to an epoch's outputs. Errors: of Forecaster::ExportNet.
   Status Tell(const ModelTask& model, std::vector<OutputRecord>& outputs);
   /// Reads on, or lets the nets meet what was read. Adds what became of it to `notes`, in words. Returns whether anything
-  /// was done. Errors: of LogTransport::OpenReader, LogReader::Read, NetKeeper::MeetNet.
+  /// was done. Errors: of LogTransport::OpenReader, LogReader::Read, Forecaster::Ready.
   Result<bool> Step(ModelTask& model, std::vector<std::string>* notes);
   void Save(DeltaSink& instance);
   bool dirty() const { return dirty_; }

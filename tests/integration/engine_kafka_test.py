@@ -90,6 +90,19 @@ def feed(config, paths=None):
     assert done.returncode == 0, done.stdout
 
 
+def write_orders(name, days):
+    """A CSV of eight SKUs that sell each day."""
+    path = os.path.join(folder, name)
+    chance = random.Random(3)
+    with open(path, "w") as file:
+        file.write("InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n")
+        for day in range(days):
+            date = datetime.date(2011, 1, 3) + datetime.timedelta(days=day)
+            for sku in range(8):
+                file.write(f"{day},S{sku},thing,{1 + chance.randrange(9)},{date} 10:00:00,1.5,{sku},United Kingdom\n")
+    return path
+
+
 def tap(config, topic):
     with subprocess.Popen([flags.tidecast, "tap", topic, "--config", config], stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
@@ -224,6 +237,18 @@ class EngineOnKafka(unittest.TestCase):
         self.assertEqual(away.returncode, 69, away.stderr)
         self.assertIn("127.0.0.1:1", away.stderr)
         self.assertLess(time.monotonic() - begun, 20)
+        # A record that will be refused every time ends the run: it would be made and rolled back for ever.
+        path = write_config("large")
+        feed(path, [write_orders("large.csv", 3)])
+        with open(path) as file:
+            text = file.read().replace("kafka: {", 'kafka: {message.max.bytes: "1000", ', 1)
+        with open(path, "w") as file:
+            file.write(text)
+        large = run_verb(path, extra=["--until-end"], timeout=60)
+        self.assertNotEqual(large.returncode, 0)
+        self.assertIn("a record is larger than may be produced", large.stderr)
+        self.assertIn("large.changelog", large.stderr)
+        self.assertIn("raise kafka.message.max.bytes", large.stderr)
         # Orders have 3 partitions, clicks 4.
         path = write_config("uneven", partitions=3)
         feed(path)
@@ -237,14 +262,7 @@ class EngineOnKafka(unittest.TestCase):
         self.assertIn("has 4", uneven.stderr)
 
     def test_7_a_new_instance_starts_from_what_another_has_learnt(self):
-        path = os.path.join(folder, "shop.csv")
-        chance = random.Random(3)
-        with open(path, "w") as file:
-            file.write("InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n")
-            for day in range(70):  # a version of the net is kept in the 64th round
-                date = datetime.date(2011, 1, 3) + datetime.timedelta(days=day)
-                for sku in range(8):
-                    file.write(f"{day},S{sku},thing,{1 + chance.randrange(9)},{date} 10:00:00,1.5,{sku},United Kingdom\n")
+        path = write_orders("shop.csv", 70)  # a version of the net is kept in the 64th round
         first = write_config("nets", "i1", model="lstm", session=6000)
         second = write_config("nets", "i2", model="lstm", session=6000)
         feed(first, [path])

@@ -10,6 +10,7 @@
 namespace tidecast {
 namespace {
 
+using Rule = IntermittentExpert::Rule;
 constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
 
 /// A third of the buckets sell, 1 to 9 units.
@@ -41,16 +42,16 @@ void ExpectMeans(const Expert& expert, float after_20, float after_60) {
 
 // Pinned: statsforecast 2.1.1, TSB(.1, .1) and CrostonSBA().
 TEST(IntermittentExpertTest, TsbForecastsAsTheReferenceDoes) {
-  ExpectMeans(TsbExpert(ValueDomain::kCount), 1.16252824F, 1.83804544F);
+  ExpectMeans(IntermittentExpert(ValueDomain::kCount, Rule::kTsb), 1.16252824F, 1.83804544F);
 }
 TEST(IntermittentExpertTest, SbaForecastsAsTheReferenceDoes) {
-  ExpectMeans(SbaExpert(ValueDomain::kCount), 1.78842827F, 1.78629061F);
+  ExpectMeans(IntermittentExpert(ValueDomain::kCount, Rule::kSba), 1.78842827F, 1.78629061F);
 }
 
 TEST(IntermittentExpertTest, SleepsUntilTheFirstDemandAndAMissingBucketIsNone) {
-  const TsbExpert tsb(ValueDomain::kNonNegative);
-  const SbaExpert sba(ValueDomain::kNonNegative);
-  for (const Expert* expert : {static_cast<const Expert*>(&tsb), static_cast<const Expert*>(&sba)}) {
+  const IntermittentExpert tsb(ValueDomain::kNonNegative, Rule::kTsb);
+  const IntermittentExpert sba(ValueDomain::kNonNegative, Rule::kSba);
+  for (const IntermittentExpert* expert : {&tsb, &sba}) {
     Driven driven(*expert);
     driven.Step(0, {0, kMissing, 4});
     EXPECT_EQ(driven.Forecast(1).awake, (std::vector<uint8_t>{0, 0, 1})) << expert->name();
@@ -62,8 +63,8 @@ TEST(IntermittentExpertTest, SleepsUntilTheFirstDemandAndAMissingBucketIsNone) {
 }
 
 TEST(IntermittentExpertTest, OnlyTsbForgetsWhatIsNoLongerSold) {
-  const TsbExpert tsb(ValueDomain::kCount);
-  const SbaExpert sba(ValueDomain::kCount);
+  const IntermittentExpert tsb(ValueDomain::kCount, Rule::kTsb);
+  const IntermittentExpert sba(ValueDomain::kCount, Rule::kSba);
   Driven forgets(tsb), keeps(sba);
   for (int64_t t = 0; t < 80; ++t) {
     const float value = t < 40 ? 6 : 0;

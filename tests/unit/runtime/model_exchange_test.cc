@@ -7,6 +7,7 @@
 #include "state/state_store.h"
 #include "state/task_keyspace.h"
 #include "tests/unit/runtime/scripted_transport.h"
+#include "tests/unit/runtime/units_a_day.h"
 
 namespace tidecast {
 namespace {
@@ -47,26 +48,7 @@ class NumberNet final : public Forecaster, public NetKeeper {
 class ModelExchangeTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    EngineOptions options;
-    options.name_space = "shop";
-    options.instance = "i1";
-    InputOptions orders;
-    orders.name = "orders";
-    orders.topic = "shop.orders";
-    options.inputs = {orders};
-    ViewOptions view;
-    view.name = "sku";
-    view.calendar.unit = BucketUnit::kDay;
-    FeatureOptions units;
-    units.name = "units";
-    units.input = "orders";
-    units.aggregate = Aggregate::kSum;
-    view.features = {units};
-    view.target = "units";
-    options.views = {view};
-    auto plan = TaskPlan::Make(options, true, false);
-    TC_CHECK(plan.ok(), "{}", plan.status().message());
-    plan_ = std::move(plan).value();
+    plan_ = testing::MakePlan(testing::UnitsADay());
     plan_->make_forecaster = [this](const ForecasterOptions&) -> Result<std::unique_ptr<Forecaster>> {
       auto net = std::make_unique<NumberNet>();
       net_ = net.get();

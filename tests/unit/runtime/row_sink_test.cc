@@ -5,31 +5,17 @@
 #include <cmath>
 #include <memory>
 
+#include "tests/unit/runtime/units_a_day.h"
+
 namespace tidecast {
 namespace {
 
 class RowSinkTest : public ::testing::Test {
  protected:
   RowSinkTest() {
-    EngineOptions options;
-    options.name_space = "shop";
+    EngineOptions options = testing::UnitsADay();
     options.model.net = NetKind::kNone;
-    InputOptions orders;
-    orders.name = "orders";
-    orders.topic = "shop.orders";
-    options.inputs = {orders};
-    ViewOptions view;
-    view.calendar.unit = BucketUnit::kDay;
-    FeatureOptions units;
-    units.name = "units";
-    units.input = "orders";
-    units.aggregate = Aggregate::kSum;
-    view.features = {units};
-    view.target = "units";
-    options.views = {view};
-    auto plan = TaskPlan::Make(options, true, false);
-    TC_CHECK(plan.ok(), "{}", plan.status().message());
-    plan_ = std::move(plan).value();
+    plan_ = testing::MakePlan(std::move(options));
   }
 
   /// What the model is told of a day with `units` sold.
