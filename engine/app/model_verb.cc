@@ -126,7 +126,7 @@ void AddModelVerb(CLI::App& app, int* exit_code) {
   CLI::App* import = Add(model, "import", "Let the net go on from the weights of a file; the engine must not run", flags, Import, exit_code);
   import->add_option("file", flags->file, "of `tidecast model export` or `tidecast pretrain`")->required();
   CLI::App* roll_back = Add(model, "rollback", "Let the net go on from a version that was kept; the engine must not run", flags, RollBack, exit_code);
-  roll_back->add_option("version", flags->version, "as `tidecast model list` shows it; default: the one before")->check(CLI::PositiveNumber);
+  roll_back->add_option("version", flags->version, "as `tidecast model list` shows it; default: the one before");
   for (CLI::App* verb : {save, import, roll_back}) verb->add_option("--view", flags->view, "whose net, where several views are forecast");
 }
 
