@@ -10,6 +10,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "engine/core/json_nesting.h"
 #include "engine/io/csv_reader.h"
 #include "engine/io/event_time_parser.h"
 #include "operators/series_rows.h"
@@ -187,6 +188,7 @@ Result<SeriesRows> Reader::Read() {
     if (!more) break;
     line_ = lines.line();
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    if (NestsDeeper(text)) return Bad(fmt::format("nests deeper than {} levels", kJsonNestingMost));
     const Json object = Json::parse(text, nullptr, false);
     if (object.is_discarded()) return Bad("not JSON").WithRemedy("one object a line; a missing value is null, not NaN");
     TC_RETURN_IF_ERROR(Take(object));

@@ -3,12 +3,18 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "engine/core/json_nesting.h"
+
 namespace tidecast {
 namespace {
 
 using Json = nlohmann::ordered_json;  // keys stay where the sender put them
 
 Result<std::vector<Json>> SplitBody(const std::string& body) {
+  if (NestsDeeper(body)) {
+    return Status(Code::kParse, fmt::format("the body nests deeper than {} levels; none of it was taken", kJsonNestingMost), Domain::kInput)
+        .WithRemedy("send flat events; what is nested deeper is in no field that is read");
+  }
   std::vector<Json> events;
   Json whole = Json::parse(body, nullptr, false);
   if (!whole.is_discarded()) {

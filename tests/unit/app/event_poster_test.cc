@@ -51,7 +51,8 @@ class EventPosterTest : public ::testing::Test {
 };
 
 TEST_F(EventPosterTest, TakesAnObjectAnArrayAndLines) {
-  for (const char* body : {R"({"sku":"A","quantity":1})", R"([{"sku":"B"},{"sku":7}])", "{\"sku\":\"C\"}\n\n  {\"sku\":\"D\"}\r\n"}) {
+  for (const char* body :
+       {R"({"sku":"A","quantity":1})", R"([{"sku":"B"},{"sku":7}])", "{\"sku\":\"C\"}\n\n  {\"sku\":\"D\"}\r\n"}) {
     const Result<std::string> outcome = poster_->Post("orders", body, false);
     ASSERT_TRUE(outcome.ok()) << outcome.status().message();
   }
@@ -88,6 +89,15 @@ TEST_F(EventPosterTest, ABodyIsRefusedWholeAndItsPlaceNamed) {
   EXPECT_NE(Refused("orders", R"([{"sku":"A"},{"code":"A"}])").message().find("/sku"), std::string::npos);
   EXPECT_NE(Refused("orders", R"([{"sku":"A"},[]])").message().find("event 2"), std::string::npos);
   EXPECT_EQ(Refused("ordres", "{}").code(), Code::kNotFound);
+}
+
+TEST_F(EventPosterTest, ABodyThatNestsTooDeepIsRefusedAndTheProcessLives) {
+  const auto nested = [](size_t depth) {
+    return R"({"sku":"A[[","x":)" + std::string(depth, '[') + std::string(depth, ']') + "}";
+  };
+  EXPECT_EQ(Refused("orders", nested(1'000'000)).code(), Code::kParse);
+  EXPECT_NE(Refused("orders", nested(1000)).message().find("1000 levels"), std::string::npos);
+  EXPECT_TRUE(poster_->Post("orders", nested(999), false).ok());
 }
 
 TEST_F(EventPosterTest, TheKeyStandsWhereTheConfigSays) {

@@ -110,6 +110,9 @@ TEST_F(SeriesRowsTest, NamesTheLineOfWhatIsWrong) {
   EXPECT_EQ(refused(R"({"item_id": "b", "start": "2024-01-01", "freq": "H", "target": []})"), "target is empty");
   EXPECT_EQ(refused(R"({"item_id": "b", "start": "2024-01-01", "freq": "H", "target": [[1], [2]]})"),
             "target: entry 0 is not a number: [1]");
+  EXPECT_EQ(refused(R"({"item_id": "b", "start": "2024-01-01", "freq": "H", "target": [)" +
+                    std::string(1'000'000, '[') + std::string(1'000'000, ']') + "]}"),
+            "nests deeper than 1000 levels");
   EXPECT_EQ(
       refused(R"({"item_id": "b", "start": "2024-01-01", "freq": "H", "target": [1], "feat_dynamic_real": [[]]})"),
       "feat_dynamic_real: feature 0 has 0 values, the target 1");
