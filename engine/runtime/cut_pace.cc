@@ -7,6 +7,8 @@ namespace {
 
 // Older records have waited for longer than a cut could win back.
 constexpr Duration kLive = std::chrono::seconds(1);
+// A transaction that is open this long is not yet near its timeout.
+constexpr Duration kMoments = std::chrono::seconds(1);
 constexpr Duration kMeasureFor = std::chrono::milliseconds(500);
 constexpr double kNewest = .3;  // weight of the newest commit
 
@@ -73,6 +75,10 @@ bool CutPace::Due(ProcessingTime now, bool settled) const {
   if (!IsLive(now)) return is_over;
   if (closed_) return (is_over || (settled && now - last_early_ >= interval_)) && !WaitsForOthers(now);
   return is_over && (!IsNear(now) || now - last_cut_ >= interval_ + longest_wait());
+}
+
+bool CutPace::IsImminent(ProcessingTime now, bool settled) const {
+  return closed_ && settled && IsLive(now) && now - std::min(last_cut_, last_early_) >= interval_ - kMoments;
 }
 
 }  // namespace tidecast

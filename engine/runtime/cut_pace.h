@@ -34,6 +34,8 @@ class CutPace {
   void OnCommitted(ProcessingTime now);
   /// `settled`: nothing more is to be made of the buckets that closed.
   bool Due(ProcessingTime now, bool settled) const;
+  /// Buckets closed, and their cut comes within moments: their rows may go ahead of it.
+  bool IsImminent(ProcessingTime now, bool settled) const;
   /// Buckets closed, and others are about to that would better be in the same epoch.
   bool WaitsForOthers(ProcessingTime now) const;
 

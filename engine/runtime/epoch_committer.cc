@@ -1,6 +1,7 @@
 #include "engine/runtime/epoch_committer.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <tuple>
 
@@ -14,9 +15,7 @@ Outcome OutcomeOf(const Status& status) {
 
 }  // namespace
 
-void EpochCommitter::Start(EpochCut cut) {
-  TC_CHECK(state_ == State::kIdle);
-  cut_ = std::move(cut);
+void EpochCommitter::Begin() {
   next_output_ = next_packed_ = next_packed_row_ = next_row_ = next_commit_record_ = 0;
   commit_records_.clear();
   streams_in_cut_.clear();
@@ -24,10 +23,45 @@ void EpochCommitter::Start(EpochCut cut) {
   outcome_ = Outcome::kOk;
   status_ = Status::Ok();
   store_failed_ = false;
+  if (Status begun = transport_.Begin(); !begun.ok()) {
+    const Outcome outcome = OutcomeOf(begun);
+    Fail(outcome, std::move(begun));
+  }
+}
+
+size_t EpochCommitter::ahead_bytes() const {
+  size_t bytes = 0;
+  if (state_ != State::kAhead) return bytes;
+  for (const PackedRecords& rows : cut_.rows) bytes += rows.bytes();
+  return bytes;
+}
+
+void EpochCommitter::SendAhead(PackedRecords rows) {
+  TC_CHECK(ready());
+  const bool is_first = state_ == State::kIdle;
+  if (is_first) cut_ = {};
+  cut_.rows.push_back(std::move(rows));
+  if (is_first) {
+    ahead_since_ = clock_.Now();
+    state_ = State::kAhead;
+    Begin();
+  }
+  if (state_ == State::kAhead) ProducePacked();
+}
+
+void EpochCommitter::Start(EpochCut cut) {
+  TC_CHECK(ready());
   faults_.Reach(CommitStep::kCut);
-  const Status begun = transport_.Begin();
+  if (state_ == State::kAhead) {
+    cut_.rows.insert(cut_.rows.end(), std::make_move_iterator(cut.rows.begin()), std::make_move_iterator(cut.rows.end()));
+    cut.rows = std::move(cut_.rows);
+    cut_ = std::move(cut);
+    state_ = State::kProducing;
+    return;
+  }
+  cut_ = std::move(cut);
   state_ = State::kProducing;
-  if (!begun.ok()) Fail(OutcomeOf(begun), begun);
+  Begin();
 }
 
 ChangelogRow EpochCommitter::RowOf(size_t index) const {
@@ -126,6 +160,7 @@ bool EpochCommitter::ProduceMore() {
 }
 
 void EpochCommitter::Step() {
+  if (state_ == State::kAhead) ProducePacked();
   if (state_ != State::kProducing || !ProduceMore()) return;
   faults_.Reach(CommitStep::kChangelogProduced);
   if (Status sent = transport_.SendOffsets(cut_.positions); !sent.ok()) {
@@ -145,7 +180,7 @@ void EpochCommitter::OnTransaction(const TransportEvent& event) {
     state_ = State::kFailed;
     return;
   }
-  if (state_ == State::kProducing && event.outcome != Outcome::kOk) return Fail(event.outcome, event.status);
+  if ((state_ == State::kAhead || state_ == State::kProducing) && event.outcome != Outcome::kOk) return Fail(event.outcome, event.status);
   TC_CHECK(state_ == State::kCommitting, "a transaction ended that nobody had ended");
   if (event.outcome != Outcome::kOk) return Fail(event.outcome, event.status);
   faults_.Reach(CommitStep::kCommitted);
@@ -175,7 +210,7 @@ void EpochCommitter::Fail(Outcome outcome, Status status) {
 }
 
 void EpochCommitter::Abort() {
-  if (state_ == State::kProducing) Fail(Outcome::kAbortable, Status(Code::kAborted, "the epoch was given up"));
+  if (state_ == State::kAhead || state_ == State::kProducing) Fail(Outcome::kAbortable, Status(Code::kAborted, "the epoch was given up"));
 }
 
 EpochCut EpochCommitter::Take() {

@@ -32,6 +32,8 @@ struct EpochCut {
 /// local state. A state machine: Step moves on as far as it can without waiting.
 ///   1. begin; produce outputs            2. produce changelog rows, then one commit record a task
 ///   3. send offsets                      4. commit (outcome by event)          5. write the local store
+/// Rows may go ahead of a cut that comes within moments: they are final, and a transaction that ends without its cut is
+/// aborted, so that nobody ever sees them.
 /// Thread: confined.
 class EpochCommitter {
  public:
@@ -45,13 +47,21 @@ class EpochCommitter {
         faults_(faults),
         clock_(clock) {}
 
-  enum class State : uint8_t { kIdle, kProducing, kCommitting, kCommitted, kAborting, kFailed };
+  enum class State : uint8_t { kIdle, kAhead, kProducing, kCommitting, kCommitted, kAborting, kFailed };
 
   State state() const { return state_; }
+  /// Something is on its way that must be brought to its end, or given up, before the instance may go elsewhere.
   bool busy() const {
-    return state_ == State::kProducing || state_ == State::kCommitting || state_ == State::kAborting;
+    return state_ == State::kAhead || state_ == State::kProducing || state_ == State::kCommitting || state_ == State::kAborting;
   }
-  /// REQUIRES: idle.
+  bool ready() const { return state_ == State::kIdle || state_ == State::kAhead; }
+  /// Since when rows are ahead of their cut. REQUIRES: state kAhead.
+  ProcessingTime ahead_since() const { return ahead_since_; }
+  /// Memory of the rows that are ahead of their cut.
+  size_t ahead_bytes() const;
+  /// Sends rows of the next cut ahead of it, under its transaction. REQUIRES: ready.
+  void SendAhead(PackedRecords rows);
+  /// REQUIRES: ready.
   void Start(EpochCut cut);
   /// Moves on. Errors end in state kFailed with `outcome` and `status`.
   void Step();
@@ -72,6 +82,8 @@ class EpochCommitter {
   const EpochCut& cut() const { return cut_; }
 
  private:
+  /// Forgets what came of the cut before, and begins a transaction.
+  void Begin();
   bool Produced(Status status);
   bool ProducePacked();
   bool ProduceMore();
@@ -89,6 +101,7 @@ class EpochCommitter {
 
   State state_ = State::kIdle;
   EpochCut cut_;
+  ProcessingTime ahead_since_;
   size_t next_output_ = 0;
   size_t next_packed_ = 0;      ///< in cut_.rows
   size_t next_packed_row_ = 0;  ///< in that one

@@ -23,6 +23,8 @@ constexpr size_t kPollShare = 32;
 constexpr size_t kCacheShare = 16;
 constexpr size_t kBytesPerTurn = 8 << 20;
 constexpr int kSendQueueWaitMs = 2;
+// Rows that are ahead of their cut for this long do not wait for a round under way: their transaction would time out.
+constexpr Duration kAheadAtMost = std::chrono::seconds(3);
 constexpr const char* kReachableMetric = "tidecast_broker_reachable";
 constexpr const char* kReachableHelp = "1 while the brokers answer, 0 while they are waited for";
 
@@ -448,13 +450,13 @@ Result<bool> Instance::Work() {
 }
 
 size_t Instance::OpenBytes() const {
-  size_t bytes = open_bytes_ + model_->dirty_bytes();
+  size_t bytes = open_bytes_ + model_->dirty_bytes() + (committer_ ? committer_->ahead_bytes() : 0);
   for (const auto& task : tasks_) bytes += task->rows_bytes() + task->dirty_bytes();
   return bytes;
 }
 
 bool Instance::Dirty() const {
-  return repair_->due() || !open_outputs_.empty() ||
+  return repair_->due() || !open_outputs_.empty() || (committer_ && committer_->state() == EpochCommitter::State::kAhead) ||
          (rekey_watermarks_ && rekey_watermarks_->HasNews(tasks_, model_->summed_up_to())) || model_->dirty() ||
          activity_->dirty() || (model_exchange_ && model_exchange_->dirty()) ||
          std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task->dirty(); });
@@ -467,8 +469,18 @@ bool Instance::IsFull() const {
 }
 
 bool Instance::CutIsDue() const {
-  if (committer_->state() != EpochCommitter::State::kIdle || !Dirty()) return false;
+  if (!committer_->ready() || !Dirty()) return false;
+  if (committer_->state() == EpochCommitter::State::kAhead && parts_.clock.Now() - committer_->ahead_since() >= kAheadAtMost) return true;
   return IsFull() || pace_.Due(parts_.clock.Now(), model_->idle(ClosedUpTo()));
+}
+
+void Instance::SendAhead() {
+  // In a replay what comes out must not depend on the clock; the embedded log takes an epoch in one write.
+  if (!parts_.transport.needs_changelog() || plan_->collect || revoked_ || stopping_ || !committer_->ready()) return;
+  if (!pace_.IsImminent(parts_.clock.Now(), model_->idle(ClosedUpTo()))) return;
+  for (const auto& task : tasks_) {
+    if (committer_->ready() && task->rows_bytes() > 0) committer_->SendAhead(task->TakeRows());
+  }
 }
 
 Status Instance::Cut(bool tell) {
@@ -525,7 +537,7 @@ Status Instance::Cut(bool tell) {
 Result<Instance::Progress> Instance::Step(int wait_ms) {
   std::vector<TransportEvent> events;
   // Nobody tells when there is room for the rest of an epoch.
-  if (committer_ && committer_->state() == EpochCommitter::State::kProducing) wait_ms = std::min(wait_ms, kSendQueueWaitMs);
+  if (committer_ && (committer_->state() == EpochCommitter::State::kAhead || committer_->state() == EpochCommitter::State::kProducing)) wait_ms = std::min(wait_ms, kSendQueueWaitMs);
   // A restore waits where its records come from.
   parts_.transport.Step(state_ == State::kRestoring && group_positions_ && !unreachable_ ? 0 : wait_ms, &events);
   for (const TransportEvent& event : events) TC_RETURN_IF_ERROR(OnEvent(event));
@@ -581,10 +593,12 @@ Result<Instance::Progress> Instance::Step(int wait_ms) {
       // A replay does not wait for the clock: the further stages go on as soon as nothing else is to be done.
       const bool hurry = in_lockstep() && !worked && RekeyingOpen() && committer_->state() == EpochCommitter::State::kIdle;
       const bool settle = ended || (winding_down && model_->between_rounds());
-      if (CutIsDue() || hurry || (settle && Dirty() && committer_->state() == EpochCommitter::State::kIdle)) {
+      if (CutIsDue() || hurry || (settle && Dirty() && committer_->ready())) {
         TC_RETURN_IF_ERROR(Cut(!in_lockstep() || hurry || settle));
         TC_RETURN_IF_ERROR(StepCommit().status());
         worked = true;
+      } else {
+        SendAhead();
       }
       if (settle && !Dirty() && committer_->state() == EpochCommitter::State::kIdle) {
         if (revoked_) {

@@ -127,6 +127,8 @@ class Instance {
   /// Whether buckets were over.
   bool JoinOutputs(std::vector<TaskStepOutput>& outputs);
   bool CutIsDue() const;
+  /// Rows of what closed in live input go out while the rest of their cut is awaited.
+  void SendAhead();
   /// No more may be put into the epoch being filled.
   bool IsFull() const;
   /// Looks where the tasks stand after a step of work. `closed`: buckets closed in it.

@@ -64,6 +64,30 @@ TEST_F(CutPaceTest, WaitsForTasksThatAreAboutToCloseNoLongerThanACommitTakes) {
   EXPECT_TRUE(Due(1090));
 }
 
+TEST_F(CutPaceTest, WhatClosedIsCutWithinMomentsUnlessRoundsGoOnOrNobodyWaits) {
+  Step(1050, milliseconds(20));
+  EXPECT_FALSE(pace_.IsImminent(At(1050), true));  // nothing closed
+  Step(1060, milliseconds(20), true);
+  EXPECT_TRUE(pace_.IsImminent(At(1060), true));
+  EXPECT_FALSE(pace_.IsImminent(At(1060), false));
+  EXPECT_FALSE(pace_.IsImminent(At(2060), true));  // what came last lies back by a second
+}
+
+TEST_F(CutPaceTest, AfterAnEarlyCutTheNextIsNotImminentBeforeTheIntervalIsNearlyOver) {
+  CutPace pace(seconds(60));
+  const auto close = [&](int64_t ms) {
+    pace.OnRecords(EventTime::FromMillis(kStart + ms));
+    pace.OnStep({At(ms), true, EventTime::FromMillis(kStart + ms), seconds(60)});
+  };
+  pace.StartAt(At(0));
+  close(1000);
+  pace.OnCut(At(1000));
+  close(5000);
+  EXPECT_FALSE(pace.IsImminent(At(5000), true));
+  close(60'100);
+  EXPECT_TRUE(pace.IsImminent(At(60'100), true));
+}
+
 TEST_F(CutPaceTest, LeavesTheWayFreeForACloseThatIsNear) {
   Step(1100, milliseconds(30));
   EXPECT_FALSE(Due(1100));

@@ -28,6 +28,11 @@ class EpochCommitterTest : public ::testing::Test {
     cut.positions.push_back({{"shop.orders", 3}, 42});
     return cut;
   }
+  static PackedRecords Rows(const char* topic) {
+    PackedRecords rows;
+    rows.Add({.topic = topic, .key = "A", .value = "{}"});
+    return rows;
+  }
   TransportEvent Ended(Outcome outcome, bool state_written = false) {
     TransportEvent event;
     event.outcome = outcome;
@@ -112,6 +117,54 @@ TEST_F(EpochCommitterTest, WritesNoChangelogWhereTheStoreIsInTheSameCut) {
   committer_.Start(MakeCut());
   committer_.Step();
   EXPECT_EQ(transport_.calls, (std::vector<std::string>{"begin", "produce shop.features", "offsets", "commit"}));
+}
+
+TEST_F(EpochCommitterTest, RowsAheadOfTheCutAreOfItsTransaction) {
+  committer_.SendAhead(Rows("shop.first"));
+  committer_.SendAhead(Rows("shop.second"));
+  EXPECT_EQ(transport_.calls, (std::vector<std::string>{"begin", "produce shop.first", "produce shop.second"}));
+  EXPECT_GT(committer_.ahead_bytes(), 0U);
+  EpochCut cut = MakeCut();
+  cut.rows.push_back(Rows("shop.third"));
+  committer_.Start(std::move(cut));
+  committer_.Step();
+  EXPECT_EQ(transport_.calls, (std::vector<std::string>{"begin", "produce shop.first", "produce shop.second", "produce shop.features",
+                                                        "produce shop.third", "produce shop.changelog.series", "produce shop.changelog.series",
+                                                        "produce shop.changelog.series", "offsets", "commit"}));
+  committer_.OnTransaction(Ended(Outcome::kOk));
+  EXPECT_EQ(committer_.Take().rows.size(), 3U);  // whoever observes commits sees all
+}
+
+TEST_F(EpochCommitterTest, RowsAheadThatFindNoRoomGoOnLaterInTheirOrder) {
+  transport_.produce_room = 1;
+  committer_.SendAhead(Rows("shop.first"));
+  committer_.SendAhead(Rows("shop.second"));
+  committer_.Step();
+  EXPECT_EQ(transport_.produced.size(), 1U);
+  transport_.produce_room = 2;
+  committer_.Step();
+  EXPECT_EQ(transport_.produced.back().topic, "shop.second");
+  EXPECT_EQ(transport_.produce_room, 1);  // neither was sent twice
+}
+
+TEST_F(EpochCommitterTest, RowsWhoseCutNeverComesAreAborted) {
+  committer_.SendAhead(Rows("shop.first"));
+  EXPECT_TRUE(committer_.busy());
+  committer_.Abort();
+  EXPECT_EQ(transport_.calls.back(), "abort");
+  committer_.OnTransaction(Ended(Outcome::kOk));
+  EXPECT_EQ(committer_.state(), EpochCommitter::State::kFailed);
+  committer_.Take();
+  committer_.Start(MakeCut());  // and are not of the next cut
+  committer_.Step();
+  EXPECT_EQ(std::count(transport_.calls.begin(), transport_.calls.end(), "produce shop.first"), 1);
+}
+
+TEST_F(EpochCommitterTest, ATransactionThatFailsUnderRowsAheadIsAborted) {
+  committer_.SendAhead(Rows("shop.first"));
+  committer_.OnTransaction(Ended(Outcome::kAbortable));
+  EXPECT_EQ(committer_.state(), EpochCommitter::State::kAborting);
+  EXPECT_FALSE(committer_.ready());
 }
 
 // By it a restore tells whether compaction may have taken the record before.
