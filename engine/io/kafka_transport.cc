@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include "engine/io/kafka_admin.h"
 #include "engine/io/kafka_errors.h"
@@ -20,6 +21,8 @@ constexpr std::chrono::seconds kTellAgain{5};
 // A client without anything to send does not notice that its brokers are gone: so they are asked for a sign of life.
 constexpr std::chrono::milliseconds kLookEvery{5000};
 constexpr std::chrono::milliseconds kProbeEvery{500};
+constexpr int kMissingLooks = 8;
+constexpr std::chrono::milliseconds kMissingPause{200};
 
 /// Puts together: admin (topics, watermarks), member (group, fetching), producer (transactions).
 class KafkaTransport final : public LogTransport {
@@ -29,7 +32,7 @@ class KafkaTransport final : public LogTransport {
   ~KafkaTransport() override { Leave(); }
 
   Status Open() override;
-  Result<TopicInfo> DescribeTopic(const std::string& topic) override { return admin().DescribeTopic(topic); }
+  Result<TopicInfo> DescribeTopic(const std::string& topic) override;
   Result<std::vector<TopicInfo>> ListTopics() override { return admin().ListTopics(); }
   Status CreateTopic(const TopicSpec& spec) override { return admin().CreateTopic(spec); }
 
@@ -121,6 +124,15 @@ Result<int64_t> KafkaTransport::EndOffset(const TopicPartition& source) {
   // The producer asks as read_committed, which is librdkafka's default; so this works before a group was joined.
   TC_ASSIGN_OR_RETURN(const KafkaBounds bounds, admin().QueryBounds(producer_->client(), source));
   return bounds.end;
+}
+
+// A broker may not know for some moments a topic that was made just now.
+Result<TopicInfo> KafkaTransport::DescribeTopic(const std::string& topic) {
+  for (int left = kMissingLooks;; --left) {
+    Result<TopicInfo> info = admin().DescribeTopic(topic);
+    if (info.status().code() != Code::kNotFound || left == 0) return info;
+    std::this_thread::sleep_for(kMissingPause);
+  }
 }
 
 Status KafkaTransport::SendOffsets(std::span<const Position> positions) {

@@ -50,18 +50,17 @@ void EpochCommitter::SendAhead(PackedRecords rows) {
 }
 
 void EpochCommitter::Start(EpochCut cut) {
-  TC_CHECK(ready());
+  TC_CHECK(state_ != State::kProducing && state_ != State::kCommitting && state_ != State::kCommitted);
   faults_.Reach(CommitStep::kCut);
-  if (state_ == State::kAhead) {
-    cut_.rows.insert(cut_.rows.end(), std::make_move_iterator(cut.rows.begin()), std::make_move_iterator(cut.rows.end()));
+  if (state_ != State::kIdle) {
+    cut_.rows.insert(cut_.rows.end(), std::make_move_iterator(cut.rows.begin()),
+                     std::make_move_iterator(cut.rows.end()));
     cut.rows = std::move(cut_.rows);
-    cut_ = std::move(cut);
-    state_ = State::kProducing;
-    return;
   }
   cut_ = std::move(cut);
-  state_ = State::kProducing;
-  Begin();
+  const State before = state_;
+  if (before == State::kIdle || before == State::kAhead) state_ = State::kProducing;
+  if (before == State::kIdle) Begin();
 }
 
 ChangelogRow EpochCommitter::RowOf(size_t index) const {
@@ -180,7 +179,8 @@ void EpochCommitter::OnTransaction(const TransportEvent& event) {
     state_ = State::kFailed;
     return;
   }
-  if ((state_ == State::kAhead || state_ == State::kProducing) && event.outcome != Outcome::kOk) return Fail(event.outcome, event.status);
+  if ((state_ == State::kAhead || state_ == State::kProducing) && event.outcome != Outcome::kOk)
+    return Fail(event.outcome, event.status);
   TC_CHECK(state_ == State::kCommitting, "a transaction ended that nobody had ended");
   if (event.outcome != Outcome::kOk) return Fail(event.outcome, event.status);
   faults_.Reach(CommitStep::kCommitted);
@@ -210,7 +210,8 @@ void EpochCommitter::Fail(Outcome outcome, Status status) {
 }
 
 void EpochCommitter::Abort() {
-  if (state_ == State::kAhead || state_ == State::kProducing) Fail(Outcome::kAbortable, Status(Code::kAborted, "the epoch was given up"));
+  if (state_ == State::kAhead || state_ == State::kProducing)
+    Fail(Outcome::kAbortable, Status(Code::kAborted, "the epoch was given up"));
 }
 
 EpochCut EpochCommitter::Take() {

@@ -52,7 +52,8 @@ class EpochCommitter {
   State state() const { return state_; }
   /// Something is on its way that must be brought to its end, or given up, before the instance may go elsewhere.
   bool busy() const {
-    return state_ == State::kAhead || state_ == State::kProducing || state_ == State::kCommitting || state_ == State::kAborting;
+    return state_ == State::kAhead || state_ == State::kProducing || state_ == State::kCommitting ||
+           state_ == State::kAborting;
   }
   bool ready() const { return state_ == State::kIdle || state_ == State::kAhead; }
   /// Since when rows are ahead of their cut. REQUIRES: state kAhead.
@@ -61,7 +62,7 @@ class EpochCommitter {
   size_t ahead_bytes() const;
   /// Sends rows of the next cut ahead of it, under its transaction. REQUIRES: ready.
   void SendAhead(PackedRecords rows);
-  /// REQUIRES: ready.
+  /// REQUIRES: ready, or rows ahead of this cut have just failed: the cut shares their fate.
   void Start(EpochCut cut);
   /// Moves on. Errors end in state kFailed with `outcome` and `status`.
   void Step();

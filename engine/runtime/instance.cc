@@ -477,7 +477,10 @@ bool Instance::CutIsDue() const {
 void Instance::SendAhead() {
   // In a replay what comes out must not depend on the clock; the embedded log takes an epoch in one write.
   if (!parts_.transport.needs_changelog() || plan_->collect || revoked_ || stopping_ || !committer_->ready()) return;
-  if (!pace_.IsImminent(parts_.clock.Now(), model_->idle(ClosedUpTo()))) return;
+  if (pace_.IsImminent(parts_.clock.Now(), model_->idle(ClosedUpTo()))) HandOverRows();
+}
+
+void Instance::HandOverRows() {
   for (const auto& task : tasks_) {
     if (committer_->ready() && task->rows_bytes() > 0) committer_->SendAhead(task->TakeRows());
   }
@@ -491,6 +494,7 @@ Status Instance::Cut(bool tell) {
   cut.outputs = std::move(open_outputs_);
   open_outputs_.clear();
   open_bytes_ = open_rekeyed_ = 0;
+  if (parts_.transport.needs_changelog()) HandOverRows();  // the client sends them while the state is cut
   for (const auto& task : tasks_) {
     if (task->rows_bytes() > 0) cut.rows.push_back(task->TakeRows());
   }

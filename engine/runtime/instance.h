@@ -129,6 +129,7 @@ class Instance {
   bool CutIsDue() const;
   /// Rows of what closed in live input go out while the rest of their cut is awaited.
   void SendAhead();
+  void HandOverRows();
   /// No more may be put into the epoch being filled.
   bool IsFull() const;
   /// Looks where the tasks stand after a step of work. `closed`: buckets closed in it.

@@ -16,7 +16,8 @@ open_yardstick "$events"
 open_namespace "$bench_folder/retail60.yaml"
 sed -i "s/topic: \(orders\|clicks\),/topic: $ns.\1,/" "$config"
 export TIDECAST__COMMIT__INTERVAL=$interval
-"$tools/lagwatch" create --brokers "$BROKERS" "$ns.orders:8:retention.ms=-1" "$ns.clicks:8:retention.ms=-1" "$ns.features:8:retention.ms=-1"
+appended=message.timestamp.type=LogAppendTime
+"$tools/lagwatch" create --brokers "$BROKERS" "$ns.orders:8:retention.ms=-1:$appended" "$ns.clicks:8:retention.ms=-1:$appended" "$ns.features:8:retention.ms=-1"
 "$tidecast" run "$config" >"$R60/$ns.log" 2>&1 </dev/null &
 pid=$!
 end() { kill -TERM "$pid" 2>/dev/null && wait "$pid" || true; [ -n "${KEEP_BROKER:-}" ] || stop_broker; }

@@ -5,8 +5,9 @@
 // Copies the topics `orders` and `clicks` in the order of their record times, RATE events a second, to NAMESPACE.orders
 // and NAMESPACE.clicks, which an engine reads (retail60.yaml), and reads NAMESPACE.features. The row of a window that
 // ends at e could come once both inputs of its partition had an event at e + 60 s or later: its latency counts from
-// just before the later of the two was sent (a little before the broker appended it) until it was read. Prints one JSON
-// line.
+// when the broker appended the later of the two (both topics keep that time: message.timestamp.type=LogAppendTime, in
+// whole ms) until it was read. Prints one JSON line; `sent_p50_ms` and `sent_p99_ms` count from just before it was
+// sent.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,6 +17,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <thread>
 #include <vector>
 
@@ -25,7 +27,7 @@
 namespace tidecast {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Clock = std::chrono::system_clock;  // the broker's, too
 constexpr size_t kPartitions = 8;
 constexpr int64_t kMinuteMs = 60'000;
 constexpr size_t kMinutesMax = 24 * 60;
@@ -35,9 +37,17 @@ int64_t NowUs() {
   return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch()).count();
 }
 
+/// What let a minute of a partition close.
+struct Due {
+  size_t input = 0;
+  int64_t offset = 0;
+  int64_t appended_us = 0;
+};
+
 /// When each minute of each partition became due; 0: not yet.
 struct DueTimes {
-  std::array<std::array<std::atomic<int64_t>, kMinutesMax>, kPartitions> at{};
+  std::array<std::array<std::atomic<int64_t>, kMinutesMax>, kPartitions> at{};  ///< sent
+  std::array<std::array<Due, kMinutesMax>, kPartitions> by{};                   ///< the sender's until all is over
   std::atomic<int64_t> first_minute = -1;
   std::atomic<bool> over = false;
 };
@@ -156,6 +166,7 @@ class Pacer {
     size_t next = 0;
     bool ended = false;
     int64_t newest_ms = INT64_MIN;
+    int64_t sent = 0;
   };
 
   Source* Earliest() {
@@ -178,6 +189,7 @@ class Pacer {
   }
 
   void Note(Source& source, int64_t time_ms, int64_t now_us) {
+    const int64_t offset = source.sent++;
     if (time_ms <= source.newest_ms) return;
     source.newest_ms = time_ms;
     int64_t both = INT64_MAX;
@@ -190,6 +202,7 @@ class Pacer {
     for (int64_t m = closed - due_.first_minute; m >= 0 && static_cast<size_t>(m) < kMinutesMax; --m) {
       auto& at = due_.at[source.partition][static_cast<size_t>(m)];
       if (at != 0) break;
+      due_.by[source.partition][static_cast<size_t>(m)] = {source.input, offset, 0};
       at = now_us;
     }
   }
@@ -210,9 +223,17 @@ int64_t EndOf(std::string_view json) {
   return end;
 }
 
-/// Reads rows until a second after the last event; `counted`: latencies in ms of those due after the warm-up.
+/// Rows of one partition and minute that were read at once.
+struct Seen {
+  size_t partition = 0;
+  size_t minute = 0;
+  int64_t at_us = 0;
+  uint64_t rows = 0;
+};
+
+/// Reads rows until two seconds after the last event; `seen`: those due after the warm-up.
 void Watch(const std::string& bootstrap, const std::string& name, int64_t warm_us, DueTimes& due,
-           std::vector<uint64_t>* counted) {
+           std::vector<Seen>* seen) {
   Reader reader(bootstrap, name + ".watch", {name + ".features"});
   const auto batch = reader.MakeBatch();
   int64_t quiet_since = NowUs();
@@ -225,12 +246,14 @@ void Watch(const std::string& bootstrap, const std::string& name, int64_t warm_u
         any = true;
         const int64_t minute = EndOf(record.value) / kMinuteMs - due.first_minute;
         if (minute < 0 || static_cast<size_t>(minute) >= kMinutesMax) continue;
-        const int64_t at = due.at[static_cast<size_t>(reader.sources()[i].partition)][static_cast<size_t>(minute)];
+        const auto partition = static_cast<size_t>(reader.sources()[i].partition);
+        const int64_t at = due.at[partition][static_cast<size_t>(minute)];
         if (at == 0) Die(Status(Code::kInternal, "a window closed before its time"));
         if (at < warm_us) continue;
-        const auto ms = static_cast<size_t>((now - at) / 1000);
-        if (ms >= counted->size()) counted->resize(ms + 1);
-        ++(*counted)[ms];
+        if (seen->empty() || seen->back().partition != partition ||
+            seen->back().minute != static_cast<size_t>(minute) || seen->back().at_us != now)
+          seen->push_back({partition, static_cast<size_t>(minute), now, 0});
+        ++seen->back().rows;
       }
     }
     if (any) quiet_since = NowUs();
@@ -238,31 +261,75 @@ void Watch(const std::string& bootstrap, const std::string& name, int64_t warm_u
   }
 }
 
+/// When the broker appended what let each minute close.
+void FindAppended(const std::string& bootstrap, const std::string& name, DueTimes& due) {
+  Reader reader(bootstrap, name + ".appended", {name + "." + kInputs[0], name + "." + kInputs[1]});
+  const auto batch = reader.MakeBatch();
+  for (size_t i = 0; i < reader.sources().size(); ++i) {
+    const TopicPartition& source = reader.sources()[i];
+    const size_t input = source.topic.ends_with(kInputs[0]) ? 0 : 1;
+    std::map<int64_t, std::vector<Due*>> wanted;
+    for (Due& of : due.by[static_cast<size_t>(source.partition)]) {
+      if (of.input == input && of.offset > 0) wanted[of.offset].push_back(&of);
+    }
+    while (!wanted.empty()) {
+      const PollResult polled = reader.Poll(i, *batch);
+      for (const InputRecord& record : batch->records()) {
+        const auto found = wanted.find(record.offset);
+        if (found == wanted.end()) continue;
+        for (Due* const of : found->second) of->appended_us = record.record_time.us;
+        wanted.erase(found);
+      }
+      if (!batch->records().empty()) continue;
+      if (polled.at_end) break;
+      reader.Step(5);
+    }
+  }
+}
+
+/// The least ms that a share `q` of the rows does not exceed.
+size_t Quantile(const std::vector<uint64_t>& rows_by_ms, double q) {
+  uint64_t rows = 0;
+  for (const uint64_t n : rows_by_ms) rows += n;
+  auto left = static_cast<uint64_t>(q * static_cast<double>(rows));
+  for (size_t ms = 0; ms < rows_by_ms.size(); ++ms) {
+    if (rows_by_ms[ms] > left) return ms;
+    left -= rows_by_ms[ms];
+  }
+  return rows_by_ms.size();
+}
+
 int Run(const std::string& bootstrap, const std::string& name, double rate, double warmup_s) {
   DueTimes due;
-  std::vector<uint64_t> counted;
+  std::vector<Seen> seen;
   Pacer pacer(bootstrap, name, rate, due);
   const int64_t start = NowUs();
-  std::thread watch([&] { Watch(bootstrap, name, start + static_cast<int64_t>(warmup_s * 1e6), due, &counted); });
+  std::thread watch([&] { Watch(bootstrap, name, start + static_cast<int64_t>(warmup_s * 1e6), due, &seen); });
   const int64_t sent = pacer.Run();
   const double seconds = static_cast<double>(NowUs() - start) / 1e6;
   due.over = true;
   watch.join();
+  FindAppended(bootstrap, name, due);
+  std::vector<uint64_t> from_append;  // rows by ms
+  std::vector<uint64_t> from_send;
   uint64_t rows = 0;
-  for (const uint64_t n : counted) rows += n;
-  const auto quantile = [&](double q) {
-    uint64_t left = static_cast<uint64_t>(q * static_cast<double>(rows));
-    for (size_t ms = 0; ms < counted.size(); ++ms) {
-      if (counted[ms] > left) return ms;
-      left -= counted[ms];
-    }
-    return counted.size();
-  };
+  for (const Seen& of : seen) {
+    const Due& by = due.by[of.partition][of.minute];
+    if (by.appended_us == 0) Die(Status(Code::kInternal, "an event that let a window close is not in its topic"));
+    const auto add = [&](std::vector<uint64_t>& to, int64_t from_us) {
+      const auto ms = static_cast<size_t>(std::max<int64_t>(of.at_us - from_us, 0) / 1000);
+      if (ms >= to.size()) to.resize(ms + 1);
+      to[ms] += of.rows;
+    };
+    add(from_append, by.appended_us);
+    add(from_send, due.at[of.partition][of.minute]);
+    rows += of.rows;
+  }
   fmt::print(
-      R"({{"events":{},"seconds":{:.1f},"events_per_s":{:.0f},"rows":{},"p50_ms":{},"p99_ms":{},"p999_ms":{},"max_ms":{}}})"
+      R"({{"events":{},"seconds":{:.1f},"events_per_s":{:.0f},"rows":{},"p50_ms":{},"p99_ms":{},"p999_ms":{},"max_ms":{},"sent_p50_ms":{},"sent_p99_ms":{}}})"
       "\n",
-      sent, seconds, static_cast<double>(sent) / seconds, rows, quantile(.5), quantile(.99), quantile(.999),
-      counted.size());
+      sent, seconds, static_cast<double>(sent) / seconds, rows, Quantile(from_append, .5), Quantile(from_append, .99),
+      Quantile(from_append, .999), from_append.size(), Quantile(from_send, .5), Quantile(from_send, .99));
   return rows > 0 ? 0 : 1;
 }
 

@@ -49,14 +49,17 @@ class EpochCommitterTest : public ::testing::Test {
   std::unique_ptr<StateStore> store_ = MakeMemoryStore();
   FaultPoints faults_;
   ManualClock clock_;
-  EpochCommitter committer_{transport_, *store_, {"shop.changelog.series", "shop.changelog.model", 5, "i1"}, "i1/1", faults_, clock_};
+  EpochCommitter committer_{transport_, *store_, {"shop.changelog.series", "shop.changelog.model", 5, "i1"},
+                            "i1/1",     faults_, clock_};
 };
 
 TEST_F(EpochCommitterTest, GoesThroughTheProtocolInOrderWithTheCommitRecordLast) {
   committer_.Start(MakeCut());
   committer_.Step();
-  EXPECT_EQ(transport_.calls, (std::vector<std::string>{"begin", "produce shop.features", "produce shop.changelog.series",
-                                                        "produce shop.changelog.series", "produce shop.changelog.series", "offsets", "commit"}));
+  EXPECT_EQ(transport_.calls,
+            (std::vector<std::string>{"begin", "produce shop.features", "produce shop.changelog.series",
+                                      "produce shop.changelog.series", "produce shop.changelog.series", "offsets",
+                                      "commit"}));
   EXPECT_TRUE(transport_.produced.back().key.ends_with("commit"));
   EXPECT_EQ(transport_.produced.back().partition, 3);
   EXPECT_EQ(transport_.offsets[0].next_offset, 42);
@@ -128,9 +131,11 @@ TEST_F(EpochCommitterTest, RowsAheadOfTheCutAreOfItsTransaction) {
   cut.rows.push_back(Rows("shop.third"));
   committer_.Start(std::move(cut));
   committer_.Step();
-  EXPECT_EQ(transport_.calls, (std::vector<std::string>{"begin", "produce shop.first", "produce shop.second", "produce shop.features",
-                                                        "produce shop.third", "produce shop.changelog.series", "produce shop.changelog.series",
-                                                        "produce shop.changelog.series", "offsets", "commit"}));
+  EXPECT_EQ(
+      transport_.calls,
+      (std::vector<std::string>{"begin", "produce shop.first", "produce shop.second", "produce shop.features",
+                                "produce shop.third", "produce shop.changelog.series", "produce shop.changelog.series",
+                                "produce shop.changelog.series", "offsets", "commit"}));
   committer_.OnTransaction(Ended(Outcome::kOk));
   EXPECT_EQ(committer_.Take().rows.size(), 3U);  // whoever observes commits sees all
 }
@@ -165,6 +170,17 @@ TEST_F(EpochCommitterTest, ATransactionThatFailsUnderRowsAheadIsAborted) {
   committer_.OnTransaction(Ended(Outcome::kAbortable));
   EXPECT_EQ(committer_.state(), EpochCommitter::State::kAborting);
   EXPECT_FALSE(committer_.ready());
+}
+
+TEST_F(EpochCommitterTest, ACutSharesTheFateOfRowsAheadThatFailed) {
+  committer_.SendAhead(Rows("shop.first"));
+  committer_.OnTransaction(Ended(Outcome::kAbortable));
+  committer_.Start(MakeCut());
+  committer_.Step();
+  EXPECT_EQ(transport_.calls.back(), "abort");
+  committer_.OnTransaction(Ended(Outcome::kOk));
+  EXPECT_EQ(committer_.state(), EpochCommitter::State::kFailed);
+  EXPECT_EQ(committer_.Take().seq, 7U);
 }
 
 // By it a restore tells whether compaction may have taken the record before.
