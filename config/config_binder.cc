@@ -271,7 +271,7 @@ EngineOptions BindConfig(const ConfigNode& root) {
   const Section model(root, "model");
   if (const std::string* kind = model.Text("kind")) {
     options.model_enabled = *kind != "none";
-    options.model.net = *kind == "lstm" ? NetKind::kLstm : NetKind::kNone;
+    options.model.net = NetKindOf(*kind).value_or(NetKind::kNone);
   }
   model.Read("device", &options.model.device);
   model.ReadInteger("seed", &options.model.seed);

@@ -94,7 +94,7 @@ constexpr std::array kFields = {
     ConfigField{"views.*.rows.headers", FieldType::kChoice, "cloudevents", "`id`: the content id alone, by which a consumer can drop copies. `none`: nothing beside the row itself.", "id", -kNone, kNone, "cloudevents id none"},
     ConfigField{"views.*.forecast", FieldType::kBoolean, "true", "Whether the view is forecast at all.", "true"},
     ConfigField{"model", FieldType::kSection, "", "The forecasting model.", "", -kNone, kNone, "kind"},
-    ConfigField{"model.kind", FieldType::kChoice, "lstm", "`lstm`: experts and the online net; `experts`: without the net; `none`: windows only.", "lstm", -kNone, kNone, "lstm experts none"},
+    ConfigField{"model.kind", FieldType::kChoice, "lstm", "Experts and an online net of this kind; `experts`: without the net; `none`: windows only.", "lstm", -kNone, kNone, "lstm gru tcn attention mlp experts none"},
     ConfigField{"model.device", FieldType::kChoice, "auto", "Where the net runs.", "auto", -kNone, kNone, "auto cpu cuda"},
     ConfigField{"model.seed", FieldType::kInteger, "7", "Same seed, same results.", "7", 0, 9e18},
     ConfigField{"model.learning", FieldType::kChoice, "online", "`frozen` keeps the net's weights as they are.", "online", -kNone, kNone, "online frozen"},

@@ -13,10 +13,9 @@
 #include "engine/core/status.h"
 #include "models/bucket_context.h"
 #include "models/explanation.h"
+#include "models/net_kind.h"
 
 namespace tidecast {
-
-enum class NetKind : uint8_t { kNone, kLstm, kMlp };
 
 /// How the net behaves online. kFrozen keeps the weights it has (for comparisons).
 enum class NetLearning : uint8_t { kOnline, kFrozen };

@@ -15,7 +15,7 @@ constexpr std::chrono::seconds kBehindStart{1};  // until the first commit has b
 }  // namespace
 
 LateNet::LateNet(const NetShape& shape, Make make)
-    : state_floats_(2 * static_cast<size_t>(shape.layers) * static_cast<size_t>(shape.hidden)),
+    : state_floats_(StateFloats(shape)),
       coming_(std::async(std::launch::async, [make = std::move(make), wanted = wanted_.get_future()] {
         wanted.wait_for(kBehindStart);
         return make();

@@ -12,6 +12,9 @@
 
 namespace tidecast {
 
+/// What reads a series's past. LSTM and GRU carry a state from bucket to bucket; the others read their window anew.
+enum class NetEncoder : uint8_t { kLstm = 0, kGru = 1, kTcn = 2, kAttention = 3 };
+
 /// Shapes of a net; fixed for its life. The plain C++ face of the torch module: no torch type passes here.
 struct NetShape {
   int horizon = 14;
@@ -20,11 +23,24 @@ struct NetShape {
   int inputs = 0;     ///< width of one input step
   int known = 0;    ///< width of what is known ahead for one future step (calendar, covariates, horizon code excluded)
   int statics = 0;  ///< width of per-series static inputs (e.g. log scale)
+  NetEncoder encoder = NetEncoder::kLstm;
   int hidden = 64;
-  int layers = 1;         ///< recurrent layers; 0: no memory but the inputs of the decoder (an MLP)
+  int layers = 1;         ///< recurrent layers; 0: no memory but the inputs of the decoder (an MLP); 1 unless recurrent
   int id_buckets = 4096;  ///< rows of the hashed id embedding
   int id_width = 8;
 };
+
+/// Whether Advance moves a state; if not, each bucket needs Rerun.
+constexpr bool CarriesState(const NetShape& shape) {
+  return shape.encoder == NetEncoder::kLstm || shape.encoder == NetEncoder::kGru;
+}
+
+/// Floats of a series's state: what is carried (h and c of each LSTM layer, h of each GRU layer), or what the decoder
+/// reads of the window.
+constexpr size_t StateFloats(const NetShape& shape) {
+  const size_t layers = static_cast<size_t>(shape.layers) * (shape.encoder == NetEncoder::kLstm ? 2 : 1);
+  return layers * static_cast<size_t>(shape.hidden);
+}
 
 struct NetOptions {
   NetShape shape;
@@ -70,10 +86,10 @@ struct NetLoss {
 class ResidualNet {
  public:
   virtual ~ResidualNet() = default;
-  /// Floats of carried state a series (h and c of each layer).
+  /// StateFloats of the shape.
   virtual size_t state_floats() const = 0;
   /// Moves the carried state by one step. inputs [rows, inputs], states [rows, state_floats()], mask [rows] (0: state
-  /// unchanged).
+  /// unchanged). REQUIRES: CarriesState.
   virtual void Advance(int rows, std::span<const float> inputs, std::span<const float> mask,
                        std::span<float> states) = 0;
   /// states [rows, state_floats()], statics [rows, statics], ids [rows], known [rows, horizon, known], base and out
@@ -91,8 +107,8 @@ class ResidualNet {
   /// Weights, averaged weights, optimiser moments and step count in one versioned blob (see models/FORMAT.md).
   virtual void Save(std::string* out) const = 0;
   virtual Status Load(std::string_view blob) = 0;  ///< kVersion, kInvalidShape, kCorruption, kNotFinite
-  /// Begins from the averaged weights in another net's blob, whose shape may differ in all but hidden and layers: rows
-  /// go where `rows` says that they mean the same, new ones are zero, ids are forgotten. Errors: as Load.
+  /// Begins from the averaged weights in another net's blob, whose shape may differ in all but encoder, hidden and
+  /// layers: rows go where `rows` says that they mean the same, new ones are zero, ids are forgotten. Errors: as Load.
   virtual Status Adopt(std::string_view blob, const NetRows& rows) = 0;
   /// Moves the weights by `share` of the way to another net's averaged ones, in the rows that mean the same; the
   /// others, ids and moments stay. Errors: as Adopt; then nothing was changed.

@@ -9,7 +9,7 @@
 namespace tidecast {
 
 /// Version of the face between the binary and a net module. Raise it when net.h changes.
-inline constexpr uint32_t kNetModuleVersion = 3;
+inline constexpr uint32_t kNetModuleVersion = 4;
 
 /// Version and the sizes of what crosses the face: a module built against another net.h is refused instead of misread.
 inline constexpr uint64_t kNetModuleAbi = (uint64_t{kNetModuleVersion} << 32) ^ (uint64_t{sizeof(NetOptions)} << 20) ^

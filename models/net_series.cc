@@ -54,6 +54,9 @@ NetShape NetSeries::ShapeOf(const ForecasterOptions& options) {
                                  kExpertSlots * kExpertNumbers);
   shape.statics = static_cast<int>(kStatics);
   if (options.net == NetKind::kMlp) shape.layers = 0;
+  if (options.net == NetKind::kGru) shape.encoder = NetEncoder::kGru;
+  if (options.net == NetKind::kTcn) shape.encoder = NetEncoder::kTcn;
+  if (options.net == NetKind::kAttention) shape.encoder = NetEncoder::kAttention;
   if (!options.net_ids) shape.id_buckets = 1;
   return shape;
 }

@@ -640,7 +640,7 @@ ForecasterStats StreamForecaster::Stats() const {
     stats.net_loss = trainer_->last_loss().loss;
     stats.net_gradient_norm = trainer_->last_loss().gradient_norm;
     stats.device = trainer_->net().device();
-    stats.expert_weights.emplace_back(options_.net == NetKind::kMlp ? "mlp" : "lstm", outer_.MeanWeight());
+    stats.expert_weights.emplace_back(std::string(NetKindName(options_.net)), outer_.MeanWeight());
   }
   return stats;
 }

@@ -1,8 +1,7 @@
 // The net's side of the stream forecaster:
 //   mature   a window recorded h = horizon buckets ago gets its labels from the series's own history
 //   advance  the newest bucket goes into the ring of inputs and moves the carried state; every kRefreshBuckets buckets
-//   a
-//            series's state is made anew from its window, so that it follows the weights
+//            (each bucket, of a net that carries none) a series's state is made anew from its window
 //   correct  base -> net, for a block at once; the outer mixture of both is what is published; a sample of the windows
 //            is recorded with the base they were made with
 //   keep     its weights leave, come and go back (NetKeeper)
@@ -92,6 +91,7 @@ void StreamForecaster::AdvanceNet(Work& work, std::span<const SeriesRow> rows) c
   const size_t inputs_width = static_cast<size_t>(shape.inputs);
   const size_t window = static_cast<size_t>(shape.window);
   const size_t state_floats = net.state_floats();
+  const bool carries = CarriesState(shape);
   std::vector<float> shared(net_series_->shared_width());
   ReadSharedRow(context_.now.index, shared);
   const NetSeries::CovariateScale scale = CovariateScale();
@@ -108,9 +108,10 @@ void StreamForecaster::AdvanceNet(Work& work, std::span<const SeriesRow> rows) c
     net_series_->ReadInput(NetPart(std::as_const(work), i), context_.now.index, shared, scale, own_means,
                            std::span(inputs).subspan(i * inputs_width, inputs_width), &mask[i]);
     net_series_->ReadState(NetPart(std::as_const(work), i), std::span(states).subspan(i * state_floats, state_floats));
-    if ((rows[i].key_hash + static_cast<uint64_t>(context_.now.index)) % kRefreshBuckets == 0) refreshed.push_back(i);
+    if (!carries || (rows[i].key_hash + static_cast<uint64_t>(context_.now.index)) % kRefreshBuckets == 0)
+      refreshed.push_back(i);
   }
-  net.Advance(static_cast<int>(count), inputs, mask, states);
+  if (carries) net.Advance(static_cast<int>(count), inputs, mask, states);
   std::vector<float> again_inputs(refreshed.size() * window * inputs_width), again_mask(refreshed.size() * window);
   std::vector<float> again_states(refreshed.size() * state_floats);
   for (size_t r = 0; r < refreshed.size(); ++r) {

@@ -69,9 +69,7 @@ Status Backtest(BacktestFlags& flags) {
   if (flags.domain == "count") options.domain = ValueDomain::kCount;
   if (flags.domain == "nonneg") options.domain = ValueDomain::kNonNegative;
   if (flags.domain == "real") options.domain = ValueDomain::kReal;
-  options.forecaster.net = flags.model == "lstm"  ? NetKind::kLstm
-                           : flags.model == "mlp" ? NetKind::kMlp
-                                                  : NetKind::kNone;
+  options.forecaster.net = NetKindOf(flags.model).value();
   TC_RETURN_IF_ERROR(BeginWithWeights(flags.weights, &options.forecaster));
   options.forecaster.net_learning = flags.net == "frozen" ? NetLearning::kFrozen : NetLearning::kOnline;
   options.format = flags.format == "nixtla" ? ForecastFormat::kNixtla : ForecastFormat::kQuantiles;
@@ -134,8 +132,8 @@ void AddBacktestVerb(CLI::App& app, int* exit_code) {
   verb->add_option("--fill", flags->fill, "zero: absent rows are 0 instead of missing")->check(CLI::IsMember({"zero"}));
   verb->add_flag("--full-windows", options.full_windows, "leave out origins whose horizon passes the end");
   verb->add_option("--until", options.until, "last ds of the calendar");
-  verb->add_option("--model", flags->model, "lstm, mlp or experts")
-      ->check(CLI::IsMember({"lstm", "mlp", "experts"}))
+  verb->add_option("--model", flags->model, NetKindList() + " or experts")
+      ->check(CLI::IsMember(NetKindWords(true)))
       ->capture_default_str();
   verb->add_option("--weights", flags->weights, "where the net begins: a file of `tidecast pretrain` or `tidecast model export`");
   verb->add_option("--experts", flags->experts, "only these experts, e.g. empirical_960 (models/README.md names them)");

@@ -95,8 +95,8 @@ Result<std::string> CheckModel(const EngineOptions& options) {
   TC_RETURN_IF_ERROR(BeginWithWeights(options.weights_path, &model));
   TC_ASSIGN_OR_RETURN(const std::unique_ptr<Forecaster> forecaster, MakeForecaster(model));
   const std::string device = forecaster->Stats().device;
-  return fmt::format("{}{}", model.net == NetKind::kNone ? "experts, mixer, calibration" : "experts, mixer, calibration and the online LSTM",
-                     device.empty() ? "" : " on " + device);
+  const std::string net = model.net == NetKind::kNone ? "" : fmt::format(" and the online net ({})", NetKindName(model.net));
+  return fmt::format("experts, mixer, calibration{}{}", net, device.empty() ? "" : " on " + device);
 }
 
 Result<std::string> Describe(const EngineOptions& options) {

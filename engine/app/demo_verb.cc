@@ -85,7 +85,7 @@ void AddDemoVerb(CLI::App& app, int* exit_code) {
   verb->add_option("--for", flags->run_for, "end after this long, e.g. 60s (default: until Ctrl-C)");
   verb->add_option("--speed", flags->speed, "event time a second once the history is loaded")->capture_default_str();
   verb->add_option("--history", flags->history, "event time at the start that is loaded at full speed")->capture_default_str();
-  verb->add_option("--model", flags->model, "lstm, experts or none instead of the config's");
+  verb->add_option("--model", flags->model, NetKindList() + ", experts or none instead of the config's");
   verb->add_option("--port", flags->port, "port of the page (0: any free one)")->check(CLI::Range(0, 65535));
   verb->add_option("--example", flags->example, "folder with tidecast.yaml, orders.csv.gz and clicks.csv.gz");
   verb->callback([flags, exit_code] {

@@ -6,12 +6,21 @@ namespace tidecast {
 
 Status ApplyModelFlag(const std::string& model, EngineOptions* options) {
   if (model.empty()) return Status::Ok();
-  if (model != "lstm" && model != "experts" && model != "none") {
-    return Status(Code::kUsage, fmt::format("not a model: {}", model), Domain::kInput).WithRemedy("use lstm, experts or none");
+  const std::optional<NetKind> net = model == "none" ? NetKind::kNone : NetKindOf(model);
+  if (!net) {
+    return Status(Code::kUsage, fmt::format("not a model: {}", model), Domain::kInput)
+        .WithRemedy(fmt::format("use {}, experts or none", NetKindList()));
   }
   options->model_enabled = model != "none";
-  options->model.net = model == "lstm" ? NetKind::kLstm : NetKind::kNone;
+  options->model.net = *net;
   return Status::Ok();
+}
+
+std::vector<std::string> NetKindWords(bool with_experts) {
+  std::vector<std::string> words;
+  for (const NetKindWord& known : kNetKinds) words.emplace_back(known.word);
+  if (with_experts) words.emplace_back(NetKindName(NetKind::kNone));
+  return words;
 }
 
 std::vector<std::string> SplitList(const std::string& text) {

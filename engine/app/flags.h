@@ -7,8 +7,10 @@
 
 namespace tidecast {
 
-/// Lays `--model lstm | experts | none` over the config; empty changes nothing. Errors: kUsage.
+/// Lays `--model` (a net, experts or none) over the config; empty changes nothing. Errors: kUsage.
 Status ApplyModelFlag(const std::string& model, EngineOptions* options);
+/// The values of a flag that chooses the net.
+std::vector<std::string> NetKindWords(bool with_experts);
 
 /// Splits "a,b,c"; empty parts are left out.
 std::vector<std::string> SplitList(const std::string& text);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/app/error_report.h"
+#include "engine/app/flags.h"
 #include "engine/app/verbs.h"
 #include "operators/pretrain.h"
 
@@ -28,14 +29,14 @@ void AddPretrainVerb(CLI::App& app, int* exit_code) {
   verb->add_option("--generated", options.generated, "invented series")->capture_default_str();
   verb->add_option("--generated-buckets", options.generated_buckets, "their length")->capture_default_str();
   verb->add_flag("--plain", flags->plain, "series as they are, without augmentation");
-  verb->add_option("--model", flags->model, "lstm or mlp")
-      ->check(CLI::IsMember({"lstm", "mlp"}))
+  verb->add_option("--model", flags->model, NetKindList())
+      ->check(CLI::IsMember(NetKindWords(false)))
       ->capture_default_str();
   verb->add_option("--provenance", options.provenance, "words that go into the file");
   verb->add_option("--seed", options.forecaster.seed, "seed")->capture_default_str();
   verb->callback([flags, exit_code] {
     flags->options.augment = !flags->plain;
-    flags->options.forecaster.net = flags->model == "mlp" ? NetKind::kMlp : NetKind::kLstm;
+    flags->options.forecaster.net = NetKindOf(flags->model).value();
     flags->options.forecaster.device = "cpu";
     const Result<PretrainSummary> summary = Pretrain(flags->options);
     if (!summary.ok()) {

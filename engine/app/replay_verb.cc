@@ -74,7 +74,7 @@ void AddReplayVerb(CLI::App& app, int* exit_code) {
   verb->add_option("--out,-o", flags->out, "folder for features.csv, forecasts.csv, alerts.jsonl, late.jsonl, dlq.jsonl, summary.json");
   verb->add_option("--state", flags->state, "state directory to use and keep (default: a temporary one)");
   verb->add_option("--until", flags->until, "feed only events before this date (YYYY-MM-DD)");
-  verb->add_option("--model", flags->model, "lstm, experts or none instead of the config's");
+  verb->add_option("--model", flags->model, NetKindList() + ", experts or none instead of the config's");
   verb->add_option("--experts", flags->experts, "only these experts, e.g. smoothing_5 (models/README.md names them)");
   verb->add_option("--threads", flags->threads, "threads instead of the config's; the result is the same");
   verb->add_flag("--as-is", flags->as_is, "keep the files' order instead of ordering by event time");

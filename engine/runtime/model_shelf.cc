@@ -40,7 +40,7 @@ Json DescribeHistory(const NetHistory& history) {
 
 Json Describe(const std::string& view, const ForecasterOptions& options, const Forecaster& forecaster) {
   const ForecasterStats stats = forecaster.Stats();
-  Json json = {{"view", view}, {"model", options.net == NetKind::kNone ? "experts" : "lstm"}, {"rounds", stats.rounds}};
+  Json json = {{"view", view}, {"model", NetKindName(options.net)}, {"rounds", stats.rounds}};
   Json experts = Json::object();
   for (const auto& [name, weight] : stats.expert_weights) experts[name] = weight;
   if (options.net != NetKind::kNone && !stats.expert_weights.empty()) {

@@ -3,13 +3,15 @@
 #include <memory>
 
 #include "models/torch/cpu_decoder.h"
+#include "models/torch/cpu_encoder.h"
 #include "models/torch/cpu_kernels.h"
 #include "models/torch/cpu_weights.h"
 #include "models/torch/net_backend.h"
 
 namespace tidecast::net {
 
-/// The net in plain C++: row-invariant forward, hand-written backward (no autograd).
+/// The net in plain C++: row-invariant forward, hand-written backward; but encoders other than the LSTM learn by
+/// autograd (EncoderTape).
 /// A window re-run and the same steps taken one by one give the same bits.
 class CpuBackend : public NetBackend {
  public:
@@ -30,13 +32,9 @@ class CpuBackend : public NetBackend {
  private:
   class Pass;  // a forward and backward pass over a batch, in chunks of rows
 
-  /// Steps `rows` states by inputs that are `input_row` apart, masks `mask_row` apart. gates: [rows, PaddedRow(4
-  /// hidden)].
-  void Step(int rows, const float* inputs, ptrdiff_t input_row, const float* mask, ptrdiff_t mask_row, float* states,
-            float* gates) const;
-
   const NetLayout& layout_;
   const CpuKernels& kernels_;
+  std::unique_ptr<CpuEncoder> encoder_;
   CpuWeights serving_;
   CpuWeights learning_;
   std::unique_ptr<Pass> pass_;

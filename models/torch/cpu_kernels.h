@@ -27,6 +27,16 @@ struct CpuKernels {
   void (*lstm_cell_backward)(int rows, int hidden, const float* mask, ptrdiff_t mask_row, float* gates,
                              ptrdiff_t gates_row, const float* c_before, const float* tanh_c, float* dh, float* dc);
 
+  /// One GRU cell a row, in place. from_input, from_state [rows, gates_row]: pre-activations in the order reset,
+  /// update, new; scratch afterwards. A row with mask 0 keeps its state.
+  void (*gru_cell)(int rows, int hidden, const float* mask, ptrdiff_t mask_row, float* from_input, float* from_state,
+                   ptrdiff_t gates_row, float* h, ptrdiff_t state_row);
+
+  /// One row's causal attention, from its newest step. query [heads, width]; keys and values of `steps` steps, oldest
+  /// first, `row` apart, [heads, width] each; age_bias [*, heads] by steps back; weights: scratch of `steps`.
+  void (*attend)(int heads, int width, int steps, const float* query, const float* keys, const float* values,
+                 ptrdiff_t row, const float* age_bias, float* weights, float* out);
+
   /// y = x * sigmoid(x) in place of x; slope dy/dx unless null.
   void (*silu)(size_t count, float* x, float* slope);
 

@@ -239,6 +239,50 @@ void LstmCellBackward(int rows, int hidden, const float* mask, ptrdiff_t mask_ro
   }
 }
 
+void GruCell(int rows, int hidden, const float* mask, ptrdiff_t mask_row, float* from_input, float* from_state,
+             ptrdiff_t gates_row, float* h, ptrdiff_t state_row) {
+  for (int row = 0; row < rows; ++row) {
+    if (mask[row * mask_row] == 0.0F) continue;
+    float* __restrict x = from_input + row * gates_row;
+    const float* __restrict s = from_state + row * gates_row;
+    float* __restrict state = h + row * state_row;
+    for (int j = 0; j < 2 * hidden; ++j) x[j] = Sigmoid(x[j] + s[j]);
+    for (int j = 0; j < hidden; ++j) x[2 * hidden + j] = Tanh(Fma(x[j], s[2 * hidden + j], x[2 * hidden + j]));
+    for (int j = 0; j < hidden; ++j) {
+      const float fresh = x[2 * hidden + j];
+      state[j] = Fma(x[hidden + j], state[j] - fresh, fresh);
+    }
+  }
+}
+
+void Attend(int heads, int width, int steps, const float* query, const float* keys, const float* values, ptrdiff_t row,
+            const float* age_bias, float* weights, float* out) {
+  const float scale = 1.0F / __builtin_sqrtf(static_cast<float>(width));
+  for (int head = 0; head < heads; ++head) {
+    const float* __restrict q = query + head * width;
+    float largest = 0;
+    for (int step = 0; step < steps; ++step) {
+      const float* __restrict k = keys + step * row + head * width;
+      float score = 0;
+      for (int j = 0; j < width; ++j) score = Fma(q[j], k[j], score);
+      score = Fma(score, scale, age_bias[(steps - 1 - step) * heads + head]);
+      weights[step] = score;
+      largest = step == 0 || score > largest ? score : largest;
+    }
+    for (int step = 0; step < steps; ++step) weights[step] = Exp(weights[step] - largest);
+    float sum = 0;
+    for (int step = 0; step < steps; ++step) sum += weights[step];
+    float* __restrict to = out + head * width;
+    for (int j = 0; j < width; ++j) to[j] = 0;
+    for (int step = 0; step < steps; ++step) {
+      const float* __restrict v = values + step * row + head * width;
+      for (int j = 0; j < width; ++j) to[j] = Fma(weights[step], v[j], to[j]);
+    }
+    const float inverse = 1.0F / sum;
+    for (int j = 0; j < width; ++j) to[j] *= inverse;
+  }
+}
+
 void Silu(size_t count, float* __restrict x, float* __restrict slope) {
   if (slope == nullptr) {
     for (size_t i = 0; i < count; ++i) x[i] = x[i] * Sigmoid(x[i]);
@@ -278,7 +322,8 @@ void AddColumns(int rows, int n, const float* x, ptrdiff_t x_row, float* __restr
 }
 
 constexpr CpuKernels MakeKernels(const char* name) {
-  return {name, MultiplyAddMatrices, LstmCell, LstmCellBackward, Silu, SignedLog, CorrectPositions, AddColumns};
+  return {name, MultiplyAddMatrices, LstmCell,         LstmCellBackward, GruCell, Attend,
+          Silu, SignedLog,           CorrectPositions, AddColumns};
 }
 
 }  // namespace

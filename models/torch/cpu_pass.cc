@@ -5,12 +5,16 @@
 namespace tidecast::net {
 namespace {
 
-constexpr int kChunkRows = 48;  // a multiple of the kernel's row tile
+constexpr int kChunkRows = 48;      // a multiple of the kernel's row tile
+constexpr int kTapeChunkRows = 96;  // what autograd costs beside the arithmetic is paid once a chunk
 
 }  // namespace
 
 CpuBackend::Pass::Pass(const NetLayout& layout, const CpuKernels& kernels)
-    : layout_(layout), kernels_(kernels), decoder_(layout, kernels) {}
+    : layout_(layout),
+      kernels_(kernels),
+      decoder_(layout, kernels),
+      tape_(layout.is_lstm() ? nullptr : MakeEncoderTape(layout)) {}
 
 void CpuBackend::Pass::Gather(const NetBatch& batch, std::span<const int> rows) {
   const NetShape& shape = layout_.shape;
@@ -22,8 +26,12 @@ void CpuBackend::Pass::Gather(const NetBatch& batch, std::span<const int> rows) 
   const size_t known = static_cast<size_t>(shape.known);
   const size_t positions = static_cast<size_t>(shape.positions);
   rows_ = static_cast<int>(count);
-  inputs_.assign(window * count * inputs, 0.0F);
-  input_mask_.resize(window * count);
+  if (tape_ != nullptr) {
+    packed_ = PackedWindows::Of(shape, shape.positions, rows, batch.inputs, batch.input_mask);
+  } else {
+    inputs_.assign(window * count * inputs, 0.0F);
+    input_mask_.resize(window * count);
+  }
   statics_.resize(positions * count * statics);
   ids_.resize(positions * count);
   known_.assign(positions * count * horizon * known, 0.0F);
@@ -33,7 +41,7 @@ void CpuBackend::Pass::Gather(const NetBatch& batch, std::span<const int> rows) 
   first_step_ = shape.window;
   for (size_t i = 0; i < count; ++i) {
     const size_t row = static_cast<size_t>(rows[i]);
-    for (size_t step = 0; step < window; ++step) {
+    for (size_t step = 0; tape_ == nullptr && step < window; ++step) {
       const float mask = batch.input_mask[row * window + step];
       input_mask_[step * count + i] = mask;
       if (mask == 0.0F) continue;
@@ -182,14 +190,21 @@ BatchLoss CpuBackend::Pass::Run(const CpuWeights& weights, const NetBatch& batch
 
   const int layers = layout_.shape.layers;
   const size_t state = static_cast<size_t>(layout_.shape.hidden);
-  for (size_t first = 0; first < active.size(); first += kChunkRows) {
-    Gather(batch, std::span(active).subspan(first, std::min<size_t>(kChunkRows, active.size() - first)));
-    for (int layer = 0; layer < layers; ++layer) ForwardLayer(weights, layer);
+  const size_t chunk = tape_ != nullptr ? kTapeChunkRows : kChunkRows;
+  for (size_t first = 0; first < active.size(); first += chunk) {
+    Gather(batch, std::span(active).subspan(first, std::min(chunk, active.size() - first)));
     const size_t rows = static_cast<size_t>(rows_);
+    if (tape_ != nullptr) {
+      memory_.resize(static_cast<size_t>(layout_.shape.positions) * rows * state);
+      tape_->Forward(weights.encoder, packed_, learn, memory_);
+    } else {
+      for (int layer = 0; layer < layers; ++layer) ForwardLayer(weights, layer);
+    }
     const DecoderInput input{
         .rows = layout_.shape.positions * rows_,
-        .hidden = layers > 0 ? traces_[layers - 1].h.data() + static_cast<size_t>(first_position() + 1) * rows * state
-                             : nullptr,
+        .hidden = tape_ != nullptr ? memory_.data()
+                  : layers > 0 ? traces_[layers - 1].h.data() + static_cast<size_t>(first_position() + 1) * rows * state
+                               : nullptr,
         .hidden_row = layout_.memory_width(),
         .statics = statics_.data(),
         .ids = ids_.data(),
@@ -200,6 +215,10 @@ BatchLoss CpuBackend::Pass::Run(const CpuWeights& weights, const NetBatch& batch
     if (!learn) continue;
     d_decoder_.resize(static_cast<size_t>(input.rows) * state);
     decoder_.Backward(weights, input, d_values_.data(), gradient.data(), d_decoder_.data());
+    if (tape_ != nullptr) {
+      tape_->Backward(d_decoder_, gradient.first(layout_.encoder_size));
+      continue;
+    }
     if (layers > 1) d_from_above_.assign(static_cast<size_t>(layout_.shape.window) * rows * state, 0.0F);
     for (int layer = layers - 1; layer >= 0; --layer) BackwardLayer(weights, layer, gradient.data());
   }

@@ -4,12 +4,14 @@
 #include <vector>
 
 #include "models/torch/cpu_backend.h"
+#include "models/torch/encoder_tape.h"
+#include "models/torch/packed_windows.h"
 
 namespace tidecast::net {
 
 /// Forward over windows, loss, and backward through time.
 ///   1. rows without any label are left out; the rest go in chunks that fit the cache, in order;
-///   2. forward layer by layer, keeping activations; masked steps read zeros and keep the state, and
+///   2. forward, of an LSTM layer by layer, keeping activations; masked steps read zeros and keep the state, and
 ///      those before the first live one of the chunk are skipped;
 ///   3. decoder, pinball of the sorted values, gradient back through the sort;
 ///   4. backward through time, weight gradients added step by step.
@@ -48,9 +50,12 @@ class CpuBackend::Pass {
   std::vector<uint32_t> ids_;
   std::vector<float> known_;
   std::vector<float> base_;
-  std::vector<float> target_;        // [positions, rows, horizon]
-  std::vector<float> label_weight_;  // [positions, rows, horizon] weight * mask
-  std::vector<float> d_values_;      // [positions, rows, horizon, kLevelsPadded]
+  std::vector<float> target_;          // [positions, rows, horizon]
+  std::vector<float> label_weight_;    // [positions, rows, horizon] weight * mask
+  std::vector<float> d_values_;        // [positions, rows, horizon, kLevelsPadded]
+  std::unique_ptr<EncoderTape> tape_;  // null for an LSTM, whose traces_ do the same
+  PackedWindows packed_;
+  std::vector<float> memory_;  // [positions, rows, hidden]
   LayerTrace traces_[NetLayout::kMaxLayers];
   std::vector<float> d_decoder_;  // [positions, rows, hidden]
   std::vector<float> dh_;         // [rows, hidden]

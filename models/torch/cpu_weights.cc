@@ -30,7 +30,14 @@ void CpuWeights::Prepare(const NetLayout& layout, std::span<const float> paramet
     out->TransposeFrom(at(segment), segment.rows, segment.columns);
   };
   const bool learn = use == Use::kLearn;
-  for (int layer = 0; layer < layout.shape.layers; ++layer) {
+  if (!layout.is_lstm()) encoder.assign(parameters.begin(), parameters.begin() + ptrdiff_t(layout.encoder_size));
+  dense.resize(learn ? 0 : layout.dense.size());
+  for (size_t i = 0; i < dense.size(); ++i) {
+    copy(layout.dense[i].weight, &dense[i].weight);
+    vector(layout.dense[i].bias, &dense[i].bias);
+  }
+  if (!learn) vector(layout.age_bias, &age_bias);
+  for (int layer = 0; layout.is_lstm() && layer < layout.shape.layers; ++layer) {
     const LayerSegments& segments = layout.layers[layer];
     copy(segments.input, &layers[layer].input);
     copy(segments.recurrent, &layers[layer].recurrent);

@@ -29,6 +29,11 @@ struct LayerWeights {
   PaddedMatrix recurrent_transposed;  ///< for learning
 };
 
+struct DenseWeights {
+  PaddedMatrix weight;
+  std::vector<float> bias;
+};
+
 /// Parameters laid out for the CPU kernels.
 /// Thread: immutable between two calls of Prepare.
 struct CpuWeights {
@@ -36,6 +41,9 @@ struct CpuWeights {
   void Prepare(const NetLayout& layout, std::span<const float> parameters, Use use);
 
   LayerWeights layers[NetLayout::kMaxLayers];
+  std::vector<DenseWeights> dense;  ///< for serving
+  std::vector<float> age_bias;      ///< for serving
+  std::vector<float> encoder;       ///< of an encoder other than the LSTM, as in the layout
   std::vector<float> embedding;
   PaddedMatrix context;
   PaddedMatrix context_transposed;

@@ -5,6 +5,8 @@
 //   4. sort along the level, pinball with slope 0 at a tie, weighted mean.
 #include "models/torch/expression_backend.h"
 
+#include "models/torch/encoder_expressions.h"
+
 #define AT_PER_OPERATOR_HEADERS  // only the operators named here: a third of the compile time
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
@@ -31,6 +33,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #ifdef TIDECAST_OPENBLAS
@@ -66,6 +69,17 @@ double CountLabels(const NetBatch& batch, size_t row_labels, std::vector<size_t>
   return labels;
 }
 
+/// The chosen rows of an array whose rows are `width` wide.
+std::vector<float> Gather(const std::vector<size_t>& chosen, const std::vector<float>& from, int64_t width) {
+  std::vector<float> values;
+  values.reserve(chosen.size() * static_cast<size_t>(width));
+  for (const size_t row : chosen) {
+    const auto at = from.begin() + static_cast<ptrdiff_t>(row) * width;
+    values.insert(values.end(), at, at + width);
+  }
+  return values;
+}
+
 class ExpressionBackend : public NetBackend {
  public:
   ExpressionBackend(const NetLayout& layout, at::Device device) : layout_(layout), device_(device) {
@@ -96,9 +110,9 @@ class ExpressionBackend : public NetBackend {
                std::span<const float> known, std::span<const float> base, std::span<float> out) const override {
     const at::NoGradGuard no_gradient;
     const NetShape& shape = layout_.shape;
-    const at::Tensor state = FromHost(states.data(), {rows, 2 * shape.layers, shape.hidden}, device_);
+    const at::Tensor state = FromHost(states.data(), {rows, static_cast<int64_t>(layout_.state_floats())}, device_);
     const at::Tensor quantiles =
-        Decode(serving_, shape.layers > 0 ? state.select(1, 2 * (shape.layers - 1)) : state.view({rows, 0}),
+        Decode(serving_, state.narrow(1, static_cast<int64_t>(layout_.top_state()), layout_.memory_width()),
                FromHost(statics.data(), {rows, shape.statics}, device_), Ids(ids),
                FromHost(known.data(), {rows, shape.horizon, shape.known}, device_),
                FromHost(base.data(), {rows, shape.horizon, static_cast<int64_t>(kLevelCount)}, device_));
@@ -131,11 +145,6 @@ class ExpressionBackend : public NetBackend {
   std::string name() const override { return device_.is_cuda() ? device_.str() : "cpu-expressions"; }
 
  private:
-  static at::Tensor View(const at::Tensor& parameters, const Segment& segment) {
-    return parameters.narrow(0, static_cast<int64_t>(segment.offset), static_cast<int64_t>(segment.size()))
-        .view({segment.rows, segment.columns});
-  }
-
   at::Tensor Ids(std::span<const uint32_t> ids) const {
     std::vector<int64_t> wide(ids.begin(), ids.end());
     return at::from_blob(wide.data(), {static_cast<int64_t>(wide.size())}, at::TensorOptions(at::kLong))
@@ -157,8 +166,8 @@ class ExpressionBackend : public NetBackend {
         at::Tensor& own_h = (*h)[static_cast<size_t>(layer)];
         at::Tensor& own_c = (*c)[static_cast<size_t>(layer)];
         const at::Tensor gates =
-            at::addmm(at::addmm(View(parameters, segments.bias), x, View(parameters, segments.input)), own_h,
-                      View(parameters, segments.recurrent));
+            at::addmm(at::addmm(MatrixOf(parameters, segments.bias), x, MatrixOf(parameters, segments.input)), own_h,
+                      MatrixOf(parameters, segments.recurrent));
         const at::Tensor in = at::sigmoid(gates.narrow(1, 0, hidden));
         const at::Tensor forget = at::sigmoid(gates.narrow(1, hidden, hidden));
         const at::Tensor cell = at::tanh(gates.narrow(1, 2 * hidden, hidden));
@@ -175,10 +184,11 @@ class ExpressionBackend : public NetBackend {
   void Run(int rows, int steps, std::span<const float> inputs, std::span<const float> mask,
            std::span<float> states) const {
     const NetShape& shape = layout_.shape;
+    if (shape.layers == 0) return;
+    if (!layout_.is_lstm()) return RunOther(rows, steps, inputs, mask, states);
     const at::Tensor state = FromHost(states.data(), {rows, 2 * shape.layers, shape.hidden}, device_);
     std::vector<at::Tensor> h;
     std::vector<at::Tensor> c;
-    if (shape.layers == 0) return;
     for (int layer = 0; layer < shape.layers; ++layer) {
       h.push_back(state.select(1, 2 * layer));
       c.push_back(state.select(1, 2 * layer + 1));
@@ -193,20 +203,42 @@ class ExpressionBackend : public NetBackend {
     ToHost(at::cat(parts, 1).reshape({-1}), states);
   }
 
+  /// Run of an encoder other than the LSTM.
+  void RunOther(int rows, int steps, std::span<const float> inputs, std::span<const float> mask,
+                std::span<float> states) const {
+    const NetShape& shape = layout_.shape;
+    if (shape.encoder == NetEncoder::kGru) {
+      const at::Tensor x = FromHost(inputs.data(), {rows, steps, shape.inputs}, device_);
+      const at::Tensor alive = FromHost(mask.data(), {rows, steps}, device_) != 0;
+      at::Tensor h = FromHost(states.data(), {rows, shape.layers, shape.hidden}, device_).transpose(0, 1).contiguous();
+      for (int64_t step = 0; step < steps; ++step) {
+        const at::Tensor before = h;
+        RunGru(layout_, serving_, x.narrow(1, step, 1), &h);
+        h = at::where(alive.select(1, step).view({1, rows, 1}), h, before);
+      }
+      ToHost(h.transpose(0, 1).reshape({-1}), states);
+      return;
+    }
+    std::vector<int> all(static_cast<size_t>(rows));
+    std::iota(all.begin(), all.end(), 0);
+    ToHost(Remember(layout_, serving_, PackedWindows::Of(shape, 1, all, inputs, mask), false, device_).reshape({-1}),
+           states);
+  }
+
   /// Sorted quantiles [rows, horizon, levels].
   at::Tensor Decode(const at::Tensor& parameters, const at::Tensor& hidden, const at::Tensor& statics,
                     const at::Tensor& ids, const at::Tensor& known, const at::Tensor& base) const {
     const int64_t rows = hidden.size(0);
     const int64_t levels = static_cast<int64_t>(kLevelCount);
-    const at::Tensor embedded = at::embedding(View(parameters, layout_.embedding), ids);
+    const at::Tensor embedded = at::embedding(MatrixOf(parameters, layout_.embedding), ids);
     const at::Tensor context =
-        at::matmul(at::cat({hidden, embedded, statics}, 1), View(parameters, layout_.context)).unsqueeze(1);
+        at::matmul(at::cat({hidden, embedded, statics}, 1), MatrixOf(parameters, layout_.context)).unsqueeze(1);
     const at::Tensor code = code_.unsqueeze(0).expand({rows, -1, -1});
     const at::Tensor features = at::cat({known, code, base.sign() * at::log1p(base.abs())}, 2);
-    const at::Tensor before = context + View(parameters, layout_.horizon_bias).unsqueeze(0) +
-                              at::matmul(features, View(parameters, layout_.step));
-    const at::Tensor raw = at::matmul(before * at::sigmoid(before), View(parameters, layout_.output)) +
-                           View(parameters, layout_.output_bias);
+    const at::Tensor before = context + MatrixOf(parameters, layout_.horizon_bias).unsqueeze(0) +
+                              at::matmul(features, MatrixOf(parameters, layout_.step));
+    const at::Tensor raw = at::matmul(before * at::sigmoid(before), MatrixOf(parameters, layout_.output)) +
+                           MatrixOf(parameters, layout_.output_bias);
     const at::Tensor scale = at::tanh(raw.narrow(2, 0, levels) / kScaleLimit) * kScaleLimit;
     const at::Tensor shift = raw.narrow(2, kLevelsPadded, levels);
     return std::get<0>(at::sort(base * at::exp(scale) + shift, /*stable=*/true, /*dim=*/2, /*descending=*/false));
@@ -215,6 +247,31 @@ class ExpressionBackend : public NetBackend {
   at::Tensor Pinball(const at::Tensor& quantiles, const at::Tensor& target) const {
     const at::Tensor above = target.unsqueeze(2) - quantiles;
     return (levels_ * at::relu(above) + (1 - levels_) * at::relu(-above)).mean(2);
+  }
+
+  /// What the encoder remembers at each position [rows * positions, memory width].
+  at::Tensor Memory(const at::Tensor& parameters, const NetBatch& batch, const std::vector<size_t>& active) const {
+    const NetShape& shape = layout_.shape;
+    const int64_t rows = static_cast<int64_t>(active.size());
+    const at::TensorOptions options = at::TensorOptions(at::kFloat).device(device_);
+    if (shape.layers == 0) return at::zeros({rows * shape.positions, 0}, options);
+    if (!layout_.is_lstm()) {
+      const std::vector<int> chosen(active.begin(), active.end());
+      return Remember(layout_, parameters,
+                      PackedWindows::Of(shape, shape.positions, chosen, batch.inputs, batch.input_mask), false,
+                      device_);
+    }
+    const auto tensor = [&](const std::vector<float>& from, int64_t width) {
+      return FromHost(Gather(active, from, width).data(), {rows, shape.window, width / shape.window}, device_);
+    };
+    const at::Tensor still = at::zeros({rows, shape.hidden}, options);
+    std::vector<at::Tensor> h(static_cast<size_t>(shape.layers), still);
+    std::vector<at::Tensor> c(static_cast<size_t>(shape.layers), still);
+    std::vector<at::Tensor> trace;
+    Recur(parameters, tensor(batch.inputs, int64_t{shape.window} * shape.inputs),
+          tensor(batch.input_mask, shape.window).squeeze(2), &h, &c, &trace);
+    return at::stack(at::TensorList(trace).slice(static_cast<size_t>(shape.window - shape.positions)), 1)
+        .reshape({-1, shape.hidden});
   }
 
   BatchLoss Loss(const at::Tensor& parameters, const NetBatch& batch, at::Tensor* loss) const {
@@ -227,20 +284,12 @@ class ExpressionBackend : public NetBackend {
     const int64_t horizon = shape.horizon;
     const int64_t positions = shape.positions;
     const int64_t levels = static_cast<int64_t>(kLevelCount);
-    const auto gather = [&](const std::vector<float>& from, int64_t width) {
-      std::vector<float> values(active.size() * static_cast<size_t>(width));
-      for (size_t i = 0; i < active.size(); ++i) {
-        std::copy_n(from.data() + active[i] * static_cast<size_t>(width), width,
-                    values.data() + i * static_cast<size_t>(width));
-      }
-      return values;
-    };
     std::vector<uint32_t> ids;
     for (const size_t row : active) ids.insert(ids.end(), static_cast<size_t>(positions), batch.ids[row]);
     const auto tensor = [&](const std::vector<float>& from, std::vector<int64_t> sizes) {
       int64_t width = 1;
       for (size_t i = 1; i < sizes.size(); ++i) width *= sizes[i];
-      return FromHost(gather(from, width).data(), sizes, device_);
+      return FromHost(Gather(active, from, width).data(), sizes, device_);
     };
     // Decoder rows are [row, position].
     const auto decoded = [&](const std::vector<float>& from, int64_t width) {
@@ -258,17 +307,7 @@ class ExpressionBackend : public NetBackend {
     const at::Tensor weight =
         mask * tensor(batch.weight, {rows, 1}).expand({-1, positions}).reshape({-1, 1}) / out.labels;
 
-    const at::Tensor still = at::zeros({rows, shape.hidden}, mask.options());
-    std::vector<at::Tensor> h(static_cast<size_t>(shape.layers), still);
-    std::vector<at::Tensor> c(static_cast<size_t>(shape.layers), still);
-    std::vector<at::Tensor> trace;
-    if (shape.layers > 0)
-      Recur(parameters, tensor(batch.inputs, {rows, shape.window, shape.inputs}),
-            tensor(batch.input_mask, {rows, shape.window}), &h, &c, &trace);
-    const at::Tensor hidden =
-        shape.layers > 0 ? at::stack(at::TensorList(trace).slice(static_cast<size_t>(shape.window - positions)), 1)
-                               .reshape({-1, shape.hidden})
-                         : at::zeros({rows * positions, 0}, mask.options());
+    const at::Tensor hidden = Memory(parameters, batch, active);
     const at::Tensor quantiles =
         Decode(parameters, hidden, decoded(batch.statics, shape.statics), Ids(ids), known, base);
     *loss = (Pinball(quantiles, target) * weight).sum();

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "engine/core/forecast.h"
 #include "engine/core/status.h"
@@ -30,6 +31,14 @@ struct LayerSegments {
   Segment bias;       ///< [1][4 hidden]
 };
 
+/// A matrix and what is added to its product. No bias: no rows.
+struct DenseSegments {
+  Segment weight;  ///< [in][out]
+  Segment bias;    ///< [1][out]
+};
+
+inline constexpr int kHeads = 4;  ///< of self-attention
+
 /// Where each parameter lies in the flat vector that weights, averages, moments and gradients share.
 /// Thread: immutable after construction.
 struct NetLayout {
@@ -42,22 +51,35 @@ struct NetLayout {
   int context_width() const { return memory_width() + shape.id_width + shape.statics; }
   int step_width() const { return shape.known + kHorizonCode + static_cast<int>(kLevelCount); }
   int layer_inputs(int layer) const { return layer == 0 ? shape.inputs : shape.hidden; }
-  size_t state_floats() const { return static_cast<size_t>(2 * shape.layers * shape.hidden); }
+  size_t state_floats() const { return StateFloats(shape); }
+  /// Where in a state the decoder's part begins: h of the top layer.
+  size_t top_state() const {
+    const size_t layers = static_cast<size_t>(shape.layers);
+    return layers == 0 ? 0 : state_floats() / layers * (layers - 1);
+  }
+  bool is_lstm() const { return shape.encoder == NetEncoder::kLstm; }
+  /// Halvings of the window by the TCN: its output sees the newest 2^levels steps.
+  int tcn_levels() const;
 
   NetShape shape;
-  LayerSegments layers[kMaxLayers];
-  Segment embedding;     ///< [id_buckets][id_width]
-  Segment context;       ///< [memory + id_width + statics][decoder]
-  Segment step;          ///< [known + horizon code + levels][decoder]
-  Segment horizon_bias;  ///< [horizon][decoder]
-  Segment output;        ///< [decoder][kOutputs], zero at birth
-  Segment output_bias;   ///< [1][kOutputs], zero at birth
-  size_t size = 0;       ///< floats in all
+  LayerSegments layers[kMaxLayers];  ///< of an LSTM
+  /// Of the other encoders. GRU: a layer's input, then its recurrent one, gates in the order reset, update, new.
+  /// TCN: a level's two taps, the older first. Attention: embedding, query-key-value, output.
+  std::vector<DenseSegments> dense;
+  Segment age_bias;         ///< [window][kHeads] of attention, by steps back
+  size_t encoder_size = 0;  ///< floats of all of these
+  Segment embedding;        ///< [id_buckets][id_width]
+  Segment context;          ///< [memory + id_width + statics][decoder]
+  Segment step;             ///< [known + horizon code + levels][decoder]
+  Segment horizon_bias;     ///< [horizon][decoder]
+  Segment output;           ///< [decoder][kOutputs], zero at birth
+  Segment output_bias;      ///< [1][kOutputs], zero at birth
+  size_t size = 0;          ///< floats in all
 };
 
 /// Errors: kInvalidArgument with the member that is out of its range.
 Status CheckShape(const NetShape& shape);
-/// "horizon 14, window 42, ..." for messages.
+/// "lstm, horizon 14, window 42, ..." for messages.
 std::string DescribeShape(const NetShape& shape);
 bool SameShape(const NetShape& left, const NetShape& right);
 

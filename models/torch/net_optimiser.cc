@@ -17,14 +17,15 @@ constexpr double kSquareDecay = .999;
 constexpr double kEpsilon = 1e-8;
 
 constexpr uint32_t kMagic = 0x544E4354;  // "TCNT"
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
+constexpr uint32_t kLstmVersion = 2;  // as kVersion, always an LSTM or an MLP
 constexpr size_t kHeaderBytes = 64;
 constexpr size_t kChecksumBytes = 8;
 
 static_assert(std::endian::native == std::endian::little, "the blob is little-endian");
 
-/// Uniform in [-bound, bound] for LSTM and decoder; zero for embedding, horizon and output, so that a new net and a new
-/// id add nothing; forget gates start open.
+/// Uniform in [-bound, bound] for encoder and decoder; zero for embedding, horizon and output, so that a new net and a
+/// new id add nothing; forget and update gates start open.
 void Initialise(const NetLayout& layout, uint64_t seed, std::vector<float>* weights) {
   weights->assign(layout.size, 0.0F);
   uint64_t purpose = 0;
@@ -35,8 +36,11 @@ void Initialise(const NetLayout& layout, uint64_t seed, std::vector<float>* weig
       (*weights)[segment.offset + i] = static_cast<float>((2 * u - 1) * bound);
     }
   };
+  for (const DenseSegments& segments : layout.dense) uniform(segments.weight, 1 / std::sqrt(segments.weight.rows));
   const int hidden = layout.shape.hidden;
-  for (int layer = 0; layer < layout.shape.layers; ++layer) {
+  for (size_t i = 0; layout.shape.encoder == NetEncoder::kGru && i < layout.dense.size(); i += 2)
+    std::fill_n(weights->begin() + static_cast<ptrdiff_t>(layout.dense[i].bias.offset) + hidden, hidden, 1.0F);
+  for (int layer = 0; layout.is_lstm() && layer < layout.shape.layers; ++layer) {
     const LayerSegments& segments = layout.layers[layer];
     uniform(segments.input, 1 / std::sqrt(layout.layer_inputs(layer)));
     uniform(segments.recurrent, 1 / std::sqrt(hidden));
@@ -123,8 +127,8 @@ void NetOptimiser::Save(std::string* out) const {
   const NetShape& s = layout_.shape;
   Put(out, kMagic);
   Put(out, kVersion);
-  for (const int value :
-       {s.horizon, s.window, s.inputs, s.known, s.statics, s.hidden, s.layers, s.id_buckets, s.id_width, 0}) {
+  for (const int value : {s.horizon, s.window, s.inputs, s.known, s.statics, s.hidden, s.layers, s.id_buckets,
+                          s.id_width, static_cast<int>(s.encoder)}) {
     Put(out, static_cast<int32_t>(value));
   }
   Put(out, static_cast<uint64_t>(layout_.size));
@@ -140,8 +144,9 @@ void NetOptimiser::Save(std::string* out) const {
 Status NetOptimiser::Read(std::string_view blob, NetShape* shape, State* state) {
   if (blob.size() < kHeaderBytes + kChecksumBytes) return Damaged(fmt::format("{} bytes are too few", blob.size()));
   if (Get<uint32_t>(blob, 0) != kMagic) return Damaged("it does not begin with TCNT");
-  if (const auto version = Get<uint32_t>(blob, 4); version != kVersion) {
-    return Status(Code::kVersion, fmt::format("the stored net has format {}, this build reads {}", version, kVersion))
+  if (const auto version = Get<uint32_t>(blob, 4); version != kVersion && version != kLstmVersion) {
+    return Status(Code::kVersion, fmt::format("the stored net has format {}, this build reads {} and {}", version,
+                                              kLstmVersion, kVersion))
         .WithRemedy("use the build that wrote it, or remove it and let the net learn anew");
   }
   const size_t body = blob.size() - kChecksumBytes;
@@ -149,6 +154,9 @@ Status NetOptimiser::Read(std::string_view blob, NetShape* shape, State* state) 
   int* const members[] = {&shape->horizon, &shape->window, &shape->inputs,     &shape->known,   &shape->statics,
                           &shape->hidden,  &shape->layers, &shape->id_buckets, &shape->id_width};
   for (size_t i = 0; i < std::size(members); ++i) *members[i] = Get<int32_t>(blob, 8 + 4 * i);
+  const auto encoder = Get<uint32_t>(blob, 44);
+  if (encoder > static_cast<uint32_t>(NetEncoder::kAttention)) return Damaged(fmt::format("encoder {}", encoder));
+  shape->encoder = static_cast<NetEncoder>(encoder);
   const uint64_t parameters = Get<uint64_t>(blob, 48);
   if (parameters > blob.size() || body != kHeaderBytes + 4 * parameters * sizeof(float)) {
     return Damaged(fmt::format("{} bytes do not hold {} parameters", blob.size(), parameters));
@@ -192,10 +200,11 @@ Status NetOptimiser::CopyRows(std::string_view blob, const NetRows& rows, std::v
   const NetLayout from(shape);
   if (other.average.size() != from.size)
     return Damaged(fmt::format("{} parameters are not those of its shape", other.average.size()));
-  if (shape.hidden != layout_.shape.hidden || shape.layers != layout_.shape.layers) {
+  if (shape.encoder != layout_.shape.encoder || shape.hidden != layout_.shape.hidden ||
+      shape.layers != layout_.shape.layers || from.dense.size() != layout_.dense.size()) {
     return Status(Code::kInvalidShape, fmt::format("another net's weights do not fit: theirs {}; wanted {}",
                                                    DescribeShape(shape), DescribeShape(layout_.shape)))
-        .WithRemedy("use weights of a net with as many hidden units and layers");
+        .WithRemedy("use weights of a net of the same kind, with as many hidden units and layers");
   }
   const auto beyond = [](const std::vector<int>& map, int theirs) {
     return std::any_of(map.begin(), map.end(), [&](int at) { return at >= theirs; });
@@ -217,7 +226,18 @@ Status NetOptimiser::CopyRows(std::string_view blob, const NetRows& rows, std::v
       if (map[i] >= 0) row(own, own_first + static_cast<int>(i), their, their_first + map[i]);
     }
   };
-  for (int layer = 0; layer < shape.layers; ++layer) {
+  for (size_t i = 0; i < from.dense.size(); ++i) {
+    const Segment &own = layout_.dense[i].weight, &their = from.dense[i].weight;
+    if (i > 0) {
+      all(own, their);
+    } else {
+      for (int tap = 0; tap < own.rows / layout_.shape.inputs; ++tap)
+        mapped(own, tap * layout_.shape.inputs, their, tap * shape.inputs, rows.inputs);
+    }
+    all(layout_.dense[i].bias, from.dense[i].bias);
+  }
+  all(layout_.age_bias, from.age_bias);
+  for (int layer = 0; layout_.is_lstm() && layer < shape.layers; ++layer) {
     if (layer == 0) {
       mapped(layout_.layers[0].input, 0, from.layers[0].input, 0, rows.inputs);
     } else {

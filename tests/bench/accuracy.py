@@ -127,7 +127,7 @@ def main():
     parser.add_argument("--binary", required=True)
     parser.add_argument("--shared", required=True)
     parser.add_argument("--work", required=True)
-    parser.add_argument("--model", default="lstm", choices=("lstm", "experts"))
+    parser.add_argument("--model", default="lstm", choices=("lstm", "gru", "tcn", "attention", "mlp", "experts"))
     parser.add_argument("--baselines", action="store_true")
     parser.add_argument("sets", nargs="*", metavar="SET", help=" ".join(GATES))
     flags = parser.parse_args()

@@ -5,9 +5,11 @@ namespace {
 
 using Fixture = NetFixture;
 
-TEST(NetBlobTest, SaveLoadGoOnEqualsUninterrupted) {
-  NetOptions options = Fixture::SmallOptions();
-  options.shape.layers = 2;
+class NetBlobTest : public testing::TestWithParam<NetCase> {};
+INSTANTIATE_TEST_SUITE_P(Kinds, NetBlobTest, testing::Values(kLstmOfTwo, kGru, kTcn, kAttention), NameOfCase);
+
+TEST_P(NetBlobTest, SaveLoadGoOnEqualsUninterrupted) {
+  NetOptions options = Fixture::SmallOptions(GetParam());
   const auto whole = Fixture::Make(options);
   auto part = Fixture::Make(options);
   for (uint64_t step = 0; step < 12; ++step) {
@@ -39,15 +41,19 @@ std::string TaughtBlob(const NetOptions& options) {
   // Id 0 has been taught; elsewhere ids are forgotten, so it must say nothing here either.
   std::string blob = Fixture::Blob(*net);
   std::vector<float> average = Fixture::Read(blob, Fixture::kAverage);
-  const size_t recurrent =
-      static_cast<size_t>((options.shape.inputs + options.shape.hidden + 1) * 4 * options.shape.hidden);
-  std::fill_n(average.begin() + static_cast<ptrdiff_t>(recurrent), options.shape.id_buckets * options.shape.id_width,
-              0.0F);
+  const NetShape& shape = options.shape;
+  const int decoder =
+      (shape.hidden + shape.id_width + shape.statics + shape.known + 2 + 14 + shape.horizon) * 64 + 65 * 32;
+  const int ids = shape.id_buckets * shape.id_width;
+  std::fill_n(average.end() - decoder - ids, ids, 0.0F);
   return Fixture::Write(blob, Fixture::kAverage, average);
 }
 
-TEST(NetAdoptTest, RowsGoWhereTheyMeanTheSameAndNewOnesSayNothing) {
-  NetOptions options = Fixture::SmallOptions();
+class NetAdoptKindTest : public testing::TestWithParam<NetCase> {};
+INSTANTIATE_TEST_SUITE_P(Kinds, NetAdoptKindTest, testing::Values(kLstm, kGru, kTcn, kAttention), NameOfCase);
+
+TEST_P(NetAdoptKindTest, RowsGoWhereTheyMeanTheSameAndNewOnesSayNothing) {
+  NetOptions options = Fixture::SmallOptions(GetParam());
   options.shape.positions = 1;
   const std::string blob = TaughtBlob(options);
   const auto taught = Fixture::Make(options);
@@ -93,6 +99,13 @@ TEST(NetAdoptTest, RefusesWhatDoesNotFitAndChangesNothing) {
   NetOptions wide = options;
   wide.shape.hidden = 24;
   EXPECT_EQ(net->Adopt(Fixture::Blob(*Fixture::Make(wide)), rows).code(), Code::kInvalidShape);
+  for (const NetCase& kind : {kGru, kTcn, kAttention, kMlp}) {
+    const std::string blob = Fixture::Blob(*Fixture::Make(Fixture::SmallOptions(kind)));
+    for (const Status& status : {net->Adopt(blob, rows), net->Blend(blob, rows, 1), net->Load(blob)}) {
+      EXPECT_EQ(status.code(), Code::kInvalidShape) << kind.name;
+      EXPECT_NE(status.message().find("lstm"), std::string::npos) << status.message();
+    }
+  }
   EXPECT_EQ(net->Adopt("TCNT", rows).code(), Code::kCorruption);
   NetRows beyond = rows;
   beyond.known[1] = options.shape.known;
@@ -186,7 +199,20 @@ TEST_F(NetBlobDamageTest, RefusesAnotherFileAndAnotherVersion) {
   ExpectRefused(other, Code::kCorruption, "TCNT");
   other = blob_;
   other[4] = 9;
-  ExpectRefused(other, Code::kVersion, "format 9, this build reads 2");
+  ExpectRefused(other, Code::kVersion, "format 9, this build reads 2 and 3");
+}
+
+TEST_F(NetBlobDamageTest, RefusesAnEncoderThatItDoesNotKnow) {
+  std::string other = blob_;
+  other[44] = 4;
+  ExpectRefused(Fixture::Seal(other), Code::kCorruption, "encoder 4");
+}
+
+TEST_F(NetBlobDamageTest, ReadsTheFormatBeforeThereWereOtherEncoders) {
+  std::string old = blob_;
+  old[4] = 2;
+  ASSERT_TRUE(net_->Load(Fixture::Seal(old)).ok());
+  EXPECT_EQ(Fixture::Blob(*net_), blob_);
 }
 
 TEST_F(NetBlobDamageTest, RefusesAnotherShapeNamingBoth) {

@@ -13,6 +13,19 @@
 
 namespace tidecast {
 
+/// A kind of net that the contract must hold for.
+struct NetCase {
+  const char* name;
+  NetEncoder encoder;
+  int layers;
+};
+inline constexpr NetCase kMlp{"Mlp", NetEncoder::kLstm, 0}, kLstm{"Lstm", NetEncoder::kLstm, 1},
+    kLstmOfTwo{"LstmOfTwoLayers", NetEncoder::kLstm, 2}, kGru{"Gru", NetEncoder::kGru, 1},
+    kGruOfTwo{"GruOfTwoLayers", NetEncoder::kGru, 2}, kTcn{"Tcn", NetEncoder::kTcn, 1},
+    kAttention{"Attention", NetEncoder::kAttention, 1};
+
+inline std::string NameOfCase(const testing::TestParamInfo<NetCase>& info) { return info.param.name; }
+
 /// Small shapes and synthetic batches for the net's contract. All numbers are functions of a seed.
 class NetFixture {
  public:
@@ -29,6 +42,13 @@ class NetFixture {
                      .id_buckets = 32,
                      .id_width = 4};
     options.device = device;
+    return options;
+  }
+
+  static NetOptions SmallOptions(const NetCase& kind, const std::string& device = "cpu") {
+    NetOptions options = SmallOptions(device);
+    options.shape.encoder = kind.encoder;
+    options.shape.layers = kind.layers;
     return options;
   }
 

@@ -8,7 +8,7 @@ namespace {
 using Fixture = NetFixture;
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-/// Shapes that the contract must hold for: one and two layers, widths that leave a remainder in every loop.
+/// Shapes that the contract must hold for: one and two layers, widths that leave a remainder in every loop; each kind.
 std::vector<NetShape> Shapes() {
   NetShape one = Fixture::SmallOptions().shape;
   NetShape two = one;
@@ -20,10 +20,21 @@ std::vector<NetShape> Shapes() {
   odd.known = 0;
   odd.statics = 0;
   odd.id_width = 3;
-  NetShape none = one;  // an MLP
-  none.layers = 0;
-  return {one, two, odd, none};
+  std::vector<NetShape> shapes{one, two, odd, Fixture::SmallOptions(kMlp).shape};
+  for (const NetCase& kind : {kGru, kTcn, kAttention}) {
+    shapes.push_back(Fixture::SmallOptions(kind).shape);
+    odd.encoder = kind.encoder;
+    odd.layers = CarriesState(odd) ? 2 : 1;
+    shapes.push_back(odd);
+  }
+  return shapes;
 }
+
+class NetKindTest : public testing::TestWithParam<NetCase> {
+ protected:
+  static NetOptions Options() { return Fixture::SmallOptions(GetParam()); }
+};
+INSTANTIATE_TEST_SUITE_P(Kinds, NetKindTest, testing::Values(kLstm, kGru, kTcn, kAttention), NameOfCase);
 
 TEST(NetLearningTest, StartsEqualToTheBaseToTheBit) {
   for (const NetShape& shape : Shapes()) {
@@ -50,8 +61,8 @@ TEST(NetLearningTest, LearnsASimpleSignal) {
   EXPECT_LT(after.loss, .8 * after.base_loss);
 }
 
-TEST(NetLearningTest, LearnsWhatOnlyTheCarriedStateKnows) {
-  NetOptions options = Fixture::SmallOptions();
+TEST_P(NetKindTest, LearnsWhatOnlyThePastKnows) {
+  NetOptions options = Options();
   options.learning_rate = 3e-3;
   options.average_decay = .9;
   const auto net = Fixture::Make(options);
@@ -95,8 +106,8 @@ TEST(NetLearningTest, GivesSortedQuantiles) {
   }
 }
 
-TEST(NetLearningTest, RejectsABatchThatIsNotFiniteAndChangesNothing) {
-  const NetOptions options = Fixture::SmallOptions();
+TEST_P(NetKindTest, RejectsABatchThatIsNotFiniteAndChangesNothing) {
+  const NetOptions options = Options();
   const auto net = Fixture::Make(options);
   const NetBatch good = Fixture::MakeBatch(options.shape, 16, 3);
   for (int step = 0; step < 5; ++step) ASSERT_TRUE(net->Learn(good, 1).accepted);
@@ -154,8 +165,8 @@ TEST(NetLearningTest, WhatIsMaskedCannotInfluence) {
   }
 }
 
-TEST(NetLearningTest, ABatchWithoutLabelsChangesNothing) {
-  const NetOptions options = Fixture::SmallOptions();
+TEST_P(NetKindTest, ABatchWithoutLabelsChangesNothing) {
+  const NetOptions options = Options();
   const auto net = Fixture::Make(options);
   NetBatch batch = Fixture::MakeBatch(options.shape, 16, 3);
   net->Learn(batch, 1);
@@ -167,8 +178,8 @@ TEST(NetLearningTest, ABatchWithoutLabelsChangesNothing) {
   EXPECT_EQ(Fixture::Blob(*net), before);
 }
 
-TEST(NetLearningTest, SameSeedSameCallsSameBits) {
-  NetOptions options = Fixture::SmallOptions();
+TEST_P(NetKindTest, SameSeedSameCallsSameBits) {
+  NetOptions options = Options();
   const auto left = Fixture::Make(options);
   const auto right = Fixture::Make(options);
   options.seed = 8;

@@ -19,18 +19,22 @@ std::span<const T> Row(const std::vector<T>& values, size_t row, size_t width) {
   return std::span(values).subspan(row * width, width);
 }
 
-class NetServingTest : public testing::TestWithParam<int> {
+class NetServingTest : public testing::TestWithParam<NetCase> {
  protected:
   NetOptions Options() const {
-    NetOptions options = Fixture::SmallOptions();
-    options.shape.layers = GetParam();
+    NetOptions options = Fixture::SmallOptions(GetParam());
     options.shape.positions = 1;
     return options;
   }
 };
-INSTANTIATE_TEST_SUITE_P(Layers, NetServingTest, testing::Values(1, 2));
+INSTANTIATE_TEST_SUITE_P(Kinds, NetServingTest, testing::Values(kLstm, kLstmOfTwo, kGru, kGruOfTwo, kTcn, kAttention),
+                         NameOfCase);
 
-TEST_P(NetServingTest, AdvanceStepByStepEqualsRerun) {
+/// Those that have a state to carry.
+class NetCarryingTest : public NetServingTest {};
+INSTANTIATE_TEST_SUITE_P(Kinds, NetCarryingTest, testing::Values(kLstm, kLstmOfTwo, kGru, kGruOfTwo), NameOfCase);
+
+TEST_P(NetCarryingTest, AdvanceStepByStepEqualsRerun) {
   const NetOptions options = Options();
   const auto net = Learnt(options);
   const size_t rows = 101;
@@ -60,13 +64,22 @@ TEST_P(NetServingTest, ARowDoesNotDependOnItsBatch) {
   std::vector<float> states = Fixture::Uniform(5, rows * width, -1, 1);
   std::vector<float> alone = states;
   std::vector<float> out(batch.base.size());
-  const std::vector<float> inputs = Fixture::Uniform(6, rows * 7, -1, 1);
-  const std::vector<float> mask(rows, 1);
-  net->Advance(static_cast<int>(rows), inputs, mask, states);
+  const bool carries = CarriesState(options.shape);
+  // One step from any state, or the whole window.
+  const size_t steps = carries ? 1 : 9;
+  const std::vector<float> inputs = carries ? Fixture::Uniform(6, rows * 7, -1, 1) : batch.inputs;
+  const std::vector<float> mask = carries ? std::vector<float>(rows, 1) : batch.input_mask;
+  const auto remember = [&](size_t first, size_t count, std::span<float> state) {
+    const auto x = std::span(inputs).subspan(first * steps * 7, count * steps * 7);
+    const auto alive = std::span(mask).subspan(first * steps, count * steps);
+    carries ? net->Advance(static_cast<int>(count), x, alive, state)
+            : net->Rerun(static_cast<int>(count), x, alive, state);
+  };
+  remember(0, rows, states);
   net->Correct(static_cast<int>(rows), states, batch.statics, batch.ids, batch.known, batch.base, out);
   for (size_t row = 0; row < rows; ++row) {
     const std::span<float> state = std::span(alone).subspan(row * width, width);
-    net->Advance(1, Row(inputs, row, 7), Row(mask, row, 1), state);
+    remember(row, 1, state);
     std::vector<float> own(5 * kLevelCount);
     net->Correct(1, state, Row(batch.statics, row, 2), Row(batch.ids, row, 1), Row(batch.known, row, 15),
                  Row(batch.base, row, own.size()), own);
@@ -76,7 +89,7 @@ TEST_P(NetServingTest, ARowDoesNotDependOnItsBatch) {
   EXPECT_EQ(alone, states);
 }
 
-TEST_P(NetServingTest, AMaskedStepLeavesTheState) {
+TEST_P(NetCarryingTest, AMaskedStepLeavesTheState) {
   const NetOptions options = Options();
   const auto net = Learnt(options);
   const std::vector<float> before = Fixture::Uniform(5, 3 * net->state_floats(), -1, 1);
@@ -96,11 +109,11 @@ TEST_P(NetServingTest, EveryInputMatters) {
     change(other);
     EXPECT_NE(Fixture::Forecast(*net, other), forecast);
   };
-  for (size_t i = 0; i < 7; ++i) differs([&](NetBatch& other) { other.inputs[i] += 1; });
+  for (size_t i = 0; i < 7; ++i) differs([&](NetBatch& other) { other.inputs[2 * 7 + i] += 1; });
   for (size_t i = 0; i < 2; ++i) differs([&](NetBatch& other) { other.statics[i] += 1; });
   for (size_t i = 0; i < 3; ++i) differs([&](NetBatch& other) { other.known[i] += 1; });
   differs([&](NetBatch& other) { other.ids[0] = (other.ids[0] + 1) % 32; });
-  differs([&](NetBatch& other) { other.input_mask[0] = 0; });
+  differs([&](NetBatch& other) { other.input_mask[2] = 0; });
 }
 
 TEST_P(NetServingTest, TwoThreadsOnDifferentRowsAgreeWithOne) {
@@ -109,13 +122,17 @@ TEST_P(NetServingTest, TwoThreadsOnDifferentRowsAgreeWithOne) {
   const size_t rows = 400;
   const size_t width = net->state_floats();
   const NetBatch batch = Fixture::MakeBatch(options.shape, static_cast<int>(rows), 3);
-  const std::vector<float> inputs = Fixture::Uniform(6, rows * 7, -1, 1);
-  const std::vector<float> mask(rows, 1);
+  const bool carries = CarriesState(options.shape);
+  const size_t steps = carries ? 1 : 9;
+  const std::vector<float> inputs = Fixture::Uniform(6, rows * steps * 7, -1, 1);
+  const std::vector<float> mask(rows * steps, 1);
   const auto serve = [&](std::vector<float>& states, std::vector<float>& out, size_t first, size_t count) {
     for (int round = 0; round < 20; ++round) {
       const std::span<float> state = std::span(states).subspan(first * width, count * width);
-      net->Advance(static_cast<int>(count), std::span(inputs).subspan(first * 7, count * 7),
-                   std::span(mask).subspan(first, count), state);
+      const auto x = std::span(inputs).subspan(first * steps * 7, count * steps * 7);
+      const auto alive = std::span(mask).subspan(first * steps, count * steps);
+      carries ? net->Advance(static_cast<int>(count), x, alive, state)
+              : net->Rerun(static_cast<int>(count), x, alive, state);
       net->Correct(static_cast<int>(count), state, std::span(batch.statics).subspan(first * 2, count * 2),
                    std::span(batch.ids).subspan(first, count), std::span(batch.known).subspan(first * 15, count * 15),
                    std::span(batch.base).subspan(first * 70, count * 70),
@@ -136,7 +153,7 @@ TEST_P(NetServingTest, TwoThreadsOnDifferentRowsAgreeWithOne) {
 
 TEST_P(NetServingTest, NoRowsIsNoWork) {
   const auto net = Fixture::Make(Options());
-  net->Advance(0, {}, {}, {});
+  if (CarriesState(Options().shape)) net->Advance(0, {}, {}, {});
   net->Rerun(0, {}, {}, {});
   net->Correct(0, {}, {}, {}, {}, {}, {});
   EXPECT_TRUE(net->Learn(NetBatch{}, 1).accepted);

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "models/torch/cpu_backend.h"
+#include "models/torch/encoder_tape.h"
 #include "models/torch/expression_backend.h"
 #include "models/torch/residual_net_torch.h"
 
@@ -116,7 +117,8 @@ TEST(DeviceLossTest, WithoutADeviceAutomaticMeansCpu) {
 
 }  // namespace
 
-// In place of expression_backend.cc.
+// In place of expression_backend.cc and encoder_expressions.cc.
+std::unique_ptr<EncoderTape> MakeEncoderTape(const NetLayout&) { return nullptr; }
 bool CudaIsAvailable() { return script.present; }
 void LimitThreads() {}
 Result<std::unique_ptr<NetBackend>> MakeExpressionBackend(const NetLayout& layout, const std::string&) {

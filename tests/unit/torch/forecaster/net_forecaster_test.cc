@@ -13,8 +13,9 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr int64_t kRounds = 30;
 constexpr int64_t kYoung = 14;
 
-ForecasterOptions Options() {
+ForecasterOptions Options(NetKind kind) {
   ForecasterOptions options;
+  if (kind != NetKind::kLstm) options.net_steps_per_round = 1;  // to be quick
   options.horizon = 4;
   options.block_series = 8;
   options.known_covariates = 1;
@@ -26,7 +27,8 @@ ForecasterOptions Options() {
 /// A shop with a net; the known covariate is a promotion that doubles what is sold.
 class NetShop : public Shop {
  public:
-  explicit NetShop(size_t series, size_t threads = 1) : Shop(Options(), series, threads, NetKind::kLstm) {
+  explicit NetShop(size_t series, size_t threads = 1, NetKind kind = NetKind::kLstm)
+      : Shop(Options(kind), series, threads, kind) {
     covariate_ = [](size_t s, int64_t t) { return Promoted(s, t) ? 1.0F : 0.0F; };
     change_ = [](size_t s, int64_t t, float y) { return Promoted(s, t) ? 2 * y : y; };
   }
@@ -35,27 +37,37 @@ class NetShop : public Shop {
 
 NetKeeper& Keeper(NetShop& shop) { return dynamic_cast<NetKeeper&>(*shop.forecaster_); }
 
-TEST(NetForecasterTest, SameBytesAtAnyNumberOfThreads) {
-  NetShop one(20, 1), four(20, 4);
+/// What holds for every kind of net.
+class NetKindForecasterTest : public testing::TestWithParam<NetKind> {
+ protected:
+  static NetShop Make(size_t series, size_t threads = 1) { return NetShop(series, threads, GetParam()); }
+};
+INSTANTIATE_TEST_SUITE_P(Kinds, NetKindForecasterTest,
+                         testing::Values(NetKind::kLstm, NetKind::kGru, NetKind::kTcn, NetKind::kAttention,
+                                         NetKind::kMlp),
+                         [](const auto& info) { return std::string(NetKindName(info.param)); });
+
+TEST_P(NetKindForecasterTest, SameBytesAtAnyNumberOfThreads) {
+  NetShop one = Make(20, 1), four = Make(20, 4);
   for (int64_t t = 0; t < kRounds; ++t) {
     one.Round(t);
     four.Round(t);
     ASSERT_TRUE(one.Published() == four.Published()) << t;
   }
   EXPECT_TRUE(one.states_ == four.states_);
-  EXPECT_GT(one.forecaster_->Stats().net_steps, 50) << "the net has not learnt: the test would not see it";
+  EXPECT_GT(one.forecaster_->Stats().net_steps, 20) << "the net has not learnt: the test would not see it";
 }
 
-TEST(NetForecasterTest, GarbageAfterTheOriginChangesNoByteOfItsForecasts) {
+TEST_P(NetKindForecasterTest, GarbageAfterTheOriginChangesNoByteOfItsForecasts) {
   const int64_t cut = 27;
-  NetShop clean(12), garbage(12);
+  NetShop clean = Make(12), garbage = Make(12);
   garbage.change_ = [&](size_t s, int64_t t, float y) { return t > cut ? 1e6F : clean.change_(s, t, y); };
   for (int64_t t = 0; t <= cut; ++t) {
     clean.Round(t);
     garbage.Round(t);
     ASSERT_TRUE(clean.Published() == garbage.Published()) << t;
   }
-  EXPECT_GT(clean.forecaster_->Stats().net_steps, 50);
+  EXPECT_GT(clean.forecaster_->Stats().net_steps, 20);
   clean.Round(cut + 1);
   garbage.Round(cut + 1);
   EXPECT_TRUE(clean.Published() != garbage.Published()) << "the test would not see a difference";
@@ -89,8 +101,8 @@ TEST(NetForecasterTest, KnownColumnsBeyondTheHorizonChangeNoByte) {
   EXPECT_TRUE(clean.states_ != garbage.states_) << "the net does not see the known column";
 }
 
-TEST(NetForecasterTest, SavingLoadingAndGoingOnIsAsUninterruptedAlsoInsideARound) {
-  NetShop whole(20), cut(20);
+TEST_P(NetKindForecasterTest, SavingLoadingAndGoingOnIsAsUninterruptedAlsoInsideARound) {
+  NetShop whole = Make(20), cut = Make(20);
   MemoryRows rows;
   for (int64_t t = 0; t < kRounds; ++t) {
     whole.Round(t);
@@ -115,11 +127,11 @@ TEST(NetForecasterTest, SavingLoadingAndGoingOnIsAsUninterruptedAlsoInsideARound
     ASSERT_TRUE(whole.Published() == cut.Published()) << t;
   }
   EXPECT_TRUE(whole.states_ == cut.states_);
-  EXPECT_GT(whole.forecaster_->Stats().net_steps, 50);
+  EXPECT_GT(whole.forecaster_->Stats().net_steps, 20);
 }
 
-TEST(NetForecasterTest, MissingValuesAndCovariatesNeverReachTheForecasts) {
-  NetShop shop(12);
+TEST_P(NetKindForecasterTest, MissingValuesAndCovariatesNeverReachTheForecasts) {
+  NetShop shop = Make(12);
   const auto change = shop.change_;
   const auto covariate = shop.covariate_;
   shop.change_ = [&](size_t s, int64_t t, float y) {
@@ -135,7 +147,7 @@ TEST(NetForecasterTest, MissingValuesAndCovariatesNeverReachTheForecasts) {
       for (const float m : block.mean) ASSERT_TRUE(std::isfinite(m)) << t;
     }
   }
-  EXPECT_GT(shop.forecaster_->Stats().net_steps, 50);
+  EXPECT_GT(shop.forecaster_->Stats().net_steps, 20);
   EXPECT_EQ(shop.forecaster_->Stats().net_rejected, 0);
 }
 
@@ -164,7 +176,7 @@ TEST(NetForecasterTest, WeightsOfAnotherShopAreAWarmStart) {
   const Result<std::string> weights = old.forecaster_->ExportNet("another shop");
   ASSERT_TRUE(weights.ok());
   const auto make = [&](const std::string& bytes, int horizon) {
-    ForecasterOptions options = Options();
+    ForecasterOptions options = Options(NetKind::kLstm);
     options.net = NetKind::kLstm;
     options.season_lengths = {6};
     options.net_weights = bytes;
@@ -184,6 +196,20 @@ TEST(NetForecasterTest, WeightsOfAnotherShopAreAWarmStart) {
   damaged[damaged.size() / 2] ^= 1;
   EXPECT_EQ(make(damaged, 4).status().code(), Code::kCorruption);
   EXPECT_EQ(make("not weights", 4).status().code(), Code::kCorruption);
+}
+
+TEST(NetForecasterTest, WeightsOfAnotherKindAreRefusedNamingBoth) {
+  NetShop gru(4, 1, NetKind::kGru), lstm(4);
+  const std::string weights = *gru.forecaster_->ExportNet("another shop");
+  const std::string before = *lstm.forecaster_->ExportNet({});
+  lstm.options_.net_weights = weights;
+  for (const Status& status : {MakeForecaster(lstm.options_).status(), Keeper(lstm).ImportNet(weights, "gru.tcnw"),
+                               Keeper(lstm).MeetNet(weights).status()}) {
+    EXPECT_EQ(status.code(), Code::kInvalidShape);
+    EXPECT_NE(status.message().find("gru"), std::string::npos) << status.message();
+    EXPECT_NE(status.message().find("lstm"), std::string::npos) << status.message();
+  }
+  EXPECT_EQ(*lstm.forecaster_->ExportNet({}), before);
 }
 
 TEST(NetForecasterTest, AfterAnImportAndARollbackItGoesOnAsIfNothingHadBeen) {
