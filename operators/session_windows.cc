@@ -291,7 +291,11 @@ Status SessionWindows::LoadRow(uint32_t id, EventTime start, std::string_view by
   session.last = value.Time();
   session.revision = static_cast<uint32_t>(value.Varint());
   if (const uint64_t slots = value.Varint(); slots != layout_->slots()) return WrongSlots(slots);
-  if (phase > 2) return Status(Code::kCorruption, fmt::format("a stored session has phase {}", phase));
+  int64_t length = 0;
+  if (phase > 2 || __builtin_sub_overflow(session.last.us, start.us, &length) || length < 0) {
+    return Status(Code::kCorruption, fmt::format("a stored session makes no sense: series {}, phase {}, from {} to {}",
+                                                 id, phase, start.us, session.last.us));
+  }
   Status status;
   DecodeSlots(value, &session, &status);
   TC_RETURN_IF_ERROR(status);

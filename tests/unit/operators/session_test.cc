@@ -137,5 +137,17 @@ TEST_F(SessionBlocksTest, AreReadBackWithWhatIsDueNext) {
   EXPECT_TRUE(store.empty());
 }
 
+TEST_F(SessionBlocksTest, ARowOfAnOlderBuildThatEndsBeforeItBeginsIsRefused) {
+  const auto load = [this](EventTime start, EventTime last) {
+    ByteWriter row;
+    row.U8(1).U8(0).Time(last).Varint(0).Varint(layout_.slots());
+    for (size_t i = 0; i < layout_.slots(); ++i) row.SignedVarint(0);
+    return Make().LoadRow(0, start, row.view());
+  };
+  EXPECT_TRUE(load(At(1000), At(1000)).ok());
+  EXPECT_EQ(load(At(1000), At(999)).code(), Code::kCorruption);
+  EXPECT_EQ(load({-9'000'000'000'000'000'000}, {9'000'000'000'000'000'000}).code(), Code::kCorruption);
+}
+
 }  // namespace
 }  // namespace tidecast
