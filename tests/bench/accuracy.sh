@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Forecast accuracy on the yardstick sets: prepares the series, runs `tidecast backtest` with defaults, scores, prints the table
-# beside the gates. ARGUMENTS go to accuracy.py (--help).
+# beside the gates. ARGUMENTS go to accuracy.py (--help), or to the script beside it that ACCURACY_SCRIPT names.
 set -euo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 root=$(readlink -f "$here/../..")
@@ -26,4 +26,4 @@ if ! "$python" -c 'import numpy, polars' 2>/dev/null; then
   fi
   python=$venv/bin/python
 fi
-exec "$python" "$here/accuracy.py" --binary "$root/build/release/tidecast" --shared "$shared" --work "$root/build/accuracy" "$@"
+exec "$python" "$here/${ACCURACY_SCRIPT:-accuracy.py}" --binary "$root/build/release/tidecast" --shared "$shared" --work "$root/build/accuracy" "$@"
