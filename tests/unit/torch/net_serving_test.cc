@@ -99,6 +99,27 @@ TEST_P(NetCarryingTest, AMaskedStepLeavesTheState) {
   EXPECT_EQ(states, before);
 }
 
+TEST_P(NetServingTest, TheLossIsThatOfWhatServes) {
+  const NetOptions options = Options();
+  const auto net = Learnt(options);
+  NetBatch batch = Fixture::MakeBatch(options.shape, 60, 3);
+  for (size_t i = 0; i < batch.input_mask.size(); ++i) {
+    // The last rows have never been alive; the others have holes.
+    if (i >= 54 * 9 || (i + i / 9) % 5 == 0) batch.input_mask[i] = 0;
+  }
+  const std::vector<float> out = Fixture::Forecast(*net, batch);
+  double loss = 0, labels = 0;
+  for (size_t i = 0; i < batch.target.size(); ++i) {
+    const double weight = double{batch.weight[i / 5]} * double{batch.mask[i]};
+    labels += weight;
+    for (size_t level = 0; level < kLevelCount; ++level) {
+      const double above = double{batch.target[i]} - double{out[i * kLevelCount + level]};
+      loss += weight * std::max(double{kLevels[level]} * above, (double{kLevels[level]} - 1) * above) / kLevelCount;
+    }
+  }
+  EXPECT_NEAR(net->Evaluate(batch).loss, loss / labels, 1e-6);
+}
+
 TEST_P(NetServingTest, EveryInputMatters) {
   const NetOptions options = Options();
   const auto net = Learnt(options);
