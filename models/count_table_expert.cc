@@ -48,20 +48,27 @@ const CountTableExpert::Cells& CountTableExpert::SharedCells() {
   return cells;
 }
 
-CountTableExpert::CountTableExpert(std::string name, float decay, float fast_decay)
+CountTableExpert::CountTableExpert(std::string name, float decay, float fast_decay, bool of_launches)
     : name_(std::move(name)),
       decay_(decay),
       fast_decay_(fast_decay),
+      of_launches_(of_launches),
       first_(SharedCells().first),
       prior_(SharedCells().prior) {}
 
-bool CountTableExpert::Find(float mean, float trend, Place* place) {
+bool CountTableExpert::Find(float mean, float trend, Place* place) const {
   const float at = (std::log(std::max(mean, kLeastMean)) - std::log(kLeastMean)) / kRowStep;
   place->row = std::min(static_cast<size_t>(at), kRows - 2);
   place->right = std::min(at - static_cast<float>(place->row), 1.0F);
+  if (of_launches_) {
+    place->trend = place->above = trend > 0 ? std::min(static_cast<size_t>(trend), kAges) - 1 : 0;
+    place->up = 0;
+    return trend > 0 && at < static_cast<float>(kRows);
+  }
   const float way =
       std::clamp(trend / kTrendStep + static_cast<float>(kTrends / 2), 0.0F, static_cast<float>(kTrends - 1));
   place->trend = std::min(static_cast<size_t>(way), kTrends - 2);
+  place->above = place->trend + 1;
   place->up = way - static_cast<float>(place->trend);
   return at < static_cast<float>(kRows);
 }
@@ -96,17 +103,21 @@ void CountTableExpert::Summarise(const ExpertBlock& block, std::span<const float
                                  std::span<float> summaries) const {
   for (size_t i = 0; i < block.series; ++i) {
     const float* state = states.data() + 6 * i;
-    const float slow = (state[2] + kPoolBuckets * static_cast<float>(block.prior_mean)) / (state[3] + kPoolBuckets);
+    const float slow = (state[2] + kPoolBuckets * block.prior_mean[i]) / (state[3] + kPoolBuckets);
     const float mean = (state[0] + kPriorBuckets * slow) / (state[1] + kPriorBuckets);
     const float fast = (state[4] + slow) / (state[5] + 1);
     summaries[2 * i] = mean / block.scale[i];
-    summaries[2 * i + 1] = std::log((fast + .05F) / (mean + .05F));
+    if (of_launches_) {
+      summaries[2 * i + 1] = block.launch.empty() ? 0 : static_cast<float>(block.launch[i]);
+    } else {
+      summaries[2 * i + 1] = std::log((fast + .05F) / (mean + .05F));
+    }
   }
 }
 
 const double* CountTableExpert::NumbersOf(std::span<const double> pooled, size_t group, size_t row,
                                           double* total) const {
-  const double* numbers = pooled.data() + (group * kTrends * kRows + row) * kNumbers;
+  const double* numbers = pooled.data() + At(group, row);
   *total = 0;
   for (size_t c = 0; c < kCells; ++c) *total += std::max(numbers[c], 0.0);
   if (*total > 0 && *total < 1e30) return numbers;
@@ -130,9 +141,7 @@ void CountTableExpert::Explain(const OneForecast& one, ForecastSteps* steps) con
   float ratio = 0;
   for (size_t corner = 0; corner < 4; ++corner) {
     double total = 0;
-    const size_t row = (place.trend + corner / 2) * kRows + place.row + corner % 2;
-    const float weight = (corner < 2 ? 1 - place.up : place.up) * (corner % 2 == 0 ? 1 - place.right : place.right);
-    ratio += weight * RatioOf(NumbersOf(one.pooled, one.target.group, row, &total));
+    ratio += place.Weights()[corner] * RatioOf(NumbersOf(one.pooled, one.target.group, place.Rows()[corner], &total));
   }
   steps->present = mean * ratio;
 }
@@ -162,11 +171,12 @@ void CountTableExpert::Expand(const ExpertBlock& block, const ForecastTarget& ta
     const float mean = summaries[2 * i] * scale[i] * target.factor;
     out.awake[i] = rows[i] != 0 && Find(mean, summaries[2 * i + 1], &place) ? 1 : 0;
     if (out.awake[i] == 0) continue;
-    const size_t at = place.trend * kRows + place.row;
-    const float *r00 = row_of(at), *r01 = row_of(at + 1), *r10 = row_of(at + kRows), *r11 = row_of(at + kRows + 1);
-    const float w00 = (1 - place.up) * (1 - place.right), w01 = (1 - place.up) * place.right;
-    const float w10 = place.up * (1 - place.right), w11 = place.up * place.right;
-    const auto cdf = [&](size_t c) { return w00 * r00[c] + w01 * r01[c] + w10 * r10[c] + w11 * r11[c]; };
+    const auto at = place.Rows();
+    const float *r00 = row_of(at[0]), *r01 = row_of(at[1]), *r10 = row_of(at[2]), *r11 = row_of(at[3]);
+    const auto [w00, w01, w10, w11] = place.Weights();
+    const auto cdf = [&, w00 = w00, w01 = w01, w10 = w10, w11 = w11](size_t c) {
+      return w00 * r00[c] + w01 * r01[c] + w10 * r10[c] + w11 * r11[c];
+    };
     float* q = out.quantiles.data() + i * kLevelCount;
     size_t c = 0;
     float before = 0, upto = cdf(0);
@@ -180,8 +190,7 @@ void CountTableExpert::Expand(const ExpertBlock& block, const ForecastTarget& ta
       const float inside = upto > before ? (kLevels[l] - before) / (upto - before) : 1;
       q[l] = width > 1 ? least + std::clamp(inside, 0.0F, 1.0F) * (width - 1) : least;
     }
-    out.mean[i] =
-        mean * (w00 * ratio[at] + w01 * ratio[at + 1] + w10 * ratio[at + kRows] + w11 * ratio[at + kRows + 1]);
+    out.mean[i] = mean * (w00 * ratio[at[0]] + w01 * ratio[at[1]] + w10 * ratio[at[2]] + w11 * ratio[at[3]]);
     out.zero_probability[i] = cdf(0);
   }
 }
@@ -197,10 +206,8 @@ void CountTableExpert::Gather(const ExpertBlock& block, const ForecastTarget& ta
     const size_t cell = CellOf(actual);
     const double counted = std::min(actual, kActualMax * (1 + mean));
     for (size_t corner = 0; corner < 4; ++corner) {
-      const size_t trend = place.trend + corner / 2;
-      const double share =
-          static_cast<double>(corner % 2 == 0 ? 1 - place.right : place.right) * (corner < 2 ? 1 - place.up : place.up);
-      double* numbers = sums.data() + ((target.group * kTrends + trend) * kRows + place.row + corner % 2) * kNumbers;
+      const double share = static_cast<double>(place.Weights()[corner]);
+      double* numbers = sums.data() + At(target.group, place.Rows()[corner]);
       numbers[cell] += share;
       numbers[kCells] += share * counted;
       numbers[kCells + 1] += share * static_cast<double>(mean);

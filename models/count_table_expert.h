@@ -1,10 +1,13 @@
 #pragma once
 
+#include <array>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "models/expert.h"
+#include "models/launch_prior.h"
 
 namespace tidecast {
 
@@ -19,13 +22,18 @@ namespace tidecast {
 class CountTableExpert final : public Expert {
  public:
   /// `fast_decay`: of the newest level.
-  CountTableExpert(std::string name, float decay, float fast_decay);
+  CountTableExpert(std::string name, float decay, float fast_decay)
+      : CountTableExpert(std::move(name), decay, fast_decay, false) {}
+  /// A table of new series alone, by expected mean and by age in place of the trend; asleep for all others.
+  static std::unique_ptr<CountTableExpert> OfLaunches(std::string name, float decay) {
+    return std::unique_ptr<CountTableExpert>(new CountTableExpert(std::move(name), decay, decay, true));
+  }
   std::string_view name() const override { return name_; }
   double cost() const override { return 6; }
   double prior() const override { return 3; }
   size_t state_floats() const override { return 6; }
   size_t summary_floats() const override { return 2; }
-  size_t pooled_size() const override { return kHorizonGroups * kTrends * kRows * kNumbers; }
+  size_t pooled_size() const override { return (of_launches_ ? kAges : kHorizonGroups * kTrends) * kRows * kNumbers; }
   size_t sums_size() const override { return pooled_size(); }
   void StartPooled(std::span<double> pooled) const override;
   void Step(const ExpertBlock& block, std::span<float> states, std::span<const double> pooled) const override;
@@ -47,15 +55,26 @@ class CountTableExpert final : public Expert {
   static constexpr size_t kTrends = 5;
 
  private:
+  CountTableExpert(std::string name, float decay, float fast_decay, bool of_launches);
+  static constexpr size_t kAges = LaunchPrior::kBands - 1;
   static constexpr size_t kNumbers = kCells + 2;  ///< a row: cells, sums of actual and of expected mean
   /// Between which rows a forecast lies; `right`, `up`: share of the upper one by mean, by trend.
   struct Place {
     size_t row;
     float right;
-    size_t trend;
+    size_t trend, above;  ///< planes of rows, by trend or age
     float up;
+    /// Rows of the group's planes that the four corners are.
+    std::array<size_t, 4> Rows() const {
+      return {trend * kRows + row, trend * kRows + row + 1, above * kRows + row, above * kRows + row + 1};
+    }
+    std::array<float, 4> Weights() const {
+      return {(1 - up) * (1 - right), (1 - up) * right, up * (1 - right), up * right};
+    }
   };
-  static bool Find(float mean, float trend, Place* place);
+  bool Find(float mean, float trend, Place* place) const;
+  /// Where a row of a group's planes begins in the table: of launches there is one plane for all groups.
+  size_t At(size_t group, size_t row) const { return ((of_launches_ ? 0 : group * kTrends * kRows) + row) * kNumbers; }
   size_t CellOf(float actual) const;
   /// A row of the table, and the sum of its cells.
   const double* NumbersOf(std::span<const double> pooled, size_t group, size_t row, double* total) const;
@@ -72,6 +91,7 @@ class CountTableExpert final : public Expert {
   std::string name_;
   float decay_;
   float fast_decay_;
+  bool of_launches_;
   const std::vector<float>& first_;
   const std::vector<double>& prior_;
 };

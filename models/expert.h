@@ -14,8 +14,9 @@ namespace tidecast {
 /// Newest values that a series keeps: slot = bucket index mod kHistory.
 inline constexpr int64_t kHistory = 192;
 /// Demand classes by how often and how evenly a series sells (cuts ADI 1.32, CV^2 .49): smooth, erratic, intermittent,
-/// lumpy.
-inline constexpr size_t kDemandClasses = 4;
+/// lumpy; and a new series, which has not shown it yet.
+inline constexpr size_t kDemandClasses = 5;
+inline constexpr uint8_t kNewClass = 4;
 /// Horizons are learned about in groups: near, middle, far.
 inline constexpr size_t kHorizonGroups = 3;
 
@@ -34,8 +35,10 @@ struct ExpertBlock {
   std::span<const uint32_t> observed;     ///< [series] values seen so far
   std::span<const float> inverse_factor;  ///< [kHistory] by slot: 1 / pooled seasonal factor of that bucket
   std::span<const float> age;             ///< [kHistory] by slot: buckets since, 0 = newest
-  double prior_mean = 1;                  ///< typical mean of a series of the pool
+  std::span<const float> prior_mean;      ///< [series] mean to be expected before a series has data of its own
   std::span<const float> known = {};      ///< [series, known columns] of the newest bucket; NaN = not known
+  std::span<const uint8_t> launch =
+      {};  ///< [series] 1 + age band of a new series (LaunchPrior), else 0; empty: none is
   const SortedHistory* sorted = nullptr;  ///< the history in order of value; null: who needs it sorts
 };
 
@@ -131,7 +134,7 @@ struct PoolShape {
 /// The pool for a shape. `names` empty: all that fit it, without those in brackets; else those, in the pool's
 /// order. Names: persistence, seasonal_naive_<season>, profile_<season>, [smoothing_5], smoothing_20, empirical_930,
 /// empirical_960, empirical_985, [tsb, sba, negative_binomial_900, negative_binomial_970], count_table_800,
-/// count_table_970, known_covariates, holt_winters_<season> (of reals but hourly ones in brackets too); of reals only:
+/// count_table_970, launch_table, known_covariates, holt_winters_<season> (of reals but hourly ones in brackets too); of reals only:
 /// [autoregression], rls_<lags>_<forgetting rate>.
 std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const std::vector<std::string>& names);
 

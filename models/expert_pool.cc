@@ -66,6 +66,7 @@ std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const s
     all.push_back(std::make_unique<NegativeBinomialExpert>("negative_binomial_970", .97F));
     all.push_back(std::make_unique<CountTableExpert>("count_table_800", .8F, .5F));
     all.push_back(std::make_unique<CountTableExpert>("count_table_970", .97F, .8F));
+    all.push_back(CountTableExpert::OfLaunches("launch_table", .97F));
     if (shape.known_covariates > 0)
       all.push_back(std::make_unique<KnownCovariateExpert>(domain, shape.known_covariates));
   }

@@ -52,6 +52,7 @@ struct SeriesRow {
   float actual = 0;  ///< target of the closed bucket; NaN = missing (no score, no update, states step with mask 0)
   std::span<const float> past;   ///< [past_covariates] of the closed bucket
   std::span<const float> known;  ///< [1 + horizon, known_covariates], first row = the closed bucket
+  uint64_t category_hash = 0;    ///< of the category as of the closed bucket; 0: none told
 };
 
 /// Forecasts of a block, made by ForecastBlock. Memory is the caller's, sized by it; see SeriesForecast for shapes.

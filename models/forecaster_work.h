@@ -16,6 +16,9 @@ struct StreamForecaster::Work {
       : columns(shape, series),
         actual(series),
         scale(series),
+        prior_mean(series),
+        launch(series),
+        category(series),
         heap(series),
         demand_class(series),
         observed(series),
@@ -38,8 +41,10 @@ struct StreamForecaster::Work {
   SeriesColumns columns;
   ExpertBlock block;
   SortedHistory sorted;  ///< filled where experts summarise
-  std::vector<float> actual, scale;
-  std::vector<float> heap;  ///< [series] a quantile up to here stands for 0
+  std::vector<float> actual, scale, prior_mean;
+  std::vector<uint8_t> launch;     ///< [series] ExpertBlock::launch
+  std::vector<uint64_t> category;  ///< [series] hash, 0 = none told
+  std::vector<float> heap;         ///< [series] a quantile up to here stands for 0
   std::vector<uint8_t> demand_class;
   std::vector<uint32_t> observed;
   std::vector<uint8_t> rows;

@@ -9,14 +9,14 @@
 namespace tidecast {
 namespace {
 
-constexpr float kPriorBuckets = 4;       ///< weight of the slow mean in the fast one
-constexpr float kPoolBuckets = 1;        ///< weight of the pool's mean in the slow one
+constexpr float kPriorBuckets = 4;  ///< weight of the slow mean in the fast one
+constexpr float kPoolBuckets = 1;   ///< weight of the pool's mean in the slow one
 constexpr float kSlowDecay = .99F;
 constexpr float kDispersionDecay = .98F;
-constexpr double kDispersionPrior = 8;   ///< buckets' worth of the class's dispersion
+constexpr double kDispersionPrior = 8;  ///< buckets' worth of the class's dispersion
 constexpr double kPooledDecay = .98;
 constexpr double kDispersionMax = 20;
-constexpr double kErrorMax = 6;          ///< a residual beyond so many means counts as this much
+constexpr double kErrorMax = 6;  ///< a residual beyond so many means counts as this much
 
 }  // namespace
 
@@ -38,7 +38,7 @@ void NegativeBinomialExpert::Step(const ExpertBlock& block, std::span<float> sta
     if (!std::isfinite(block.actual[i])) continue;
     float* state = states.data() + i * state_floats();
     const double value = static_cast<double>(block.actual[i]) * inverse;
-    const double mean = std::max(MeanOf(state, block.prior_mean), 1e-3);
+    const double mean = std::max(MeanOf(state, static_cast<double>(block.prior_mean[i])), 1e-3);
     const double error = std::clamp((value - mean) / mean, -1.0, kErrorMax * (1 + 1 / std::sqrt(mean)));
     state[4] = static_cast<float>(kDispersionDecay * state[4] + error * error - 1 / mean);
     state[5] = static_cast<float>(kDispersionDecay * state[5] + 1);
@@ -56,7 +56,7 @@ void NegativeBinomialExpert::Summarise(const ExpertBlock& block, std::span<const
     const double* pool = pooled.data() + 2 * block.demand_class[i];
     const double shared = pool[1] > 0 ? pool[0] / pool[1] : 1;
     const double dispersion = (state[4] + kDispersionPrior * shared) / (state[5] + kDispersionPrior);
-    summaries[2 * i] = static_cast<float>(MeanOf(state, block.prior_mean)) / block.scale[i];
+    summaries[2 * i] = static_cast<float>(MeanOf(state, static_cast<double>(block.prior_mean[i]))) / block.scale[i];
     summaries[2 * i + 1] = static_cast<float>(std::clamp(dispersion, 0.01, kDispersionMax));
   }
 }
@@ -75,9 +75,10 @@ void NegativeBinomialExpert::Expand(const ExpertBlock& block, const ForecastTarg
   }
 }
 
-void NegativeBinomialExpert::Gather(const ExpertBlock& block, const ForecastTarget& target, std::span<const float> scale,
-                                    std::span<const uint8_t> rows, std::span<const float> summaries,
-                                    std::span<const double>, std::span<double> sums) const {
+void NegativeBinomialExpert::Gather(const ExpertBlock& block, const ForecastTarget& target,
+                                    std::span<const float> scale, std::span<const uint8_t> rows,
+                                    std::span<const float> summaries, std::span<const double>,
+                                    std::span<double> sums) const {
   if (target.horizon != 1) return;
   for (size_t i = 0; i < block.series; ++i) {
     if (rows[i] == 0) continue;

@@ -207,7 +207,7 @@ void SmoothingExpert::Summarise(const ExpertBlock& block, std::span<const float>
                                 std::span<float> summaries) const {
   const float prior = domain() == ValueDomain::kReal ? 0 : alpha_ * kPriorBuckets;
   for (size_t i = 0; i < block.series; ++i) {
-    const float sum = states[2 * i] + prior * static_cast<float>(block.prior_mean) * (1 - states[2 * i + 1]);
+    const float sum = states[2 * i] + prior * block.prior_mean[i] * (1 - states[2 * i + 1]);
     const float weight = states[2 * i + 1] + prior * (1 - states[2 * i + 1]);
     summaries[i] = weight > 0 ? (sum / weight - AnchorOf(block, i, block.index)) / block.scale[i] : 0;
   }

@@ -9,7 +9,7 @@
 namespace tidecast {
 namespace {
 
-constexpr uint32_t kFormat = 4;
+constexpr uint32_t kFormat = 5;
 struct Head {
   uint32_t format;
   uint32_t values;

@@ -27,13 +27,13 @@ inline void LearnStatistics(ValueDomain domain, float actual, SeriesCore* core) 
 }
 
 /// Discounted mean of |value| (reals: of |step|), drawn to the pool while young; at least .2 unit (reals: a trifle).
-inline float ScaleOf(ValueDomain domain, const SeriesCore& core, double prior_mean) {
+inline float ScaleOf(ValueDomain domain, const SeriesCore& core, float prior_mean) {
   if (domain == ValueDomain::kReal) {
     const float mean = core.scale_weight > 0 ? core.scale_sum / core.scale_weight : 1;
     return std::max(mean, 1e-6F + 1e-5F * std::fabs(core.last_value));
   }
   constexpr float kPriorWeight = .04F;
-  const float sum = core.scale_sum + kPriorWeight * (1 - core.scale_weight) * static_cast<float>(prior_mean);
+  const float sum = core.scale_sum + kPriorWeight * (1 - core.scale_weight) * prior_mean;
   return std::max(.2F, sum / (core.scale_weight + kPriorWeight * (1 - core.scale_weight)));
 }
 

@@ -75,6 +75,7 @@ StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique
   calibrator_part_ = pool_.Claim(Calibrator::pooled_size(), Calibrator::sums_size());
   profile_part_ = pool_.Claim(profile_.pooled_size(), profile_.sums_size());
   series_part_ = pool_.Claim(1, 3);
+  launch_part_ = pool_.Claim(LaunchPrior::pooled_size(), LaunchPrior::sums_size());
   if (net != nullptr) {
     net_series_ = std::make_unique<NetSeries>(options, net->state_floats());
     const NetShape shape = NetSeries::ShapeOf(options);
@@ -154,6 +155,11 @@ void StreamForecaster::ResumeRound(const BucketContext& context, size_t blocks) 
 void StreamForecaster::Load(Work& work, std::span<const SeriesRow> rows, std::span<const std::string> states) const {
   for (size_t i = 0; i < rows.size(); ++i) {
     work.columns.Load(i, states[i]);
+    work.category[i] = rows[i].category_hash;
+    SeriesCore& core = work.columns.core[i];
+    if (core.age == 0 && options_.domain != ValueDomain::kReal) {
+      core.launched = pool_.rounds >= LaunchPrior::kPoolRoundsMin ? 1 : 0;
+    }
     if (states[i].empty() && net_series_ != nullptr) net_series_->Start(NetPart(work, i));
   }
   ExpertBlock& block = work.block;
@@ -166,7 +172,8 @@ void StreamForecaster::Load(Work& work, std::span<const SeriesRow> rows, std::sp
   block.observed = work.observed;
   block.inverse_factor = inverse_factor_;
   block.age = age_;
-  block.prior_mean = prior_mean_;
+  block.prior_mean = work.prior_mean;
+  block.launch = work.launch;
   block.known = work.known;
   TakeKnown(rows, 0, work);
 }
@@ -183,12 +190,25 @@ void StreamForecaster::TakeKnown(std::span<const SeriesRow> rows, size_t step, W
   }
 }
 
+void StreamForecaster::TakePriors(Work& work) const {
+  for (size_t i = 0; i < work.block.series; ++i) {
+    SeriesCore& core = work.columns.core[i];
+    const double mean = core.launched == 0 ? prior_mean_
+                                           : LaunchPrior::MeanOf(std::as_const(pool_).pooled(launch_part_),
+                                                                 work.category[i], core.age, prior_mean_);
+    work.prior_mean[i] = static_cast<float>(mean);
+  }
+}
+
 void StreamForecaster::Describe(Work& work) const {
   for (size_t i = 0; i < work.block.series; ++i) {
     const SeriesCore& core = work.columns.core[i];
-    work.scale[i] = ScaleOf(options_.domain, core, prior_mean_);
+    work.scale[i] = ScaleOf(options_.domain, core, work.prior_mean[i]);
     work.demand_class[i] = DemandClassOf(options_.domain, core);
     work.observed[i] = core.observed;
+    const bool is_new = core.launched != 0 && core.age > 0 && core.age <= LaunchPrior::kNewMax;
+    work.launch[i] = is_new ? static_cast<uint8_t>(1 + LaunchPrior::BandOf(core.age)) : 0;
+    if (is_new) work.demand_class[i] = kNewClass;
     work.heap[i] =
         HeapOf(options_.domain, std::span<const float>(work.columns.history).subspan(i * kHistory, kHistory));
   }
@@ -381,6 +401,10 @@ void StreamForecaster::TakeActuals(Work& work, std::span<double> sums) const {
     ++core.age;
     if (!std::isfinite(work.actual[i])) continue;
     const float mean = core.scale_weight > 0 && core.observed >= 6 ? core.scale_sum / core.scale_weight : missing;
+    if (core.launched != 0) {
+      LaunchPrior::Gather(work.actual[i] * inverse_factor_[HistorySlot(context_.now.index)], work.category[i],
+                          core.age - 1, static_cast<double>(work.prior_mean[i]), pool_.Sums(launch_part_, sums));
+    }
     profile_.Gather(work.actual[i], work.scale[i], mean, core.observed, pool_.Sums(profile_part_, sums));
     LearnStatistics(options_.domain, work.actual[i], &core);
   }
@@ -395,6 +419,7 @@ void StreamForecaster::ScoreAndLearnBlock(size_t block, std::span<const SeriesRo
     const float actual = Usable(rows[i].actual) ? rows[i].actual : std::numeric_limits<float>::quiet_NaN();
     work.actual[i] = options_.domain == ValueDomain::kReal || !(actual < 0) ? actual : 0;
   }
+  TakePriors(work);
   Describe(work);
   std::vector<double> sums(pool_.sums_size(), 0.0);
   const std::span<double> series_sums = pool_.Sums(series_part_, std::span(sums));
@@ -412,6 +437,7 @@ void StreamForecaster::ScoreAndLearnBlock(size_t block, std::span<const SeriesRo
   }
   Resolve(work, rows, sums);
   TakeActuals(work, sums);
+  TakePriors(work);
   Describe(work);
   for (size_t k = 0; k < experts_.size(); ++k) {
     experts_[k]->Step(work.block, work.columns.states[k], std::as_const(pool_).pooled(expert_part_[k]));
@@ -439,6 +465,7 @@ Status StreamForecaster::LearnShared() {
     mixer_.Fold(std::as_const(pool_).Sums(mixer_part_, all), pool_.pooled(mixer_part_));
   }
   calibrator_.Fold(std::as_const(pool_).Sums(calibrator_part_, all), pool_.pooled(calibrator_part_));
+  LaunchPrior::Fold(std::as_const(pool_).Sums(launch_part_, all), pool_.pooled(launch_part_));
   profile_.Fold(PhaseOf(context_.now), std::as_const(pool_).Sums(profile_part_, all), pool_.pooled(profile_part_));
   mixer_.Refresh(std::as_const(pool_).pooled(mixer_part_));
   const std::span<const double> series = std::as_const(pool_).Sums(series_part_, all);
@@ -476,6 +503,7 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
     work.actual[i] = work.columns.history[i * kHistory + HistorySlot(context_.now.index)];
     work.rows[i] = 1;
   }
+  TakePriors(work);
   Describe(work);
   for (size_t i = 0; i < count; ++i) {
     OriginHead& head = work.columns.origins[i * horizon + work.columns.OriginSlot(context_.now.index)];
@@ -550,6 +578,7 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
     }
     SeriesCore& core = work.columns.core[i];
     core.has_published = 1;
+    core.prior_mean = work.prior_mean[i];
     core.published_index = context_.ahead[0].index;
     core.published_mean = out.mean[i * horizon];
     core.published_zero = out.zero_probability[i * horizon];

@@ -9,6 +9,7 @@
 #include "models/forecaster.h"
 #include "models/horizon_plan.h"
 #include "models/late_net.h"
+#include "models/launch_prior.h"
 #include "models/mixer.h"
 #include "models/net_keeper.h"
 #include "models/net_series.h"
@@ -60,7 +61,9 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   int32_t PhaseOf(const CalendarStep& step) const { return step.season_phase.empty() ? 0 : step.season_phase[0]; }
   void Load(Work& work, std::span<const SeriesRow> rows, std::span<const std::string> states) const;
   void TakeKnown(std::span<const SeriesRow> rows, size_t step, Work& work) const;
+  /// Scale, class and the like of each series. `prior_mean` is asked for apart: explanations have it from the state.
   void Describe(Work& work) const;
+  void TakePriors(Work& work) const;
   void Score(Work& work, std::span<BucketScore> scores) const;
   /// Forecasts of one series at one origin, taken apart. `work`: the series as that origin left it, described.
   std::vector<Explanation> ExplainTargets(const Work& work, size_t series,
@@ -113,6 +116,7 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   size_t mixer_part_ = 0;
   size_t calibrator_part_ = 0;
   size_t profile_part_ = 0;
+  size_t launch_part_ = 0;
   size_t outer_part_ = 0;
   size_t outer_calibrator_part_ = 0;
   size_t shared_inputs_part_ = 0;  ///< [window, shared_width] by slot: what all series' inputs have in common

@@ -18,9 +18,9 @@ constexpr double kLevelDecay = .985;  ///< of the slow level, a bucket
 
 /// Of counts drawn to the pool's typical mean with the weight of one bucket.
 float SlowLevel(std::span<const float> history, std::span<const float> inverse_factor, int64_t index,
-                ValueDomain domain, double prior_mean) {
+                ValueDomain domain, float prior_mean) {
   double weights = domain == ValueDomain::kReal ? 0 : 1;
-  double sum = domain == ValueDomain::kReal ? 0 : prior_mean;
+  double sum = domain == ValueDomain::kReal ? 0 : static_cast<double>(prior_mean);
   double weight = 1;
   for (int64_t age = 0; age < kHistory; ++age, weight *= kLevelDecay) {
     const size_t slot = HistorySlot(index - age);
@@ -50,11 +50,13 @@ std::vector<Explanation> StreamForecaster::ExplainTargets(const Work& work, size
   block.observed = std::span(work.observed).subspan(i, 1);
   block.inverse_factor = inverse_factor;
   block.age = age;
-  block.prior_mean = prior_mean_;
+  const float prior_mean = work.columns.core[i].prior_mean;
+  block.prior_mean = {&prior_mean, 1};
+  block.launch = std::span(work.launch).subspan(i, 1);
   SortedHistory sorted;
   sorted.Take(block, options_.domain != ValueDomain::kReal);
   block.sorted = &sorted;
-  const float level = SlowLevel(history, inverse_factor, origin, options_.domain, prior_mean_);
+  const float level = SlowLevel(history, inverse_factor, origin, options_.domain, prior_mean);
 
   std::vector<std::span<const float>> states(experts);
   std::vector<std::vector<float>> summaries(experts);
@@ -130,6 +132,7 @@ std::vector<Explanation> StreamForecaster::Explain(const BucketContext& context,
   if (work.columns.core[0].has_published == 0 || work.columns.core[0].published_index != context.now.index + 1)
     return {};
   work.block.series = 1;
+  work.prior_mean[0] = work.columns.core[0].prior_mean;
   Describe(work);
   std::vector<ForecastTarget> targets;
   for (size_t h = 0; h < context.ahead.size(); ++h) {

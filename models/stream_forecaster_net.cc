@@ -181,7 +181,7 @@ void StreamForecaster::CorrectByNet(Work& work, std::span<const SeriesRow> rows,
       origin.key_hash = rows[i].key_hash;
       origin.scale = work.scale[i];
       origin.id = UniformAt(options_.seed, rows[i].key_hash, context_.now.index, 0x6964) < .1 ? 0 : ids[i];
-      origin.stratum = VolumeStratum(work.scale[i]) * 4 + work.demand_class[i];
+      origin.stratum = VolumeStratum(work.scale[i]) * 4 + std::min(work.demand_class[i], uint8_t{3});
       if (origin.closes()) {
         std::vector<float> inputs(origin.inputs.size()), input_mask(origin.input_mask.size());
         ReadWindow(NetPart(std::as_const(work), i), scale, inputs, input_mask);

@@ -242,6 +242,9 @@ Status Run::Bucket(size_t t, bool write) {
     rows[i].key_hash = hashes_[s];
     rows[i].actual = table_.Actual(s, t);
     rows[i].past = std::span(table_.past).subspan((s * table_.buckets() + t) * table_.past_width, table_.past_width);
+    if (!table_.categories.empty() && !table_.categories[s].empty()) {
+      rows[i].category_hash = Hash64(table_.categories[s]);
+    }
     rows[i].known = std::span<const float>(known).subspan(i * known_row, known_row);
     states[i] = std::move(states_[s]);
   }

@@ -12,8 +12,8 @@
 
 namespace tidecast {
 
-/// The category of each series as the catalog told it, read as of a moment. Kept only where a view is grouped by
-/// category. Thread: confined.
+/// The category of each series as the catalog told it, read as of a moment. Kept where a view is grouped by
+/// category or forecasts. Thread: confined.
 class CategoryTable {
  public:
   /// How long a category that was superseded is kept: longer than any bucket and its lateness.

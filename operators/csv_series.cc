@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <span>
 #include <unordered_map>
 
 #include "engine/io/csv_reader.h"
@@ -26,6 +27,18 @@ std::optional<float> ParseNumber(std::string_view text) {
   const float narrow = static_cast<float>(value);
   if (!std::isfinite(narrow)) return std::nullopt;
   return narrow;
+}
+
+/// The texts of several columns are one category; empty where all of them are.
+std::string CategoryOf(std::span<const std::string_view> fields, std::span<const size_t> columns) {
+  std::string category;
+  bool told = false;
+  for (const size_t at : columns) {
+    if (at != columns[0]) category += " / ";
+    category += fields[at];
+    told = told || !fields[at].empty();
+  }
+  return told ? category : std::string();
 }
 
 }  // namespace
@@ -56,11 +69,12 @@ Result<SeriesRows> ReadCsvSeries(const BacktestOptions& options) {
   TC_ASSIGN_OR_RETURN(const size_t time_column, column("ds"));
   TC_ASSIGN_OR_RETURN(const size_t value_column, column("y"));
   SeriesRows file;
-  std::vector<size_t> known_columns, past_columns;
-  for (const auto* names : {&options.known_columns, &options.static_columns}) {
+  std::vector<size_t> known_columns, past_columns, static_columns, text_columns;
+  for (const auto& [names, list] :
+       {std::pair(&options.known_columns, &known_columns), std::pair(&options.static_columns, &static_columns)}) {
     for (const std::string& name : *names) {
       TC_ASSIGN_OR_RETURN(const size_t at, column(name));
-      known_columns.push_back(at);
+      list->push_back(at);
     }
   }
   for (const std::string& name : options.past_columns) {
@@ -68,7 +82,6 @@ Result<SeriesRows> ReadCsvSeries(const BacktestOptions& options) {
     past_columns.push_back(at);
   }
   file.known_names = options.known_columns;
-  file.known_width = known_columns.size();
   file.past_width = past_columns.size();
   const size_t width = fields.size();
 
@@ -80,11 +93,18 @@ Result<SeriesRows> ReadCsvSeries(const BacktestOptions& options) {
     if (!SplitCsv(record, ',', &scratch, &fields) || fields.size() != width) {
       return BadSeriesData(path, reader.line(), fmt::format("{} fields, the header has {}", fields.size(), width));
     }
+    if (file.rows.empty()) {
+      for (const size_t at : static_columns) (ParseNumber(fields[at]) ? known_columns : text_columns).push_back(at);
+      file.known_width = known_columns.size();
+    }
     SeriesRows::Row row;
     row.line = reader.line();
     const auto [name, new_name] =
         name_of.try_emplace(std::string(fields[id_column]), static_cast<uint32_t>(file.names.size()));
-    if (new_name) file.names.push_back(name->first);
+    if (new_name) {
+      file.names.push_back(name->first);
+      if (!text_columns.empty()) file.categories.push_back(CategoryOf(fields, text_columns));
+    }
     row.name = name->second;
     const auto [time, new_time] =
         time_of.try_emplace(std::string(fields[time_column]), static_cast<uint32_t>(file.times.size()));

@@ -48,8 +48,8 @@ BucketScore AsExpected(std::string_view series) {
 
 }  // namespace
 
-ForecastOperator::ForecastOperator(Stage stage, uint16_t view, const ForecasterOptions& options, const Life& life, MakeFn make, AlertOperator alerts,
-                                   const StateStore& store, size_t cache_bytes_max)
+ForecastOperator::ForecastOperator(Stage stage, uint16_t view, const ForecasterOptions& options, const Life& life,
+                                   MakeFn make, AlertOperator alerts, const StateStore& store, size_t cache_bytes_max)
     : view_(view),
       options_(options),
       life_(life),
@@ -60,8 +60,10 @@ ForecastOperator::ForecastOperator(Stage stage, uint16_t view, const ForecasterO
       alerts_(std::move(alerts)),
       cache_(store, stage, view, cache_bytes_max) {}
 
-Result<std::unique_ptr<ForecastOperator>> ForecastOperator::Make(Stage stage, uint16_t view, const ForecasterOptions& options, const Life& life, MakeFn make,
-                                                                 AlertOperator alerts, const StateStore& store, size_t cache_bytes_max) {
+Result<std::unique_ptr<ForecastOperator>> ForecastOperator::Make(Stage stage, uint16_t view,
+                                                                 const ForecasterOptions& options, const Life& life,
+                                                                 MakeFn make, AlertOperator alerts,
+                                                                 const StateStore& store, size_t cache_bytes_max) {
   std::unique_ptr<ForecastOperator> made(
       new ForecastOperator(stage, view, options, life, std::move(make), std::move(alerts), store, cache_bytes_max));
   TC_RETURN_IF_ERROR(made->TakeDomain(options.domain));
@@ -84,7 +86,8 @@ void ForecastOperator::Arrange(BucketContext context, std::vector<ModelRow> rows
 Status ForecastOperator::BeginRound(BucketContext context, std::vector<ModelRow> rows) {
   TC_CHECK(!in_round());
   if (const ValueDomain needed = DomainOf(rows); life_.infers_domain && needed > options_.domain) {
-    note_ = fmt::format("the target's values are {}, no longer {}: the model begins anew", NameOf(needed), NameOf(options_.domain));
+    note_ = fmt::format("the target's values are {}, no longer {}: the model begins anew", NameOf(needed),
+                        NameOf(options_.domain));
     TC_RETURN_IF_ERROR(TakeDomain(needed));
     // What was cut before this round, or is in flight, may still write rows of the old one.
     sweeps_ = 3;
@@ -107,8 +110,8 @@ void ForecastOperator::ResumeRound(BucketContext context, std::vector<ModelRow> 
   stored_phase_ = 0;
 }
 
-void ForecastOperator::ScoreBlock(size_t block, std::span<const ModelRow> rows, std::span<const SeriesRow> series, Entries& entries,
-                                  RoundBlockOutput& out) const {
+void ForecastOperator::ScoreBlock(size_t block, std::span<const ModelRow> rows, std::span<const SeriesRow> series,
+                                  Entries& entries, RoundBlockOutput& out) const {
   std::vector<size_t> awake;
   for (size_t i = 0; i < rows.size(); ++i) {
     SeriesStateCache::Entry& entry = entries[i];
@@ -145,7 +148,8 @@ void ForecastOperator::ScoreBlock(size_t block, std::span<const ModelRow> rows, 
   for (size_t k = 0; k < awake.size(); ++k) entries[awake[k]].forecaster = std::move(states[k]);
 }
 
-void ForecastOperator::AlertOnBlock(std::span<const size_t> awake, const ExplainRow& explain, Entries& entries, RoundBlockOutput& out) const {
+void ForecastOperator::AlertOnBlock(std::span<const size_t> awake, const ExplainRow& explain, Entries& entries,
+                                    RoundBlockOutput& out) const {
   std::vector<uint32_t> ages(entries.size());
   std::vector<std::string> alert_states(entries.size());
   for (size_t i = 0; i < entries.size(); ++i) {
@@ -166,8 +170,8 @@ void ForecastOperator::AlertOnBlock(std::span<const size_t> awake, const Explain
   }
 }
 
-void ForecastOperator::ForecastBlockOf(size_t block, std::span<const ModelRow> rows, std::span<const SeriesRow> series, Entries& entries,
-                                       RoundBlockOutput& out) const {
+void ForecastOperator::ForecastBlockOf(size_t block, std::span<const ModelRow> rows, std::span<const SeriesRow> series,
+                                       Entries& entries, RoundBlockOutput& out) const {
   const size_t horizon = static_cast<size_t>(options_.horizon);
   const size_t width = horizon * kLevelCount;
   const auto sized = [horizon, width](size_t count) {
@@ -219,7 +223,8 @@ void ForecastOperator::ForecastBlockOf(size_t block, std::span<const ModelRow> r
       continue;
     }
     entries[i].dormant_mean = mean;
-    prior_.Fill(std::span(out.forecasts.mean).subspan(i * horizon, horizon), std::span(out.forecasts.quantiles).subspan(i * width, width),
+    prior_.Fill(std::span(out.forecasts.mean).subspan(i * horizon, horizon),
+                std::span(out.forecasts.quantiles).subspan(i * width, width),
                 std::span(out.forecasts.zero_probability).subspan(i * horizon, horizon));
   }
 }
@@ -231,7 +236,8 @@ Status ForecastOperator::ScoreTrends(std::span<const ModelRow> rows, Entries& en
     if (rows[i].retired || (was_dormant && rows[i].target == 0)) continue;
     TC_ASSIGN_OR_RETURN(SeriesTrend trend, SeriesTrend::Decode(entries[i].trend, options_.horizon));
     const float between = was_dormant ? 0 : std::numeric_limits<float>::quiet_NaN();
-    if (const auto matured = trend.OnActual(context_.now.index, rows[i].target, between)) trends_.Gather(*matured, &out.trend_sums);
+    if (const auto matured = trend.OnActual(context_.now.index, rows[i].target, between))
+      trends_.Gather(*matured, &out.trend_sums);
     entries[i].trend = trend.Encode();
   }
   return Status::Ok();
@@ -244,9 +250,10 @@ Status ForecastOperator::MakeTrends(std::span<const ModelRow> rows, std::span<co
   for (size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].retired || IsDormant(entries[i])) continue;
     TC_ASSIGN_OR_RETURN(SeriesTrend trend, SeriesTrend::Decode(entries[i].trend, options_.horizon));
-    const SumMoments moments = SumOf(std::span(out.forecasts.mean).subspan(i * horizon, horizon),
-                                     std::span(out.forecasts.quantiles).subspan(i * horizon * kLevelCount, horizon * kLevelCount),
-                                     std::span(out.forecasts.zero_probability).subspan(i * horizon, horizon));
+    const SumMoments moments =
+        SumOf(std::span(out.forecasts.mean).subspan(i * horizon, horizon),
+              std::span(out.forecasts.quantiles).subspan(i * horizon * kLevelCount, horizon * kLevelCount),
+              std::span(out.forecasts.zero_probability).subspan(i * horizon, horizon));
     const std::optional<Trend> next = trend.Next(options_.domain, moments, trends_, series[i].key_hash);
     if (!next) continue;
     out.trends[i] = {*next, true, trend.IsNews(*next)};
@@ -296,7 +303,8 @@ RollupMeans RoundBlockOutput::MeansOf(size_t i) const {
           std::span(mean_reconciled).subspan(i * horizon, horizon)};
 }
 
-Status ForecastOperator::RunBlock(size_t block, const EncodeBlock& encode, RoundBlockOutput& out, Entries& entries) const {
+Status ForecastOperator::RunBlock(size_t block, const EncodeBlock& encode, RoundBlockOutput& out,
+                                  Entries& entries) const {
   const size_t begin = block * options_.block_series;
   const std::span rows = std::span(rows_).subspan(begin, std::min(options_.block_series, rows_.size() - begin));
   std::vector<SeriesRow> series;
@@ -308,7 +316,8 @@ Status ForecastOperator::RunBlock(size_t block, const EncodeBlock& encode, Round
     TC_CHECK(row.retired || row.known.size() == (1 + static_cast<size_t>(options_.horizon)) * options_.known_covariates,
              "known covariates of a row");
     out.series.push_back(row.series);
-    series.push_back({row.series, Hash64(row.series), row.target, row.past, row.known});
+    series.push_back({row.series, Hash64(row.series), row.target, row.past, row.known,
+                      row.category.empty() ? 0 : Hash64(row.category)});
     if (entries[i].domain != options_.domain) entries[i].forecaster.clear();
     entries[i].domain = options_.domain;
   }
@@ -326,7 +335,8 @@ Status ForecastOperator::RunBlock(size_t block, const EncodeBlock& encode, Round
   return Status::Ok();
 }
 
-Result<bool> ForecastOperator::Step(Executor& executor, size_t bytes_max, const EncodeBlock& encode, const TakeBlock& take) {
+Result<bool> ForecastOperator::Step(Executor& executor, size_t bytes_max, const EncodeBlock& encode,
+                                    const TakeBlock& take) {
   TC_CHECK(in_round());
   TC_RETURN_IF_ERROR(forecaster_->Ready());
   const size_t blocks = block_count();
@@ -338,7 +348,8 @@ Result<bool> ForecastOperator::Step(Executor& executor, size_t bytes_max, const 
     std::vector<RoundBlockOutput> outputs(batch);
     std::vector<std::vector<SeriesStateCache::Entry>> entries(batch);
     std::vector<Status> statuses(batch);
-    executor.ParallelFor(batch, [&](size_t i) { statuses[i] = RunBlock(next_block_ + i, encode, outputs[i], entries[i]); });
+    executor.ParallelFor(batch,
+                         [&](size_t i) { statuses[i] = RunBlock(next_block_ + i, encode, outputs[i], entries[i]); });
     for (size_t i = 0; i < batch; ++i) {
       TC_RETURN_IF_ERROR(std::move(statuses[i]));
       const size_t begin = (next_block_ + i) * options_.block_series;
@@ -381,7 +392,12 @@ void ForecastOperator::Save(Epoch epoch, DeltaSink& model, StateBatch& tasks) {
   forecaster_->SaveShared(epoch, model);
   if (!cursor_dirty_) return;
   ByteWriter value;
-  value.U8(kCursorVersion).U8(static_cast<uint8_t>(phase_)).U64(next_block_).U64(rows_.size()).Time(context_.now.start).I64(rounds_);
+  value.U8(kCursorVersion)
+      .U8(static_cast<uint8_t>(phase_))
+      .U64(next_block_)
+      .U64(rows_.size())
+      .Time(context_.now.start)
+      .I64(rounds_);
   value.U8(static_cast<uint8_t>(options_.domain)).F64(prior_.buckets).F64(prior_.wakes).F64(prior_.units);
   trends_.Encode(&value);
   trend_sums_.Encode(&value);
@@ -398,10 +414,11 @@ void ForecastOperator::OnCommitted(Epoch epoch) {
 void ForecastOperator::SweepShared(DeltaSink& model) const {
   if (options_.domain == first_domain_) return;
   const TaskStateReader reader(store_, {Stage::kModel, view_});
-  const Status status = reader.Scan(Family::kModels, first_prefix_, first_prefix_, [&](std::string_view key, std::string_view) {
-    if (!key.starts_with(options_.state_prefix)) model.Delete(Family::kModels, key);
-    return true;
-  });
+  const Status status =
+      reader.Scan(Family::kModels, first_prefix_, first_prefix_, [&](std::string_view key, std::string_view) {
+        if (!key.starts_with(options_.state_prefix)) model.Delete(Family::kModels, key);
+        return true;
+      });
   status.IgnoreWithReason("rows that nobody reads stay a while longer");
 }
 
@@ -424,7 +441,8 @@ Status ForecastOperator::Reload(const StateReader& model) {
     ByteReader reader(value);
     const uint8_t version = reader.U8();
     if (version != kCursorVersion && version != 2) {
-      return Status(Code::kVersion, fmt::format("the round cursor has format {}, this build reads {}", version, kCursorVersion));
+      return Status(Code::kVersion,
+                    fmt::format("the round cursor has format {}, this build reads {}", version, kCursorVersion));
     }
     stored_phase_ = reader.U8();
     stored_block_ = reader.U64();
@@ -465,7 +483,8 @@ Result<std::vector<Explanation>> ForecastOperator::Explain(const BucketContext& 
 
 size_t ForecastOperator::memory_bytes() const {
   size_t bytes = cache_.bytes();
-  for (const ModelRow& row : rows_) bytes += sizeof(ModelRow) + row.series.size() + (row.past.size() + row.known.size()) * sizeof(float);
+  for (const ModelRow& row : rows_)
+    bytes += sizeof(ModelRow) + row.series.size() + (row.past.size() + row.known.size()) * sizeof(float);
   return bytes;
 }
 

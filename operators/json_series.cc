@@ -148,6 +148,8 @@ Status Reader::Take(const Json& object) {
     TC_ASSIGN_OR_RETURN(const std::vector<float> values, Numbers(object[field], field));
     statics.insert(statics.end(), values.begin(), values.end());
   }
+  const auto category = object.find("feat_static_cat");
+  rows_.categories.push_back(category == object.end() || category->is_null() ? "" : category->dump());
   if (!dynamic_) {
     dynamic_ = dynamic.size();
     statics_ = statics.size();

@@ -19,9 +19,10 @@ struct SeriesRows {
     float value = std::numeric_limits<float>::quiet_NaN();
     int64_t line = 0;
   };
-  std::vector<std::string> names;  ///< distinct, by first appearance
-  std::vector<std::string> times;  ///< distinct, as the file spells them
-  std::vector<int64_t> seconds;    ///< of times
+  std::vector<std::string> names;       ///< distinct, by first appearance
+  std::vector<std::string> categories;  ///< of names, as the first row tells; empty: none is told
+  std::vector<std::string> times;       ///< distinct, as the file spells them
+  std::vector<int64_t> seconds;         ///< of times
   std::vector<Row> rows;
   std::vector<float> known;  ///< [row, known_width]: columns known ahead, then static ones; NaN = absent
   std::vector<float> past;   ///< [row, past_width]
@@ -32,7 +33,8 @@ struct SeriesRows {
 
   /// Reads CSV with unique_id,ds,y[,...] (Nixtla's long form), or JSON Lines with item_id, start, target[, feat_...]
   /// (GluonTS), whichever the first character tells; gzip too. Of JSON Lines all features are taken: feat_dynamic_real
-  /// is known ahead, past_feat_dynamic_real is not, feat_static_cat and feat_static_real tell about the series. Errors:
+  /// is known ahead, past_feat_dynamic_real is not, feat_static_cat and feat_static_real tell about the series.
+  /// feat_static_cat is its category, of CSV the static columns whose first value is no number. Errors:
   /// kNoInput, kPermission, kUsage, kData with the line.
   static Result<SeriesRows> Read(const BacktestOptions& options);
 };

@@ -44,7 +44,8 @@ void AddHolidays(const HolidayDates& dates, SeriesTable* table) {
     const bool long_step = table->frequency == SeriesFrequency::kWeek || table->frequency == SeriesFrequency::kMonth;
     const int64_t first = DayOf(at);
     const int64_t last = long_step ? DayOf(StepsAfter(at, 1, table->frequency)) - 1 : first;
-    counts.push_back(static_cast<float>(std::distance(dates.lower_bound(static_cast<int32_t>(first)), dates.upper_bound(static_cast<int32_t>(last)))));
+    counts.push_back(static_cast<float>(
+        std::distance(dates.lower_bound(static_cast<int32_t>(first)), dates.upper_bound(static_cast<int32_t>(last)))));
   }
   const auto place = static_cast<ptrdiff_t>(table->known_names.size());
   const auto width = static_cast<ptrdiff_t>(table->known_width);
@@ -118,6 +119,10 @@ Result<SeriesTable> SeriesTable::Read(const BacktestOptions& options) {
   for (size_t i = 0; i < names.size(); ++i) {
     place[i] =
         static_cast<size_t>(std::lower_bound(table.names.begin(), table.names.end(), names[i]) - table.names.begin());
+  }
+  if (!file.categories.empty()) {
+    table.categories.resize(names.size());
+    for (size_t i = 0; i < names.size(); ++i) table.categories[place[i]] = file.categories[i];
   }
   const size_t buckets = table.buckets();
   table.known_names = file.known_names;

@@ -15,6 +15,7 @@ namespace tidecast {
 /// Thread: immutable.
 struct SeriesTable {
   std::vector<std::string> names;        ///< in order
+  std::vector<std::string> categories;   ///< of names; empty: none is told
   std::vector<std::string> labels;       ///< `ds` of each bucket, as the file spells it
   std::vector<int64_t> seconds;          ///< start of each bucket, as if its local time were UTC
   std::vector<float> actual;             ///< [series, bucket]; NaN = missing

@@ -47,7 +47,7 @@ class KeyedWindows final : public WindowAggregator {
       const bool is_foreign = role == WindowRole::kPartial || role == WindowRole::kForwarded;
       windows->has_foreign_ = windows->has_foreign_ || is_foreign;
       windows->has_categories_ =
-          windows->has_categories_ || (role == WindowRole::kPartial && view->group_by() == GroupBy::kCategory);
+          windows->has_categories_ || windows->NeedsCategories(options.views[v], role, options.input_kinds);
       windows->by_index_.back() = view.get();
       windows->views_.push_back(std::move(view));
     }
@@ -267,6 +267,13 @@ class KeyedWindows final : public WindowAggregator {
       : dictionary_(options.views.size()),
         facts_(options.input_names.size()),
         contributions_(LatenessOf(options.views)) {}
+
+  // A rollup goes by categories, and forecasts of a new series begin at those of its category.
+  static bool NeedsCategories(const ViewOptions& view, WindowRole role, const std::vector<InputKind>& kinds) {
+    if (role == WindowRole::kPartial) return view.group_by == GroupBy::kCategory;
+    return role == WindowRole::kRows && view.forecast &&
+           std::find(kinds.begin(), kinds.end(), InputKind::kCatalog) != kinds.end();
+  }
 
   // The key of the event in a view of another stage.
   std::string_view KeyIn(WindowView& view, const Event& event, std::optional<uint32_t> series) const {

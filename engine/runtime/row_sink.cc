@@ -37,7 +37,7 @@ void RowSink::OnBucket(const ClosedBucket& bucket) {
   queued.row.past.reserve(view.past_features.size());
   for (const size_t f : view.past_features) queued.row.past.push_back(static_cast<float>(bucket.features[f]));
   queued.row.known.assign(bucket.known.begin(), bucket.known.end());
-  if (!view.feeds.empty()) queued.row.category = bucket.category;
+  queued.row.category = bucket.category;
   if (view.bottom_up_from && bottom_up_ != nullptr) {
     queued.row.bottom_up =
         bottom_up_->Take(bucket.view, bucket.series, bucket.start, bucket.end, static_cast<size_t>(options.horizon));

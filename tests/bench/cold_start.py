@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Scores the first forecasts of new series, `tidecast backtest` with defaults against the mean of their category.
 
-    cold_start.sh [--model experts] [--part early|late|all] [SET ...]
+    cold_start.sh [--model experts] [--no-category] [--part early|late|all] [SET ...]
 
 A series begins with its first sale and counts as new when that is after the warm-up. Scored are the origins at which it is 1 to 14
 buckets old, all horizons, WQL over the nine deciles. The category mean is what a planner has without the series's own data: quantiles
-of what the category's other series sold (the forecaster is told no category), in the strongest of three ways, judged in hindsight over the part that is scored:
+of what the category's other series sold, in the strongest of three ways, judged in hindsight over the part that is scored:
   age    at the target's age, whenever that was, of series that began after the first buckets
   now    in the newest buckets, of all series
   young  in the newest buckets, of series that are at most 28 buckets old
@@ -89,10 +89,12 @@ class Series:
         self.y[np.arange(len(self.days)) < self.birth[:, None]] = np.nan
         names = sorted(set(category.values()))
         self.category = np.array([names.index(category[key]) for key in self.ids])
+        self.category_names = names
 
     def write(self, path):
         series, bucket = np.nonzero(np.isfinite(self.y))
-        pl.DataFrame({"unique_id": np.array(self.ids)[series], "ds": np.array(self.days)[bucket], "y": self.y[series, bucket].astype(int)}).write_csv(path)
+        pl.DataFrame({"unique_id": np.array(self.ids)[series], "ds": np.array(self.days)[bucket], "y": self.y[series, bucket].astype(int),
+                      "category": np.array(self.category_names)[self.category[series]]}).write_csv(path)
 
     def cases(self, part):
         """series, origin, step of everything that is scored"""
@@ -152,6 +154,8 @@ def forecast(flags, series, name):
     series.write(path)
     command = [flags.binary, "backtest", "--series", path, "--calendar", "observed", "--freq", series.frequency, "--horizon", str(series.horizon),
                "--warmup", str(series.warmup), "--full-windows", "--model", flags.model, "--out", out]
+    if not flags.no_category:
+        command += ["--static", "category"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     run = subprocess.run(command + flags.extra, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if run.returncode != 0:
@@ -180,6 +184,7 @@ def main():
     parser.add_argument("--shared", required=True)
     parser.add_argument("--work", required=True)
     parser.add_argument("--model", default="lstm", choices=("lstm", "experts"))
+    parser.add_argument("--no-category", action="store_true", help="the forecaster is told none; the category mean stays as it is")
     parser.add_argument("--part", default="all", choices=("early", "late", "all"))
     parser.add_argument("--extra", nargs="*", default=[], help="further flags of backtest")
     parser.add_argument("sets", nargs="*", metavar="SET", help=" ".join(SETS))

@@ -25,7 +25,7 @@ struct Driven {
   ExpertBlock Block(int64_t index) {
     for (int64_t age = 0; age < kHistory; ++age) ages[HistorySlot(index - age)] = static_cast<float>(age);
     TakeKnown(index);
-    return {kSeries, index, actual, history, scale, demand_class, observed, inverse, ages, 3.0, known};
+    return {kSeries, index, actual, history, scale, demand_class, observed, inverse, ages, prior, known};
   }
   void Step(int64_t index, const std::vector<float>& values) {
     actual = values;
@@ -97,6 +97,7 @@ struct Driven {
                      ages = std::vector<float>(kHistory);
   std::vector<uint8_t> demand_class = {2, 1, 0};
   std::vector<uint32_t> observed = {0, 0, 0};
+  std::vector<float> prior = std::vector<float>(kSeries, 3);
   std::vector<float> known = std::vector<float>(2 * kSeries);
   int64_t last = 0;
   bool own_pool = false;  ///< fold what the states give: then series meet in the pool

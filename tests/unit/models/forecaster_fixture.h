@@ -54,6 +54,13 @@ class Shop {
     for (size_t s = 0; s < series; ++s) names_.push_back("sku" + std::to_string(1000 + s));
     states_.resize(series);
   }
+  /// A series that is there from the next round on.
+  void Launch(std::string name, uint64_t category) {
+    categories_.resize(names_.size());
+    names_.push_back(std::move(name));
+    categories_.push_back(category);
+    states_.emplace_back();
+  }
   static float Demand(std::string_view name, int64_t index) {
     const uint64_t hash = Hash64(name);
     const double rate = (.3 + static_cast<double>(hash % 7) * static_cast<double>(hash % 5)) *
@@ -78,7 +85,8 @@ class Shop {
     std::vector<SeriesRow> rows;
     for (size_t s = 0; s < names_.size(); ++s) {
       const float y = change_ ? change_(s, index, Demand(names_[s], index)) : Demand(names_[s], index);
-      rows.push_back({names_[s], Hash64(names_[s]), y, {}, Known(s, index)});
+      rows.push_back(
+          {names_[s], Hash64(names_[s]), y, {}, Known(s, index), s < categories_.size() ? categories_[s] : 0});
     }
     return rows;
   }
@@ -147,6 +155,7 @@ class Shop {
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Forecaster> forecaster_;
   std::vector<std::string> names_, states_;
+  std::vector<uint64_t> categories_;  ///< by series; none told beyond
   std::vector<BucketScore> scores_;
   std::vector<struct ForecastBlock> out_;
   std::function<float(size_t series, int64_t index, float demand)> change_;

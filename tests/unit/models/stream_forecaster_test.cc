@@ -209,6 +209,86 @@ TEST(StreamForecasterTest, ARowDoesNotDependOnItsPlaceInTheBlock) {
   EXPECT_EQ(alone[0], shop.states_[17]);
 }
 
+/// A shop in which a lamp, which sells some eight a bucket, and a card, which sells one in eight of them, come up by
+/// turns from the twentieth round on; all sell one in their first bucket.
+struct LaunchingShop : Shop {
+  static constexpr uint64_t kLamps = 71, kCards = 72;
+  static constexpr size_t kOld = 10;
+  LaunchingShop() : Shop(Options(), kOld) {
+    change_ = [this](size_t series, int64_t index, float demand) {
+      if (series < kOld) return demand;
+      if (index == born_[series - kOld]) return 1.0F;
+      const double u = UniformAt(5, series, index);
+      return categories_[series] == kLamps ? static_cast<float>(std::floor(16 * u)) : u < .125 ? 1.0F : 0.0F;
+    };
+  }
+  void Play(int64_t from, int64_t to) {
+    for (int64_t t = from; t < to; ++t) {
+      if (t >= 20) Bear(t, t % 2 == 0 ? kLamps : kCards);
+      Round(t);
+    }
+  }
+  void Bear(int64_t t, uint64_t category) {
+    born_.push_back(t);
+    Launch("new" + std::to_string(born_.size()), category);
+  }
+  float NextMean(size_t series) const {
+    return out_[series / options_.block_series]
+        .mean[series % options_.block_series * static_cast<size_t>(options_.horizon)];
+  }
+  std::vector<int64_t> born_;
+};
+
+TEST(StreamForecasterTest, ANewSeriesBeginsWhereItsCategoryDid) {
+  LaunchingShop shop;
+  shop.Play(0, 80);
+  for (const uint64_t category : {LaunchingShop::kLamps, LaunchingShop::kCards, uint64_t{0}}) shop.Bear(80, category);
+  shop.Round(80);
+  const size_t lamp = shop.names_.size() - 3;
+  EXPECT_GT(shop.NextMean(lamp), 2 * shop.NextMean(lamp + 1));
+  EXPECT_GT(shop.NextMean(lamp), shop.NextMean(lamp + 2)) << "without a category it begins at the pool's";
+  EXPECT_LT(shop.NextMean(lamp + 1), shop.NextMean(lamp + 2));
+}
+
+TEST(StreamForecasterTest, GarbageAfterTheOriginChangesNoByteOfNewSeries) {
+  LaunchingShop clean, garbage;
+  const auto demand = garbage.change_;
+  garbage.change_ = [&](size_t series, int64_t index, float y) { return index > 50 ? 1e6F : demand(series, index, y); };
+  for (int64_t t = 0; t <= 50; ++t) {
+    clean.Play(t, t + 1);
+    garbage.Play(t, t + 1);
+    ASSERT_EQ(clean.Published(), garbage.Published()) << t;
+  }
+  clean.Play(51, 52);
+  garbage.Play(51, 52);
+  EXPECT_NE(clean.Published(), garbage.Published()) << "the test would not see a difference";
+}
+
+TEST(StreamForecasterTest, NewSeriesGoOnFromStoredStateAsUninterrupted) {
+  LaunchingShop straight, stopped;
+  straight.Play(0, 45);
+  stopped.Play(0, 40);
+  MemoryRows store;
+  stopped.forecaster_->SaveShared(1, store);
+  stopped.forecaster_ = std::move(MakeForecaster(stopped.options_)).value();
+  ASSERT_TRUE(stopped.forecaster_->ReloadShared(store).ok());
+  stopped.Play(40, 45);
+  EXPECT_EQ(straight.Published(), stopped.Published());
+  EXPECT_EQ(straight.states_, stopped.states_);
+}
+
+TEST(StreamForecasterTest, ExplanationsOfANewSeriesSumToItsForecast) {
+  LaunchingShop shop;
+  shop.Play(0, 60);
+  const size_t newest = shop.names_.size() - 1;
+  const std::vector<Explanation> all = shop.forecaster_->Explain(shop.Context(59), shop.states_[newest]);
+  ASSERT_EQ(all.size(), static_cast<size_t>(shop.options_.horizon));
+  for (const Explanation& one : all) {
+    EXPECT_NEAR(one.Sum(), static_cast<double>(one.mean), 1e-5);
+  }
+  EXPECT_NEAR(all[0].mean, shop.NextMean(newest), 1e-5);
+}
+
 TEST(StreamForecasterTest, AMissingValueIsNeitherScoredNorLearned) {
   const float missing = std::numeric_limits<float>::quiet_NaN();
   for (const float odd :

@@ -280,5 +280,28 @@ TEST(CategoryTableTest, HoldsFromItsAnnouncementOnAndSurvivesAReload) {
   EXPECT_EQ(table.At(4, At(200)), "");
 }
 
+TEST(CategoryTest, RowsOfAForecastTellTheirCategoryAsOfTheBucketsStart) {
+  WindowAggregator::Options options = Grouped(GroupBy::kKey, WindowRole::kRows);
+  for (const bool forecast : {true, false}) {
+    options.views[0].forecast = forecast;
+    const auto windows = MakeWindows(options);
+    (void)windows->OnEvent(CatalogRow("lamp", 0, "lights"), At(0));
+    (void)windows->OnEvent(Order("lamp", 10), At(10));
+    (void)windows->OnEvent(Order("card", 10), At(10));
+    (void)windows->OnEvent(CatalogRow("lamp", kHour + 600, "garden"), At(kHour + 600));
+    (void)windows->OnEvent(Order("lamp", kHour + 700), At(kHour + 700));
+    (void)windows->OnEvent(Order("lamp", 2 * kHour), At(2 * kHour));
+    RecordingSink sink;
+    Drain(*windows, At(3 * kHour), sink, kActivity);
+    std::vector<std::string> of_lamp;
+    for (const SeenRow& row : sink.rows) {
+      if (row.series == "lamp") of_lamp.push_back(row.category);
+      if (row.series == "card") EXPECT_EQ(row.category, "");
+    }
+    const auto told = std::vector<std::string>{"lights", "lights", "garden"};
+    EXPECT_EQ(of_lamp, forecast ? told : std::vector<std::string>(3)) << "nobody asks without a forecast";
+  }
+}
+
 }  // namespace
 }  // namespace tidecast::testing

@@ -129,6 +129,24 @@ TEST_F(SeriesRowsTest, ColumnsAreChosenFromCsvOnly) {
   EXPECT_NE(Refused().find("all features of the file are taken"), std::string::npos);
 }
 
+TEST_F(SeriesRowsTest, AStaticColumnOfTextsIsTheCategory) {
+  Write(
+      "unique_id,ds,y,shelf,size,band\nb,2024-01-01,1,lamps,3,2 to 4\na,2024-01-01,2,,4,\nb,2024-01-02,2,cards,3,2 to "
+      "4\n");
+  options_.static_columns = {"shelf", "size", "band"};
+  const SeriesTable table = Table();
+  EXPECT_EQ(table.categories, (std::vector<std::string>{"", "lamps / 2 to 4"})) << "by name; the first row's";
+  ASSERT_EQ(table.known_width, 1U) << "numbers are a column";
+  EXPECT_FLOAT_EQ(table.known[0], 4);
+  options_.static_columns = {"size"};
+  EXPECT_TRUE(Table().categories.empty());
+}
+
+TEST_F(SeriesRowsTest, AStaticCategoryOfJsonLinesIsTheCategory) {
+  Write(kTwoSeries);
+  EXPECT_EQ(Table().categories, (std::vector<std::string>{"[8]", "[7]"}));
+}
+
 TEST_F(SeriesRowsTest, AnEmptyFileHasNoHeader) {
   Write("");
   EXPECT_NE(Refused().find("no header"), std::string::npos);

@@ -31,6 +31,7 @@ struct SeenRow {
   EventTime revised_at;
   std::vector<double> features;
   std::vector<float> known;
+  std::string category;
   std::string Text() const {
     std::string text =
         fmt::format("v{} w{} {} [{},{}) r{} @{}", view, window, series, start.us, end.us, revision, revised_at.us);
@@ -61,7 +62,7 @@ class RecordingSink final : public WindowSink {
   void Keep(const ClosedBucket& b, int window) {
     rows.push_back({b.view, window, std::string(b.series), b.start, b.end, b.revision, b.revised_at,
                     std::vector<double>(b.features.begin(), b.features.end()),
-                    std::vector<float>(b.known.begin(), b.known.end())});
+                    std::vector<float>(b.known.begin(), b.known.end()), std::string(b.category)});
     log.push_back(rows.back().Text());
   }
 };
