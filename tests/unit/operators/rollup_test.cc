@@ -296,7 +296,9 @@ TEST(CategoryTest, RowsOfAForecastTellTheirCategoryAsOfTheBucketsStart) {
     std::vector<std::string> of_lamp;
     for (const SeenRow& row : sink.rows) {
       if (row.series == "lamp") of_lamp.push_back(row.category);
-      if (row.series == "card") EXPECT_EQ(row.category, "");
+      if (row.series == "card") {
+        EXPECT_EQ(row.category, "");
+      }
     }
     const auto told = std::vector<std::string>{"lights", "lights", "garden"};
     EXPECT_EQ(of_lamp, forecast ? told : std::vector<std::string>(3)) << "nobody asks without a forecast";
