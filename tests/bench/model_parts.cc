@@ -25,18 +25,19 @@ struct Block {
         demand_class(kSeries, 0),
         observed(kSeries, 100),
         inverse(kHistory, 1),
-        age(kHistory) {
+        age(kHistory),
+        prior(kSeries, 5) {
     for (size_t i = 0; i < history.size(); ++i) history[i] = static_cast<float>(UniformAt(1, i, 0) * 10);
     for (size_t i = 0; i < kSeries; ++i) actual[i] = static_cast<float>(std::floor(UniformAt(2, i, 0) * 10));
     for (size_t i = 0; i < age.size(); ++i) age[i] = static_cast<float>(i);
   }
   ExpertBlock At(int64_t index) const {
-    return {kSeries, index, actual, history, scale, demand_class, observed, inverse, age, 5};
+    return {kSeries, index, actual, history, scale, demand_class, observed, inverse, age, prior};
   }
   std::vector<float> actual, history, scale;
   std::vector<uint8_t> demand_class;
   std::vector<uint32_t> observed;
-  std::vector<float> inverse, age;
+  std::vector<float> inverse, age, prior;
 };
 
 /// One bucket for every expert of the pool: take the value in, sum the origin up.

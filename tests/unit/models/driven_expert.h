@@ -25,7 +25,7 @@ struct Driven {
   ExpertBlock Block(int64_t index) {
     for (int64_t age = 0; age < kHistory; ++age) ages[HistorySlot(index - age)] = static_cast<float>(age);
     TakeKnown(index);
-    return {kSeries, index, actual, history, scale, demand_class, observed, inverse, ages, prior, known};
+    return {kSeries, index, actual, history, scale, demand_class, observed, inverse, ages, prior, known, launch};
   }
   void Step(int64_t index, const std::vector<float>& values) {
     actual = values;
@@ -75,6 +75,8 @@ struct Driven {
     one.scale = all.scale.subspan(series, 1);
     one.demand_class = all.demand_class.subspan(series, 1);
     one.observed = all.observed.subspan(series, 1);
+    one.prior_mean = all.prior_mean.subspan(series, 1);
+    one.launch = all.launch.subspan(series, 1);
     TakeKnown(last + horizon);
     const ForecastTarget target{last, horizon, 0, 1.3F, std::span<const float>(known).subspan(2 * series, 2)};
     std::fill(columns.begin(), columns.end(), 0.0F);
@@ -98,6 +100,8 @@ struct Driven {
   std::vector<uint8_t> demand_class = {2, 1, 0};
   std::vector<uint32_t> observed = {0, 0, 0};
   std::vector<float> prior = std::vector<float>(kSeries, 3);
+  std::vector<uint8_t> launch = {1, 2,
+                                 3};  ///< new series of three ages, however old they are: only experts of launches look
   std::vector<float> known = std::vector<float>(2 * kSeries);
   int64_t last = 0;
   bool own_pool = false;  ///< fold what the states give: then series meet in the pool
