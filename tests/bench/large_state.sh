@@ -56,9 +56,10 @@ dripped=$(cat "$R60/$ns.dripped")
 "$client" end "${size[@]}"
 "$tools/lagwatch" wait "${ask[@]}" --above $((series * buckets + dripped + partitions - 1)) --max 3600 >/dev/null
 sleep 3
+note_peak
 kill -TERM "$pid"
 wait "$pid" || true
 check=$("$client" check "${size[@]}" "$dripped") || true
-printf '{"series":%d,"model":"%s","state_mib":%d,%s,"dripped":%d,"check":%s}\n' "$series" "$model" "$mib" "$(restart_times)" "$dripped" "${check:-null}"
+printf '{"series":%d,"model":"%s","state_mib":%d,"peak_rss_kib":%d,%s,"dripped":%d,"check":%s}\n' "$series" "$model" "$mib" "$peak_kib" "$(restart_times)" "$dripped" "${check:-null}"
 close_namespace
 grep -q '"correct":true' <<<"$check" || { echo "large_state: the rows are NOT those of the orders" >&2; exit 1; }

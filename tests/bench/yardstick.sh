@@ -51,10 +51,18 @@ close_namespace() {
 # What the restarts share: `log` of the engine, `ask` (the watcher's words), `pid` of the engine, `times` (ms) so far.
 launch() { "$tidecast" run "$config" >>"$log" 2>&1 </dev/null & pid=$!; }
 
+# The most memory that any life of the engine took so far, in KiB: `peak_kib`.
+note_peak() {
+  local now
+  now=$(awk '/VmHWM/{print $2}' "/proc/$pid/status" 2>/dev/null) || true
+  if [ "${now:-0}" -gt "${peak_kib:-0}" ]; then peak_kib=$now; fi
+}
+
 # kill -9 and start again; sets `base` (committed then) and adds the time to the first commit with new input. The watcher's
 # own start is in the time; were it later than the commit, the next one would be taken.
 time_restart() {
   local killed seen
+  note_peak
   { kill -9 "$pid"; wait "$pid"; } 2>/dev/null || true
   killed=$(date +%s%3N)
   launch
