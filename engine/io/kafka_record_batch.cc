@@ -6,10 +6,14 @@
 namespace tidecast {
 namespace {
 
+constexpr int64_t kMillisMax = EventTime::Max().us / 1'000 - 1;
+
+// Brokers that do not bound a record's time pass on whatever its producer wrote.
 EventTime TimeOf(const rd_kafka_message_t& message) {
   rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
   const int64_t ms = rd_kafka_message_timestamp(&message, &type);
-  return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < 0 ? EventTime::Min() : EventTime::FromMillis(ms);
+  return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < 0 || ms > kMillisMax ? EventTime::Min()
+                                                                               : EventTime::FromMillis(ms);
 }
 
 void AppendHeaders(const rd_kafka_message_t& message, std::vector<HeaderView>& out) {
