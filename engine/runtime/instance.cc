@@ -55,7 +55,9 @@ Status Instance::Start() {
   for (const InputOptions& input : plan_->options.inputs) topics.push_back(input.topic);
   for (const Stage stage : plan_->further_stages) topics.push_back(plan_->RekeyTopic(stage));
   joined_ = topics;
-  return parts_.transport.Join(topics);
+  TC_RETURN_IF_ERROR(parts_.transport.Join(topics));
+  PublishStatus(true);  // whoever looks finds every measure from the start on
+  return Status::Ok();
 }
 
 Status Instance::PrepareTopics() {
