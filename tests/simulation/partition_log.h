@@ -43,19 +43,22 @@ class PartitionLog {
     slots_.push_back({.kind = LogSlot::Kind::kMarker, .producer = producer});
   }
 
-  /// Takes out records below the last stable offset whose key has a newer committed record, but not those that are
-  /// newer than `before` (min.compaction.lag.ms); of those that are older tombstones go, too.
+  /// Cleans what lies below the last stable offset and before the first record that is newer than `before`
+  /// (min.compaction.lag.ms; LogCleanerManager.cleanableOffsets of Kafka): takes out records whose key has a newer
+  /// committed record there, and tombstones. What is younger than the lag takes nothing out, however old that is.
   void Compact(EventTime before) {
     std::map<std::string, LogSlot*> newest;
     for (int64_t at = 0; at < last_stable(); ++at) {
       LogSlot& slot = slots_[static_cast<size_t>(at)];
-      if (slot.kind != LogSlot::Kind::kRecord || slot.aborted || slot.compacted) continue;
+      if (slot.kind != LogSlot::Kind::kRecord) continue;
+      if (slot.record.record_time > before) break;
+      if (slot.aborted || slot.compacted) continue;
       LogSlot*& holder = newest[slot.record.key];
-      if (holder != nullptr && holder->record.record_time <= before) holder->compacted = true;
+      if (holder != nullptr) holder->compacted = true;
       holder = &slot;
     }
     for (const auto& [key, slot] : newest) {
-      if (!slot->record.value && slot->record.record_time <= before) slot->compacted = true;
+      if (!slot->record.value) slot->compacted = true;
     }
   }
   /// Moves the log's beginning up to the first record that is left.
