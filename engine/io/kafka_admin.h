@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -48,6 +49,8 @@ class KafkaAdmin {
   void Poll() { rd_kafka_poll(client_.get(), 0); }
   /// Asks the brokers for a sign of life, without waiting; TakeProbe tells whether one came.
   void StartProbe();
+  /// The same while they are silent: costs next to nothing until one is there again. TakeProbe tells of it, too.
+  void Knock();
   enum class Probe : uint8_t { kNone, kWaiting, kAnswered, kSilent };
   Probe TakeProbe();
 
@@ -69,6 +72,7 @@ class KafkaAdmin {
   std::atomic<int> request_timeout_ms_;
   KafkaQueue probe_;
   bool probing_ = false;
+  std::future<rd_kafka_resp_err_t> knock_;  // after client_: it ends first
   std::mutex mutex_;
   std::map<std::string, int32_t> partition_counts_;  // under mutex_
 };

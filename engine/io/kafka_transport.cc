@@ -191,8 +191,12 @@ void KafkaTransport::WatchReach(std::vector<TransportEvent>* events) {
   }
   if (now - probed_ >= (unreachable_ ? kProbeEvery : kLookEvery)) {
     probed_ = now;
-    admin().StartProbe();
-    if (!unreachable_) member_->SettleEnds();
+    if (unreachable_) {
+      admin().Knock();
+    } else {
+      admin().StartProbe();
+      member_->SettleEnds();
+    }
   }
 }
 

@@ -29,7 +29,7 @@ def replay(flags, out, extra):
     run = subprocess.run(
         [flags.binary, "replay", "--orders", os.path.join(example, "orders.csv.gz"), "--config", os.path.join(example, "tidecast.yaml"),
          "--speed", "max", "--out", out, "--no-forecasts", "--threads", "2", *extra],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=520)
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=1500)
     if run.returncode != 0:
         fail(f"replay {' '.join(extra)} ended with {run.returncode}: {run.stderr[-2000:]}")
     with open(os.path.join(out, "summary.json")) as file:

@@ -130,8 +130,8 @@ class Copier {
 
   Status Renew() {
     Status status = transport_->RenewProducer();
-    for (int tries = 0; status.code() == Code::kUnavailable && tries < 10; ++tries)
-      status = transport_->RenewProducer();
+    while (status.code() == Code::kUnavailable && stop_asked == 0)
+      status = transport_->RenewProducer();  // waits itself
     return status;
   }
 
