@@ -269,8 +269,11 @@ Status Instance::RollBack() {
   TC_RETURN_IF_ERROR(activity_->Reload(TaskStateReader(parts_.store, {Stage::kInstance, 0})));
   std::vector<Position> positions;
   first_handle_.clear();
+  // Most of a start with very many series is this: each task reads its own.
+  std::vector<Status> reloaded(tasks_.size());
+  parts_.executor.ParallelFor(tasks_.size(), [&](size_t t) { reloaded[t] = tasks_[t]->Reload(parts_.store); });
+  for (const Status& status : reloaded) TC_RETURN_IF_ERROR(status);
   for (const auto& task : tasks_) {
-    TC_RETURN_IF_ERROR(task->Reload(parts_.store));
     next_seq_ = std::max(next_seq_, task->stored_seq() + 1);
     first_handle_.push_back(static_cast<uint32_t>(positions.size()));
     for (size_t s = 0; s < task->source_count(); ++s) positions.push_back(task->position(s));
