@@ -14,6 +14,12 @@ constexpr size_t kBlockBytes = 64 * 1024;
 }  // namespace
 
 uint32_t SeriesDictionary::Add(std::string_view name) {
+  const uint32_t id = Append(name);
+  MarkDirty(id);
+  return id;
+}
+
+uint32_t SeriesDictionary::Append(std::string_view name) {
   TC_CHECK_LT(names_.size(), size_t{UINT32_MAX});
   if (name.size() > block_left_) {
     const size_t size = std::max(kBlockBytes, name.size());
@@ -28,11 +34,10 @@ uint32_t SeriesDictionary::Add(std::string_view name) {
   block_left_ -= name.size();
   const auto id = static_cast<uint32_t>(names_.size());
   names_.push_back(kept);
-  ids_.emplace(kept, id);
+  ids_.emplace(kept, id);  // which is known already keeps its id
   for (std::vector<EventTime>& births : births_) births.push_back(EventTime::Max());
   for (std::vector<EventTime>& signs : signs_) signs.push_back(EventTime::Min());
   is_dirty_.push_back(false);
-  MarkDirty(id);
   return id;
 }
 
@@ -99,14 +104,16 @@ Status SeriesDictionary::Reload(const StateReader& store) {
     }
     const std::string_view name = value.Bytes();
     const size_t views = value.Count(sizeof(EventTime));
-    if (!at.AtEnd() || id != names_.size() || !value.ok() || views != births_.size() || Find(name)) {
+    const size_t known = names_.size();
+    const bool is_next = at.AtEnd() && id == known && value.ok() && views == births_.size();
+    if (is_next) Append(name);
+    if (!is_next || ids_.size() == known) {  // a name that came before
       failed =
           Status(Code::kCorruption, fmt::format("the dictionary of series is damaged: row {} of {}, views {} of {}", id,
-                                                names_.size(), views, births_.size()))
+                                                known, views, births_.size()))
               .WithRemedy("restore the task from its changelog, or reset its state after a change of views");
       return false;
     }
-    Add(name);
     for (size_t view = 0; view < births_.size(); ++view) {
       births_[view][id] = value.Time();
       // Format 1 knew births alone: from there on the time runs anew.
@@ -116,10 +123,7 @@ Status SeriesDictionary::Reload(const StateReader& store) {
     failed = value.Finish("series name");
     return failed.ok();
   }));
-  TC_RETURN_IF_ERROR(failed);
-  for (const uint32_t id : dirty_) is_dirty_[id] = false;
-  dirty_.clear();
-  return Status::Ok();
+  return failed;
 }
 
 size_t SeriesDictionary::memory_bytes() const {

@@ -63,6 +63,7 @@ class SeriesDictionary {
     size_t operator()(std::string_view name) const { return Hash64(name); }
   };
   uint32_t Add(std::string_view name);
+  uint32_t Append(std::string_view name);
   void MarkDirty(uint32_t id);
 
   boost::unordered_flat_map<std::string_view, uint32_t, NameHash> ids_;

@@ -95,7 +95,7 @@ class CommandLineTest(unittest.TestCase):
 
     # --- running
 
-    def tidecast(self, *words, timeout=60, nobody=False, limit_file_bytes=None, stdout=subprocess.PIPE, cwd=None):
+    def tidecast(self, *words, timeout=120, nobody=False, limit_file_bytes=None, stdout=subprocess.PIPE, cwd=None):
         def prepare():
             if limit_file_bytes is not None:
                 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then a write beyond it fails with EFBIG

@@ -21,7 +21,7 @@ class StopTest(CommandLineTest):
             self.wait_for(process, "orders.csv: ts -> ts")
             time.sleep(1.0)
             process.send_signal(number)
-            out, _ = process.communicate(timeout=20)
+            out, _ = process.communicate(timeout=60)
             self.assertEqual(process.returncode, -number, "ends by the signal, so that a shell's loop ends too")
             self.assertTrue(json.loads(out)["interrupted"])
             self.assertIn("goes on from", self.words_of(process))
@@ -39,7 +39,7 @@ class StopTest(CommandLineTest):
         self.wait_for(process, "orders.csv: ts -> ts")
         time.sleep(1.5)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
         self.assertEqual(process.returncode, -signal.SIGINT)
         with open(self.path("out/summary.json")) as file:
             self.assertTrue(json.load(file)["interrupted"])
@@ -58,7 +58,7 @@ class StopTest(CommandLineTest):
             process = self.start("run", self.config)
             self.wait_for(process, "tidecast runs")
             process.send_signal(number)
-            out, _ = process.communicate(timeout=20)
+            out, _ = process.communicate(timeout=60)
             self.assertEqual(process.returncode, 0, self.words_of(process))
             self.assertEqual(json.loads(out)["events_read"], 0)
 
@@ -67,7 +67,7 @@ class StopTest(CommandLineTest):
         self.wait_for(process, "page +http")
         time.sleep(.5)
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 0, self.words_of(process))
         self.assertIn("events: ", out)
 
@@ -100,8 +100,8 @@ class OutputTest(CommandLineTest):
         first = subprocess.Popen([command_line.flags.tidecast, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.folder)
         head = subprocess.Popen(["head", "-n", "3"], stdin=first.stdout, stdout=subprocess.PIPE, text=True)
         first.stdout.close()
-        out, _ = head.communicate(timeout=20)
-        _, err = first.communicate(timeout=20)
+        out, _ = head.communicate(timeout=60)
+        _, err = first.communicate(timeout=60)
         return first.returncode, out, err.decode()
 
     def test_tap_into_head(self):

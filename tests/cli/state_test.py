@@ -128,7 +128,7 @@ class FullDiskTest(CommandLineTest):
             process.wait(timeout=5)
         except command_line.subprocess.TimeoutExpired:
             process.send_signal(signal.SIGTERM)
-            process.wait(timeout=20)
+            process.wait(timeout=60)
         if process.returncode != 0:
             self.assertEqual(process.returncode, IO, self.words_of(process))
             self.assertIn("the disk is full", self.words_of(process))
@@ -141,7 +141,7 @@ class FullDiskTest(CommandLineTest):
         for at in range(there, len(rows), 200):
             self.post(url, rows[at:at + 200])
         process.send_signal(signal.SIGTERM)
-        self.assertEqual(process.wait(timeout=20), 0, self.words_of(process))
+        self.assertEqual(process.wait(timeout=60), 0, self.words_of(process))
         done = self.tidecast("run", config, "--until-end", "--no-server")
         self.assertEqual(done.code, 0, done.err)
         self.assertEqual(json.loads(done.out)["events_accepted"], len(rows))
@@ -158,7 +158,7 @@ class SecondProcessTest(CommandLineTest):
             self.assertIn(f"process {first.pid}", second.err)
         self.assertEqual(self.tidecast("topics", "--config", self.config).code, 0, "looking is allowed")
         first.send_signal(signal.SIGTERM)
-        self.assertEqual(first.wait(timeout=20), 0)
+        self.assertEqual(first.wait(timeout=60), 0)
         done = self.tidecast("replay", "--orders", self.orders, "--config", self.config, "--state", self.path("state"))
         self.assertEqual(done.code, 0, done.err)
         self.assertEqual(self.features_of_topic(), self.expected(orders()))
@@ -233,7 +233,7 @@ class ModelTest(CommandLineTest):
         for words in (["import", weights], ["rollback", 2]):
             self.assert_fails(self.tidecast("model", *words, "--config", config), IN_USE, "another process holds the state directory")
         first.send_signal(signal.SIGTERM)
-        self.assertEqual(first.wait(timeout=20), 0)
+        self.assertEqual(first.wait(timeout=60), 0)
         self.assertEqual((net()["version"], len(net()["versions"])), (1, 2))
 
     def test_without_a_net_there_is_nothing_to_export(self):

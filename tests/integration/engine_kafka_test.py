@@ -107,7 +107,7 @@ def tap(config, topic):
     with subprocess.Popen([flags.tidecast, "tap", topic, "--config", config], stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             yield json.loads(line)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=120) == 0
 
 
 def content_ids(ns):
@@ -220,7 +220,7 @@ class EngineOnKafka(unittest.TestCase):
             time.sleep(9)
             self.assertIsNone(processes[1].poll(), log_of(second))
             processes[1].send_signal(signal.SIGTERM)
-            self.assertEqual(processes[1].wait(timeout=60), 0, log_of(second))
+            self.assertEqual(processes[1].wait(timeout=120), 0, log_of(second))
         finally:
             for process in processes:
                 if process.poll() is None:
@@ -244,7 +244,7 @@ class EngineOnKafka(unittest.TestCase):
             text = file.read().replace("kafka: {", 'kafka: {message.max.bytes: "1000", ', 1)
         with open(path, "w") as file:
             file.write(text)
-        large = run_verb(path, extra=["--until-end"], timeout=60)
+        large = run_verb(path, extra=["--until-end"], timeout=120)
         self.assertNotEqual(large.returncode, 0)
         self.assertIn("a record is larger than may be produced", large.stderr)
         self.assertIn("large.changelog", large.stderr)
@@ -274,7 +274,7 @@ class EngineOnKafka(unittest.TestCase):
                 time.sleep(.1)
             self.assertIn("view sku: the net takes in the weights of instance i1", log_of(second))
             process.send_signal(signal.SIGTERM)
-            self.assertEqual(process.wait(timeout=60), 0, log_of(second))
+            self.assertEqual(process.wait(timeout=120), 0, log_of(second))
         finally:
             if process.poll() is None:
                 process.kill()
