@@ -402,7 +402,8 @@ void EmbeddedLog::Trim(StateBatch& batch, Change& change) {
       const Segment& next = is_last ? *touched.new_segment : partition.segments[drop + 1];
       const bool old = topic.retention_age.count() > 0 && now - next.first_append >= topic.retention_age;
       const bool large = topic.retention_bytes > 0 && bytes > topic.retention_bytes;
-      if (next.base_offset > slowest || !(old || large)) break;
+      const bool discarded = next.base_offset <= partition.discard_below;
+      if (next.base_offset > slowest || !(old || large || discarded)) break;
       bytes -= partition.segments[drop].bytes;
       batch.Delete(Family::kMeta,
                    embedded::SegmentKey(topic.number, touched.partition, partition.segments[drop].base_offset));
@@ -413,6 +414,17 @@ void EmbeddedLog::Trim(StateBatch& batch, Change& change) {
                       embedded::RecordKey(topic.number, touched.partition, begin));
     change.trimmed.push_back({&partition, partition.begin, drop});
     partition.begin = begin;
+  }
+}
+
+void EmbeddedLog::DiscardBelow(std::span<const Position> positions) {
+  const std::lock_guard write(write_mutex_);
+  for (const auto& [source, next_offset, note] : positions) {
+    const Result<std::shared_ptr<Topic>> topic = Find(source.topic);
+    if (!topic.ok() || source.partition < 0 || static_cast<size_t>(source.partition) >= (*topic)->partitions.size())
+      continue;
+    Partition& partition = (*topic)->partitions[static_cast<size_t>(source.partition)];
+    partition.discard_below = std::max(partition.discard_below, next_offset);
   }
 }
 

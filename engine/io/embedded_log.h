@@ -53,6 +53,7 @@ class EmbeddedLog {
     std::atomic<int64_t> end = 0;          ///< readable below; written under write_mutex_
     std::deque<Segment> segments;          ///< under write_mutex_; the last one is being filled
     std::optional<int64_t> position;       ///< the group's; under write_mutex_
+    int64_t discard_below = 0;             ///< what is below may go; under write_mutex_
     std::vector<EmbeddedCursor*> cursors;  ///< under readers_mutex_
   };
   struct Topic {
@@ -99,6 +100,9 @@ class EmbeddedLog {
   Status Write(std::span<Pending> records, std::span<const Position> positions, StateBatch&& state,
                std::vector<Position>* ends = nullptr);
   Status Sync() { return store_.Sync(); }
+
+  /// Segments that lie wholly below go when the next one is begun.
+  void DiscardBelow(std::span<const Position> positions);
 
   /// The group's position; nullopt when there is none.
   Result<std::optional<int64_t>> CommittedPosition(const TopicPartition& source) const;

@@ -47,6 +47,7 @@ class EmbeddedTransport final : public LogTransport {
   void Commit(StateBatch&& state) override;
   void Abort() override;
   bool needs_changelog() const override { return false; }
+  void DiscardBelow(std::span<const Position> positions) override { log_.DiscardBelow(positions); }
   Result<std::unique_ptr<LogReader>> OpenReader(const TopicPartition& source, int64_t from_offset,
                                                 bool read_committed) override;
   Status RenewProducer() override;

@@ -62,6 +62,7 @@ Result<std::unique_ptr<KafkaAdmin>> KafkaAdmin::Open(
   TC_ASSIGN_OR_RETURN(admin->client_,
                       MakeKafkaClient(std::move(conf), KafkaRole::kObserver, {log, std::move(on_error), {}}));
   admin->probe_.reset(rd_kafka_queue_new(admin->client_.get()));
+  admin->discarded_.reset(rd_kafka_queue_new(admin->client_.get()));
   TC_RETURN_IF_ERROR(admin->AwaitBrokers());
   return admin;
 }
@@ -315,6 +316,42 @@ KafkaAdmin::Probe KafkaAdmin::TakeProbe() {
   const bool all_silent = std::all_of(
       errors, errors + failed, [](const rd_kafka_error_t* error) { return IsNoAnswer(rd_kafka_error_code(error)); });
   return failed > 0 && all_silent ? Probe::kSilent : Probe::kAnswered;
+}
+
+void KafkaAdmin::DiscardBelow(std::span<const Position> positions) {
+  if (discarding_ || positions.empty()) return;
+  const KafkaPartitionList below(rd_kafka_topic_partition_list_new(static_cast<int>(positions.size())));
+  for (const Position& position : positions) {
+    rd_kafka_topic_partition_list_add(below.get(), position.source.topic.c_str(), position.source.partition)->offset =
+        position.next_offset;
+  }
+  const auto options = AdminOptions(client_.get(), RD_KAFKA_ADMIN_OP_DELETERECORDS, kProbeMs);
+  KafkaOwner<rd_kafka_DeleteRecords_t> request(rd_kafka_DeleteRecords_new(below.get()));
+  rd_kafka_DeleteRecords_t* asked = request.get();
+  rd_kafka_DeleteRecords(client_.get(), &asked, 1, options.get(), discarded_.get());
+  discarding_ = true;
+}
+
+void KafkaAdmin::Poll() {
+  rd_kafka_poll(client_.get(), 0);
+  if (!discarding_) return;
+  const KafkaEvent answer(rd_kafka_queue_poll(discarded_.get(), 0));
+  if (!answer) return;
+  discarding_ = false;
+  const auto tell = [this](rd_kafka_resp_err_t error, std::string_view what) {
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR || IsNoAnswer(error))
+      return;  // the next request takes what this one did not
+    log_->Write(KafkaLogLevel::kWarning, "DISCARD",
+                fmt::format("records that were read for good are not deleted from {}: {} (their topic grows until they "
+                            "are; it needs the right "
+                            "to delete on the topic)",
+                            what, rd_kafka_err2str(error)));
+  };
+  tell(rd_kafka_event_error(answer.get()), "internal topics");
+  const auto* result = rd_kafka_event_DeleteRecords_result(answer.get());
+  if (result == nullptr) return;
+  const rd_kafka_topic_partition_list_t* offsets = rd_kafka_DeleteRecords_result_offsets(result);
+  for (int i = 0; i < offsets->cnt; ++i) tell(offsets->elems[i].err, offsets->elems[i].topic);
 }
 
 }  // namespace tidecast

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,10 @@ class KafkaAdmin {
   /// From now on nobody may be kept waiting: an answer that takes longer is none, and is asked for again.
   void Hurry() { request_timeout_ms_ = std::min(request_timeout_ms_.load(), kHurryMs); }
 
-  /// Serves the client's callbacks.
-  void Poll() { rd_kafka_poll(client_.get(), 0); }
+  /// Serves the client's callbacks, and tells in the log what was refused of DiscardBelow.
+  void Poll();
+  /// Has the brokers delete records, without waiting. Passed by while the last such request has no answer yet.
+  void DiscardBelow(std::span<const Position> positions);
   /// Asks the brokers for a sign of life, without waiting; TakeProbe tells whether one came.
   void StartProbe();
   /// The same while they are silent: costs next to nothing until one is there again. TakeProbe tells of it, too.
@@ -72,6 +75,8 @@ class KafkaAdmin {
   std::atomic<int> request_timeout_ms_;
   KafkaQueue probe_;
   bool probing_ = false;
+  KafkaQueue discarded_;
+  bool discarding_ = false;
   std::future<rd_kafka_resp_err_t> knock_;  // after client_: it ends first
   std::mutex mutex_;
   std::map<std::string, int32_t> partition_counts_;  // under mutex_

@@ -69,6 +69,9 @@ class KafkaTransport final : public LogTransport {
                                                 bool read_committed) override {
     return KafkaReader::Open(options_, log_, admin(), reader_clients_, source, from_offset, read_committed);
   }
+  void DiscardBelow(std::span<const Position> positions) override {
+    if (!unreachable_) admin().DiscardBelow(positions);
+  }
   Status RenewProducer() override { return producer_->Renew(); }
 
  private:

@@ -146,6 +146,10 @@ class LogTransport {
   virtual void Commit(StateBatch&& state) = 0;
   virtual void Abort() = 0;
 
+  /// Records below these offsets are needed no more and may be deleted, sooner or later, all or some. Nothing tells of it, and
+  /// nobody waits. By default they stay.
+  virtual void DiscardBelow(std::span<const Position> /*positions*/) {}
+
   /// Whether state must also be written to changelog topics, to be found by another instance.
   virtual bool needs_changelog() const = 0;
   virtual Result<std::unique_ptr<LogReader>> OpenReader(const TopicPartition& source, int64_t from_offset, bool read_committed) = 0;

@@ -19,7 +19,8 @@ constexpr size_t kBytesPerPoll = 4 << 20;
 constexpr size_t kBytesPerPollLeast = 64 << 10;
 // What has been polled and not worked off, of all inputs together.
 constexpr size_t kPollShare = 32;
-// A round touches each series once a phase: what was written longest ago is needed first, and a large cache gains little.
+// A round touches each series once a phase: what was written longest ago is needed first, and a large cache gains
+// little.
 constexpr size_t kCacheShare = 16;
 constexpr size_t kBytesPerTurn = 8 << 20;
 constexpr int kSendQueueWaitMs = 2;
@@ -30,7 +31,8 @@ constexpr const char* kReachableHelp = "1 while the brokers answer, 0 while they
 
 }  // namespace
 
-Instance::Instance(std::unique_ptr<TaskPlan> plan, Parts parts) : plan_(std::move(plan)), parts_(parts), pace_(plan_->options.commit_interval) {
+Instance::Instance(std::unique_ptr<TaskPlan> plan, Parts parts)
+    : plan_(std::move(plan)), parts_(parts), pace_(plan_->options.commit_interval) {
   layout_.series_topic = plan_->options.name_space + ".changelog.series";
   layout_.model_topic = plan_->options.name_space + ".changelog.model";
   layout_.instance = plan_->options.instance;
@@ -47,7 +49,8 @@ Status Instance::Start() {
   activity_ = std::make_unique<ActivityTable>(plan_->views.size());
   // Two processes of one instance, or two lives of one, are told apart by when they began.
   writer_ = fmt::format("{}/{}", plan_->options.instance, parts_.clock.Now().us);
-  committer_ = std::make_unique<EpochCommitter>(parts_.transport, parts_.store, layout_, writer_, parts_.faults, parts_.clock);
+  committer_ =
+      std::make_unique<EpochCommitter>(parts_.transport, parts_.store, layout_, writer_, parts_.faults, parts_.clock);
   restorer_ = std::make_unique<ChangelogRestorer>(parts_.transport, parts_.store, layout_, parts_.clock);
   repair_ = std::make_unique<ChangelogRepair>(parts_.store);
   watch_ = std::make_unique<ChangelogWatch>(parts_.transport, parts_.store, layout_, parts_.clock);
@@ -71,15 +74,16 @@ Status Instance::PrepareTopics() {
     }
     if (!info.ok() && info.status().code() == Code::kNotFound) {
       return Status(Code::kNoInput, fmt::format("an input topic does not exist: {}", input.topic), Domain::kExternal)
-          .WithRemedy(fmt::format("create it, e.g. with {} partitions, or correct inputs.{}.topic", options.partitions, input.name));
+          .WithRemedy(fmt::format("create it, e.g. with {} partitions, or correct inputs.{}.topic", options.partitions,
+                                  input.name));
     }
     TC_RETURN_IF_ERROR(std::move(info).status());
     input_partitions_.push_back(info->partitions);
     input_ids_[input.topic] = info->id;
     if (info->partitions != input_partitions_.front()) {
       return Status(Code::kConfig,
-                    fmt::format("inputs of one stage must have equal partition counts: {} has {}, {} has {}", options.inputs.front().topic,
-                                input_partitions_.front(), input.topic, info->partitions),
+                    fmt::format("inputs of one stage must have equal partition counts: {} has {}, {} has {}",
+                                options.inputs.front().topic, input_partitions_.front(), input.topic, info->partitions),
                     Domain::kExternal)
           .WithRemedy("recreate one of the topics; the same SKU must be in the same partition of each");
     }
@@ -98,7 +102,8 @@ Status Instance::PrepareTopics() {
     features |= view.publish_features && view.rows.topic.empty();
     if (!view.rows.topic.empty()) row_topics.insert(view.rows.topic);
     for (const WindowOptions& window : view.windows) {
-      row_topics.insert(window.rows.topic.empty() ? options.name_space + ".features." + window.name : window.rows.topic);
+      row_topics.insert(window.rows.topic.empty() ? options.name_space + ".features." + window.name
+                                                  : window.rows.topic);
     }
   }
   if (features) row_topics.insert(options.name_space + ".features");
@@ -109,10 +114,12 @@ Status Instance::PrepareTopics() {
     exchange_ = std::make_unique<ActivityExchange>(parts_.transport, options.name_space + ".activity");
     specs.push_back({exchange_->topic(), 1, compact});
   }
-  const bool has_net = options.model.net != NetKind::kNone &&
-                       std::any_of(plan_->views.begin(), plan_->views.end(), [](const auto& view) { return view.forecast; });
+  const bool has_net =
+      options.model.net != NetKind::kNone &&
+      std::any_of(plan_->views.begin(), plan_->views.end(), [](const auto& view) { return view.forecast; });
   if (has_net && parts_.transport.needs_changelog()) {
-    model_exchange_ = std::make_unique<ModelExchange>(parts_.transport, options.name_space + ".models", options.instance);
+    model_exchange_ =
+        std::make_unique<ModelExchange>(parts_.transport, options.name_space + ".models", options.instance);
     specs.push_back({model_exchange_->topic(), 1, compact});
   }
   if (parts_.transport.needs_changelog()) {
@@ -130,14 +137,15 @@ Status Instance::PrepareTopics() {
     }
   }
   if (!plan_->further_stages.empty()) {
-    // As many partitions as the inputs, so that partition p of all stages belongs to one instance. What was read is needed no
-    // more, what was not must wait for its reader however long.
+    // As many partitions as the inputs, so that partition p of all stages belongs to one instance. What was read is
+    // needed no more, what was not must wait for its reader however long.
     std::vector<std::string> topics;
     for (const Stage stage : plan_->further_stages) {
       topics.push_back(plan_->RekeyTopic(stage));
       specs.push_back({topics.back(), partitions, {{"cleanup.policy", "delete"}, {"retention.ms", "-1"}}});
     }
     rekey_watermarks_ = std::make_unique<RekeyWatermarks>(std::move(topics), partitions);
+    rekey_trim_.emplace(parts_.transport, parts_.rekey_kept);
   }
   for (const TopicSpec& spec : specs) TC_RETURN_IF_ERROR(parts_.transport.CreateTopic(spec));
   for (const Stage stage : plan_->further_stages) {
@@ -236,7 +244,13 @@ Status Instance::OnCommitted(EpochCut cut) {
   for (const auto& task : tasks_) task->OnCommitted(cut.epoch);
   model_->OnCommitted(cut.epoch);
   activity_->OnCommitted(cut.epoch);
-  if (rekey_watermarks_) rekey_watermarks_->OnCommitted();
+  if (rekey_watermarks_) {
+    rekey_watermarks_->OnCommitted();
+    for (const Position& position : cut.positions) {
+      if (rekey_watermarks_->HasTopic(position.source.topic)) rekey_trim_->OnCommitted(position);
+    }
+    rekey_trim_->Step(parts_.clock.Now());
+  }
   ++committed_epochs_;
   pace_.OnCommitted(parts_.clock.Now());
   parts_.metrics.Counter("tidecast_epochs_total", "Committed epochs").Add(1);
@@ -255,8 +269,11 @@ Status Instance::OnCommitFailed() {
   Status why = committer_->status();
   const bool store_failed = committer_->store_failed();
   committer_->Take();
-  parts_.metrics.Counter("tidecast_epoch_failures_total", "Epochs that were rolled back, by outcome",
-                         {{"outcome", outcome == Outcome::kAbortable ? "aborted" : outcome == Outcome::kUnknown ? "unknown" : "fatal"}})
+  parts_.metrics
+      .Counter("tidecast_epoch_failures_total", "Epochs that were rolled back, by outcome",
+               {{"outcome", outcome == Outcome::kAbortable ? "aborted"
+                            : outcome == Outcome::kUnknown ? "unknown"
+                                                           : "fatal"}})
       .Add(1);
   // Such a record would be refused again and again.
   if (why.code() == Code::kInvalidArgument) return why;
@@ -320,13 +337,15 @@ Result<bool> Instance::Poll() {
   const ProcessingTime now = parts_.clock.Now();
   const size_t memory = plan_->options.memory_limit_bytes;
   const size_t sources = std::max<size_t>(1, tasks_.size() * plan_->options.inputs.size());
-  const size_t bytes_max = memory == 0 ? kBytesPerPoll : std::clamp(memory / kPollShare / sources, kBytesPerPollLeast, kBytesPerPoll);
+  const size_t bytes_max =
+      memory == 0 ? kBytesPerPoll : std::clamp(memory / kPollShare / sources, kBytesPerPollLeast, kBytesPerPoll);
   for (size_t t = 0; t < tasks_.size(); ++t) {
     StageTask& task = *tasks_[t];
     for (size_t s = 0; s < task.source_count(); ++s) {
       if (!task.WantsRecords(s)) continue;
       RecordBatch& batch = task.PrepareBatch(s, parts_.transport);
-      TC_ASSIGN_OR_RETURN(const PollResult result, parts_.transport.Poll(first_handle_[t] + static_cast<uint32_t>(s), kRecordsPerPoll, bytes_max, batch));
+      TC_ASSIGN_OR_RETURN(const PollResult result, parts_.transport.Poll(first_handle_[t] + static_cast<uint32_t>(s),
+                                                                         kRecordsPerPoll, bytes_max, batch));
       if (!batch.records().empty()) pace_.OnRecords(batch.records().back().record_time);
       any |= !batch.records().empty();
       task.OnPolled(s, result, now);
@@ -369,7 +388,14 @@ bool Instance::JoinOutputs(std::vector<TaskStepOutput>& outputs) {
     }
     if (parts_.sink != nullptr) {
       for (const OwnedBucket& bucket : output.buckets) {
-        parts_.sink->OnBucket({bucket.view, bucket.series, bucket.start, bucket.end, bucket.revision, EventTime::Min(), bucket.features, {}});
+        parts_.sink->OnBucket({bucket.view,
+                               bucket.series,
+                               bucket.start,
+                               bucket.end,
+                               bucket.revision,
+                               EventTime::Min(),
+                               bucket.features,
+                               {}});
       }
       for (const OutputRecord& record : output.late) parts_.sink->OnLate(record);
       for (const OutputRecord& record : output.dead) parts_.sink->OnDeadLetter(record);
@@ -382,7 +408,8 @@ bool Instance::JoinOutputs(std::vector<TaskStepOutput>& outputs) {
     closed |= !output.over.empty();
     for (const BucketOver& over : output.over) {
       // A bucket that came and closed within one step was never seen among the open ones.
-      if (over.open && plan_->options.views[over.view].calendar.open == OpenRule::kLearned) activity_->Report(over.view, over.start);
+      if (over.open && plan_->options.views[over.view].calendar.open == OpenRule::kLearned)
+        activity_->Report(over.view, over.start);
       model_->OnBucketOver(over);
     }
   }
@@ -392,11 +419,15 @@ bool Instance::JoinOutputs(std::vector<TaskStepOutput>& outputs) {
 Result<bool> Instance::RunTasks() {
   std::vector<TaskStepOutput> outputs(tasks_.size());
   const size_t side_by_side = in_lockstep() ? partitions_.size() : tasks_.size();
-  parts_.executor.ParallelFor(side_by_side, [&](size_t t) { tasks_[t]->Process(*activity_, kBytesPerTurn, outputs[t]); });
-  const auto any = [&] { return std::any_of(outputs.begin(), outputs.end(), [](const TaskStepOutput& output) { return output.progressed; }); };
+  parts_.executor.ParallelFor(side_by_side,
+                              [&](size_t t) { tasks_[t]->Process(*activity_, kBytesPerTurn, outputs[t]); });
+  const auto any = [&] {
+    return std::any_of(outputs.begin(), outputs.end(), [](const TaskStepOutput& output) { return output.progressed; });
+  };
   if (in_lockstep() && !any() && !RekeyingOpen() && !RekeyingInFlight()) {
-    parts_.executor.ParallelFor(tasks_.size() - side_by_side,
-                                [&](size_t t) { tasks_[side_by_side + t]->Process(*activity_, kBytesPerTurn, outputs[side_by_side + t]); });
+    parts_.executor.ParallelFor(tasks_.size() - side_by_side, [&](size_t t) {
+      tasks_[side_by_side + t]->Process(*activity_, kBytesPerTurn, outputs[side_by_side + t]);
+    });
   }
   for (const auto& task : tasks_) TC_RETURN_IF_ERROR(task->windows().failure());
   TellPace(JoinOutputs(outputs));
@@ -411,7 +442,8 @@ void Instance::TellPace(bool closed) {
     const EventTime end = task->windows().next_bucket_end();
     step.watermark = std::min(step.watermark, watermark);
     // One that is due already is worked off, or waits for others.
-    if (watermark.IsFinite() && end.IsFinite() && end > watermark) step.to_close = std::min(step.to_close, end - watermark);
+    if (watermark.IsFinite() && end.IsFinite() && end > watermark)
+      step.to_close = std::min(step.to_close, end - watermark);
   }
   pace_.OnStep(step);
 }
@@ -442,7 +474,9 @@ Result<bool> Instance::Work() {
     worked |= met.ok() && *met;
   }
   ModelTask::Output output;
-  TC_ASSIGN_OR_RETURN(const bool learned, model_->Step(ClosedUpTo(), parts_.executor, bytes_max - std::min(bytes_max - 1, OpenBytes()), parts_.sink, output));
+  TC_ASSIGN_OR_RETURN(const bool learned,
+                      model_->Step(ClosedUpTo(), parts_.executor, bytes_max - std::min(bytes_max - 1, OpenBytes()),
+                                   parts_.sink, output));
   forecasts_ += output.forecasts;
   alerts_ += output.alerts;
   open_bytes_ += output.bytes;
@@ -458,7 +492,8 @@ size_t Instance::OpenBytes() const {
 }
 
 bool Instance::Dirty() const {
-  return repair_->due() || !open_outputs_.empty() || (committer_ && committer_->state() == EpochCommitter::State::kAhead) ||
+  return repair_->due() || !open_outputs_.empty() ||
+         (committer_ && committer_->state() == EpochCommitter::State::kAhead) ||
          (rekey_watermarks_ && rekey_watermarks_->HasNews(tasks_, model_->summed_up_to())) || model_->dirty() ||
          activity_->dirty() || (model_exchange_ && model_exchange_->dirty()) ||
          std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task->dirty(); });
@@ -472,7 +507,9 @@ bool Instance::IsFull() const {
 
 bool Instance::CutIsDue() const {
   if (!committer_->ready() || !Dirty()) return false;
-  if (committer_->state() == EpochCommitter::State::kAhead && parts_.clock.Now() - committer_->ahead_since() >= kAheadAtMost) return true;
+  if (committer_->state() == EpochCommitter::State::kAhead &&
+      parts_.clock.Now() - committer_->ahead_since() >= kAheadAtMost)
+    return true;
   return IsFull() || pace_.Due(parts_.clock.Now(), model_->idle(ClosedUpTo()));
 }
 
@@ -507,7 +544,8 @@ Status Instance::Cut(bool tell) {
   for (const StateBatch::Row& row : cut.state.rows()) {
     const auto stage = static_cast<Stage>(row.key[0]);
     if (!IsKeyed(stage)) continue;
-    touched.insert({stage, static_cast<uint16_t>((static_cast<unsigned char>(row.key[1]) << 8) | static_cast<unsigned char>(row.key[2]))});
+    touched.insert({stage, static_cast<uint16_t>((static_cast<unsigned char>(row.key[1]) << 8) |
+                                                 static_cast<unsigned char>(row.key[2]))});
   }
   for (const auto& task : tasks_) {
     if (!task->dirty() && !touched.contains(task->id())) continue;
@@ -534,7 +572,14 @@ Status Instance::Cut(bool tell) {
     model_exchange_->Save(instance);
   }
   activity_->Save(cut.epoch, instance);
-  instance.Put(Family::kMeta, "commit", ByteWriter().U8(kInstanceRecordVersion).U64(cut.seq).I64(forecasts_).I64(alerts_).I64(model_->alerts_firing()).view());
+  instance.Put(Family::kMeta, "commit",
+               ByteWriter()
+                   .U8(kInstanceRecordVersion)
+                   .U64(cut.seq)
+                   .I64(forecasts_)
+                   .I64(alerts_)
+                   .I64(model_->alerts_firing())
+                   .view());
   pace_.OnCut(parts_.clock.Now());
   committer_->Start(std::move(cut));
   return Status::Ok();
@@ -543,7 +588,9 @@ Status Instance::Cut(bool tell) {
 Result<Instance::Progress> Instance::Step(int wait_ms) {
   std::vector<TransportEvent> events;
   // Nobody tells when there is room for the rest of an epoch.
-  if (committer_ && (committer_->state() == EpochCommitter::State::kAhead || committer_->state() == EpochCommitter::State::kProducing)) wait_ms = std::min(wait_ms, kSendQueueWaitMs);
+  if (committer_ && (committer_->state() == EpochCommitter::State::kAhead ||
+                     committer_->state() == EpochCommitter::State::kProducing))
+    wait_ms = std::min(wait_ms, kSendQueueWaitMs);
   // A restore waits where its records come from.
   parts_.transport.Step(state_ == State::kRestoring && group_positions_ && !unreachable_ ? 0 : wait_ms, &events);
   for (const TransportEvent& event : events) TC_RETURN_IF_ERROR(OnEvent(event));
@@ -589,7 +636,8 @@ Result<Instance::Progress> Instance::Step(int wait_ms) {
         TC_RETURN_IF_ERROR(StepCommit().status());
         worked = true;
       }
-      // A revocation or a stop lets the round under way end, so that no round is left to somebody who has not all its rows.
+      // A revocation or a stop lets the round under way end, so that no round is left to somebody who has not all its
+      // rows.
       const bool winding_down = revoked_ || stopping_;
       if (!winding_down || !model_->between_rounds()) {
         TC_ASSIGN_OR_RETURN(const bool done, Work());
@@ -597,7 +645,8 @@ Result<Instance::Progress> Instance::Step(int wait_ms) {
       }
       const bool ended = bounded_ && ends_known_ && AllEnded() && model_->idle(StageTimes(EventTime::Max()));
       // A replay does not wait for the clock: the further stages go on as soon as nothing else is to be done.
-      const bool hurry = in_lockstep() && !worked && RekeyingOpen() && committer_->state() == EpochCommitter::State::kIdle;
+      const bool hurry =
+          in_lockstep() && !worked && RekeyingOpen() && committer_->state() == EpochCommitter::State::kIdle;
       const bool settle = ended || (winding_down && model_->between_rounds());
       if (CutIsDue() || hurry || (settle && Dirty() && committer_->ready())) {
         TC_RETURN_IF_ERROR(Cut(!in_lockstep() || hurry || settle));

@@ -22,6 +22,7 @@
 #include "engine/runtime/live_status.h"
 #include "engine/runtime/model_exchange.h"
 #include "engine/runtime/model_task.h"
+#include "engine/runtime/rekey_trim.h"
 #include "engine/runtime/rekey_watermarks.h"
 #include "engine/runtime/result_sink.h"
 #include "engine/runtime/stage_task.h"
@@ -51,6 +52,7 @@ class Instance {
     CommitObserver* observer = nullptr;   ///< may be null
     ResultSink* sink = nullptr;           ///< may be null
     Duration changelog_lag = std::chrono::hours(24);  ///< min.compaction.lag.ms and delete.retention.ms of changelogs
+    Duration rekey_kept = std::chrono::hours(24);     ///< so long internal records stay once they were read for good
   };
   enum class Progress : uint8_t { kWorked, kIdle, kFinished };
 
@@ -160,6 +162,7 @@ class Instance {
   std::unique_ptr<ActivityTable> activity_;
   std::unique_ptr<ActivityExchange> exchange_;   ///< null where this instance has all partitions by nature (embedded)
   std::unique_ptr<ModelExchange> model_exchange_;  ///< null likewise, and without a net
+  std::optional<RekeyTrim> rekey_trim_;  ///< where there is the next
   std::unique_ptr<RekeyWatermarks> rekey_watermarks_;  ///< null where no view belongs to a further stage
   std::unique_ptr<EpochCommitter> committer_;
   std::unique_ptr<ChangelogRestorer> restorer_;

@@ -29,6 +29,7 @@ Status Instance::BeginRestore(std::vector<uint16_t> partitions) {
   open_bytes_ = open_rekeyed_ = 0;
   revoked_ = lost_ = false;
   if (rekey_watermarks_) rekey_watermarks_->Reset();
+  if (rekey_trim_) rekey_trim_->Reset();
   state_ = State::kRestoring;
   group_positions_.reset();
   committer_->Forget();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,6 +20,7 @@ class RekeyWatermarks {
   RekeyWatermarks(std::vector<std::string> topics, int32_t partitions)
       : topics_(std::move(topics)), partitions_(partitions) {}
 
+  bool HasTopic(const std::string& topic) const { return std::find(topics_.begin(), topics_.end(), topic) != topics_.end(); }
   /// Says all anew.
   void Reset() {
     told_.clear();

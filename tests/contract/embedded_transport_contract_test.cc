@@ -12,6 +12,7 @@ class EmbeddedWorld final : public LogWorld {
     if (!on_disk_) store_ = MakeMemoryStore();
   }
 
+  bool DiscardsAtOnce() const override { return false; }
   std::unique_ptr<LogTransport> MakeClient(const std::string&) override {
     if (on_disk_) {
       store_.reset();

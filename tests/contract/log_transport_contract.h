@@ -405,6 +405,28 @@ TEST_P(LogTransportContract, StartsExactlyAtTheAskedOffset) {
   EXPECT_THAT(Values(ReadCount({topic, 0}, 4)), ElementsAre("v6", "v7", "v8", "v9"));
 }
 
+TEST_P(LogTransportContract, DiscardsNothingButWhatLiesBelow) {
+  OpenClient();
+  const std::string topic = MakeTopic("in", 2);
+  world_->Feed(*client_, MakeRecords(topic, 0, "v", 10));
+  world_->Feed(*client_, MakeRecords(topic, 1, "w", 3));
+  JoinAndStart({topic});
+  const auto all = ReadCount({topic, 0}, 10);
+  ASSERT_EQ(all.size(), 10U);
+  client_->DiscardBelow(std::vector<Position>{{{topic, 0}, all[6].offset, {}}});
+  if (world_->DiscardsAtOnce()) {
+    EXPECT_TRUE(Await([&] {
+      StepOnce();
+      const auto reader = client_->OpenReader({topic, 0}, -2, true);
+      return reader.ok() && (*reader)->begin_offset() == all[6].offset;
+    }));
+  }
+  ASSERT_TRUE(client_->StartAt(std::vector<Position>{{{topic, 0}, all[6].offset, {}}, {{topic, 1}, -2, {}}}).ok());
+  handles_ = {{{topic, 0}, 0}, {{topic, 1}, 1}};
+  EXPECT_THAT(Values(ReadCount({topic, 0}, 4)), ElementsAre("v6", "v7", "v8", "v9"));
+  EXPECT_THAT(Values(ReadCount({topic, 1}, 3)), ElementsAre("w0", "w1", "w2"));
+}
+
 TEST_P(LogTransportContract, EndOffsetIsWhereAReaderStandsOnceItIsAtTheEnd) {
   OpenClient();
   const std::string topic = MakeTopic("in", 1);
@@ -472,7 +494,8 @@ TEST_P(LogTransportContract, ShowsWhatWasCommitted) {
   EXPECT_THAT(AwaitValues({topic, 1}, 1), ElementsAre("2"));
 }
 
-// Long runs of one partition, short ones, headers and tombstones between them: all that a transport may hand on together.
+// Long runs of one partition, short ones, headers and tombstones between them: all that a transport may hand on
+// together.
 TEST_P(LogTransportContract, ManyRecordsKeepTheirOrderAndTheirForm) {
   OpenClient();
   const std::string topic = MakeTopic("out", 2);

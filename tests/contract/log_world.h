@@ -35,6 +35,9 @@ class LogWorld {
   virtual bool WritesState() const { return false; }
   virtual std::optional<std::string> Row(Family, const std::string& /*key*/) { return std::nullopt; }
 
+  /// Whether DiscardBelow deletes as soon as the log comes to it; else with a later segment.
+  virtual bool DiscardsAtOnce() const { return true; }
+
   /// After so long a wait a test gives up. Successful tests never use it up.
   virtual std::chrono::milliseconds Deadline() const { return std::chrono::seconds(30); }
   /// What the suite hands to Step and Read while it waits. 0 for logs that never make anyone wait.

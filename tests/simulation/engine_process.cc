@@ -107,7 +107,7 @@ EngineProcess::EngineProcess(EngineOptions options, const Parts& parts)
   if (parts.make_forecaster) (*plan)->make_forecaster = parts.make_forecaster;
   instance_ = std::make_unique<Instance>(
       std::move(plan).value(), Instance::Parts{*transport_, *store_, *executor_, *clock_, metrics_, faults_, nullptr,
-                                               parts.sink, parts.changelog_lag});
+                                               parts.sink, parts.changelog_lag, parts.rekey_kept});
 }
 
 std::map<TopicPartition, std::vector<OutputRecord>> ReadCommitted(const SimulatedBroker& broker,

@@ -56,6 +56,7 @@ class EngineProcess {
     /// In place of MakeForecaster, when it is set.
     std::function<Result<std::unique_ptr<Forecaster>>(const ForecasterOptions&)> make_forecaster = {};
     Duration changelog_lag = std::chrono::hours(24);
+    Duration rekey_kept = std::chrono::hours(24);
     std::function<Duration()> clock_offset = {};  ///< of the machine's clock
   };
   EngineProcess(EngineOptions options, const Parts& parts);

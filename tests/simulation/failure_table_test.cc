@@ -247,6 +247,32 @@ TEST(FailureTableOfFurtherStages, WhatATornTransactionHandsOnAgainCountsOnceTher
   }
 }
 
+TEST(FailureTableOfFurtherStages, WhatWasReadForGoodIsDiscardedAndNoStartGoesBackToIt) {
+  ShopSpec spec = Small();
+  spec.grouped = true;
+  Lab lab(spec);
+  Machine& one = lab.Add("i2");
+  lab.rekey_kept = milliseconds(200);
+  lab.Feed(600);
+  lab.Start(one);
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(lab.Commit(one, 5));
+    lab.Feed(100);
+    lab.RunFor(milliseconds(300));
+    lab.Kill(one);
+    if (i % 2 == 1) one.disk->Wipe();
+    lab.Start(one);
+  }
+  ASSERT_TRUE(lab.Finish()) << one.ended.message();
+  int discarded = 0;
+  for (const char* topic : {"shop.rekey.rollup", "shop.rekey.actor"}) {
+    for (int32_t p = 0; p < spec.partitions; ++p) discarded += lab.broker.Find({topic, p})->begin() > 0 ? 1 : 0;
+  }
+  EXPECT_GT(discarded, 2);
+  EXPECT_EQ(lab.broker.Find({"shop.features", 0})->begin(), 0) << "what was written for others is theirs";
+  EXPECT_EQ(lab.Judge(), "");
+}
+
 TEST_F(FailureTable, TornSeenAliveIsWrittenAnewAndTheEngineGoesOn) {
   Begin();
   one_.wire->At(Site::kCommit, 1, [&] { lab_.broker.TearTransaction("shop.i2", false, IsSeriesChangelog, false); });

@@ -45,7 +45,8 @@ void Lab::Start(Machine& machine) {
                                                                                   .clock = clock,
                                                                                   .wire = *machine.wire,
                                                                                   .disk = machine.disk,
-                                                                                  .changelog_lag = changelog_lag});
+                                                                                  .changelog_lag = changelog_lag,
+                                                                                  .rekey_kept = rekey_kept});
   machine.finished = machine.bounded = false;
   machine.ended = machine.process->Start();
   if (!machine.ended.ok()) machine.process.reset();

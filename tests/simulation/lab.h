@@ -88,6 +88,7 @@ class Lab {
   SimulatedBroker broker;
   Duration commit_interval = std::chrono::milliseconds(5);
   Duration changelog_lag = std::chrono::hours(24);
+  Duration rekey_kept = std::chrono::hours(24);
   std::vector<std::unique_ptr<Machine>> machines;
 
  private:

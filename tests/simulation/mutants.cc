@@ -49,6 +49,7 @@ class MutantTransport final : public LogTransport {
   Status Join(const std::vector<std::string>& topics) override { return inner_->Join(topics); }
   Status StartAt(std::span<const Position> positions) override { return inner_->StartAt(positions); }
   void ReleaseRevoked() override { inner_->ReleaseRevoked(); }
+  void DiscardBelow(std::span<const Position> positions) override { inner_->DiscardBelow(positions); }
   void Leave() override { inner_->Leave(); }
   Result<int64_t> EndOffset(const TopicPartition& source) override { return inner_->EndOffset(source); }
   Result<std::vector<Position>> CommittedPositions(std::span<const TopicPartition> sources) override {

@@ -65,6 +65,8 @@ class PartitionLog {
   void TrimCompacted() {
     while (begin_ < last_stable() && !IsVisible(begin_, true)) ++begin_;
   }
+  /// DeleteRecords.
+  void DiscardBelow(int64_t offset) { begin_ = std::max(begin_, std::min(offset, last_stable())); }
   int64_t begin() const { return begin_; }
 
   /// Where the producer's open transaction begins; the end when it has none here.

@@ -180,6 +180,7 @@ class Schedule {
     options.commit_interval = milliseconds(shop_.spec.seed % 4 == 1 ? 80 : 5);
     EngineProcess::Parts parts{broker_, clock_, *slot.wire, slot.disk, {}, nullptr};
     parts.changelog_lag = Lag();
+    parts.rekey_kept = tears_ ? Lag() : milliseconds(100);
     parts.clock_offset = [wire = slot.wire.get()] { return wire->clock_offset(); };
     parts.decorate_transport = [&](std::unique_ptr<LogTransport> transport) {
       return Mutate(options_.mutant, std::move(transport), slot.disk, broker_);

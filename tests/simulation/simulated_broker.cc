@@ -69,6 +69,11 @@ void SimulatedBroker::Compact(const std::string& name, bool trim) {
   }
 }
 
+void SimulatedBroker::DiscardBelow(const TopicPartition& source, int64_t offset) {
+  const auto topic = topics_.find(source.topic);
+  if (topic != topics_.end()) topic->second.partitions.at(static_cast<size_t>(source.partition)).DiscardBelow(offset);
+}
+
 void SimulatedBroker::Recreate(const std::string& name) {
   Topic& topic = topics_.at(name);
   topic.info.id = fmt::format("id-{}", next_topic_++);

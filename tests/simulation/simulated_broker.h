@@ -40,6 +40,7 @@ class SimulatedBroker {
   /// Runs the log cleaner on a compacted topic, as its min.compaction.lag.ms allows; `trim`: the logs then begin at
   /// what is left.
   void Compact(const std::string& topic, bool trim = false);
+  void DiscardBelow(const TopicPartition& source, int64_t offset);
   /// Deletes the topic and makes it anew, empty, under another id.
   void Recreate(const std::string& topic);
   /// What somebody does by hand (kafka-consumer-groups --reset-offsets).

@@ -154,6 +154,11 @@ Result<int64_t> SimulatedTransport::EndOffset(const TopicPartition& source) {
   return log->last_stable();
 }
 
+void SimulatedTransport::DiscardBelow(std::span<const Position> positions) {
+  if (IsDown()) return;
+  for (const Position& position : positions) broker_.DiscardBelow(position.source, position.next_offset);
+}
+
 std::unique_ptr<RecordBatch> SimulatedTransport::MakeBatch() { return std::make_unique<CopiedBatch>(); }
 
 Result<PollResult> SimulatedTransport::Poll(uint32_t handle, size_t records_max, size_t bytes_max, RecordBatch& out) {

@@ -38,6 +38,7 @@ class SimulatedTransport final : public LogTransport {
   /// A static member goes without a word: its place is kept until its session is over.
   void Leave() override;
   Result<int64_t> EndOffset(const TopicPartition& source) override;
+  void DiscardBelow(std::span<const Position> positions) override;
   Result<std::vector<Position>> CommittedPositions(std::span<const TopicPartition> sources) override;
 
   std::unique_ptr<RecordBatch> MakeBatch() override;

@@ -230,6 +230,15 @@ TEST_F(EmbeddedRetentionTest, NeverTrimsWhatTheGroupHasNotPassed) {
   EXPECT_LE(BeginOffset("in"), 5);
 }
 
+TEST_F(EmbeddedRetentionTest, TrimsYoungSegmentsThatAreDiscarded) {
+  Create("out");
+  AppendMany("out", 10);
+  transport_->DiscardBelow(std::vector<Position>{{{"out", 0}, 5, {}}, {{"out", 7}, 5, {}}, {{"nowhere", 0}, 5, {}}});
+  AppendMany("out", 4);
+  EXPECT_GT(BeginOffset("out"), 0);
+  EXPECT_LE(BeginOffset("out"), 5);
+}
+
 TEST_F(EmbeddedRetentionTest, NeverTrimsWhatAnOpenReaderHasNotPassed) {
   Create("out");
   AppendMany("out", 10);
