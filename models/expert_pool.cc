@@ -17,26 +17,34 @@
 namespace tidecast {
 namespace {
 
-/// Direct regressions on the newest values: of hourly series with the mean day, of coarser ones on the last eight.
+bool HasSeason(const PoolShape& shape, int season) {
+  return std::find(shape.season_lengths.begin(), shape.season_lengths.end(), season) != shape.season_lengths.end();
+}
+
+/// Direct regressions on the newest values: of hourly series with the mean day or the hour, of coarser ones on the last
+/// eight.
 void AddRls(const PoolShape& shape, std::vector<std::unique_ptr<Expert>>* all) {
-  const auto has = [&](int season) {
-    return std::find(shape.season_lengths.begin(), shape.season_lengths.end(), season) != shape.season_lengths.end();
+  const auto add = [&](std::string_view name, RlsExpert::Shape rls) {
+    rls.horizon = shape.horizon;
+    if (!RlsExpert::Fits(rls)) return;
+    all->push_back(std::make_unique<RlsExpert>(fmt::format("{}_{}_{}", name, rls.lags, std::lround(rls.memory * 10000)),
+                                               shape.domain, rls));
   };
-  const int day = has(24) ? 24 : 0;
-  const int lags = day > 0 || has(288) ? 48 : 8;
-  for (const double memory : {1.0, .9995, .998}) {
-    const RlsExpert::Shape rls{.memory = memory, .lags = lags, .day = day, .horizon = shape.horizon};
-    if (!RlsExpert::Fits(rls)) continue;
-    all->push_back(
-        std::make_unique<RlsExpert>(fmt::format("rls_{}_{}", lags, std::lround(memory * 10000)), shape.domain, rls));
-  }
+  const int day = HasSeason(shape, 24) ? 24 : 0;
+  const int lags = day > 0 || HasSeason(shape, 288) ? 48 : 8;
+  for (const double memory : {1.0, .9995, .998}) add("rls", {.memory = memory, .lags = lags, .day = day});
+  if (day == 0) return;
+  add("rls_hour", {.memory = 1, .lags = 24, .day = day, .season = RlsExpert::Season::kHour});
+  add("rls_hour", {.memory = .998, .lags = 12, .day = day, .season = RlsExpert::Season::kHour, .week = true});
 }
 
 /// Experts that do not earn their place beside the table of counts, of reals beside the regressions (README.md), but
 /// may be asked for.
-bool OnlyByName(ValueDomain domain, std::string_view name) {
-  if (domain == ValueDomain::kReal) {
-    return name == "autoregression" || (name.starts_with("holt_winters_") && name != "holt_winters_24");
+bool OnlyByName(const PoolShape& shape, std::string_view name) {
+  if (shape.domain == ValueDomain::kReal) {
+    const bool shorter = name == "rls_48_9995" || name == "rls_48_9980";
+    return name == "autoregression" || (name.starts_with("holt_winters_") && name != "holt_winters_24") ||
+           (shorter && HasSeason(shape, 24));
   }
   return name == "smoothing_5" || name == "tsb" || name == "sba" || name == "negative_binomial_900" ||
          name == "negative_binomial_970";
@@ -82,7 +90,7 @@ std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const s
     AddRls(shape, &all);
   }
   std::erase_if(all, [&](const std::unique_ptr<Expert>& expert) {
-    if (names.empty()) return OnlyByName(domain, expert->name());
+    if (names.empty()) return OnlyByName(shape, expert->name());
     return std::find(names.begin(), names.end(), expert->name()) == names.end();
   });
   return all;

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numbers>
 
 #include "engine/core/check.h"
 
@@ -22,6 +23,7 @@ constexpr double kCovarianceMax = 20;  ///< of its start, mean of the diagonal
 constexpr double kLeverageMax = 1;     ///< of an origin: beyond it the regression extrapolates
 constexpr uint32_t kObservedMin = 8;   ///< values before the scale says something
 constexpr size_t kDaysMax = 7;
+constexpr size_t kTurning = 4;  ///< waves that a coefficient turns with: two harmonics
 constexpr size_t kLanes = 8;
 
 float Dot(const float* a, const float* b, size_t n) {
@@ -51,7 +53,23 @@ double Dot(const double* a, const double* b, size_t n) {
 size_t DaysOf(const RlsExpert::Shape& shape) {
   if (shape.day <= 0) return 0;
   const int64_t room = (kHistory - shape.horizon) / shape.day;
-  return static_cast<size_t>(std::clamp<int64_t>(room, 0, kDaysMax));
+  const bool one = shape.season == RlsExpert::Season::kHour && !shape.week;
+  const int64_t most = one ? 1 : static_cast<int64_t>(kDaysMax);
+  return static_cast<size_t>(std::clamp<int64_t>(room, 0, most));
+}
+
+/// Of the harmonics 1 ... day / 2 - 1.
+std::vector<float> WavesOf(const RlsExpert::Shape& shape) {
+  std::vector<float> waves;
+  if (shape.season != RlsExpert::Season::kHour) return waves;
+  for (int hour = 0; hour < shape.day; ++hour) {
+    for (int k = 1; k < shape.day / 2; ++k) {
+      const double angle = 2 * std::numbers::pi * k * hour / shape.day;
+      waves.push_back(static_cast<float>(std::sin(angle)));
+      waves.push_back(static_cast<float>(std::cos(angle)));
+    }
+  }
+  return waves;
 }
 
 }  // namespace
@@ -61,11 +79,13 @@ struct RlsExpert::Window {
   std::array<float, kHistory> day_sum;   ///< of the values one, two, ... days apart that end here
   std::array<int, kHistory + 1> absent;  ///< missing ones before here
   std::array<bool, kHistory> observed;
+  int64_t index;  ///< of the newest
 };
 
 bool RlsExpert::Fits(const Shape& shape) {
-  return shape.lags >= 2 && shape.horizon >= 1 && shape.lags + shape.horizon <= kHistory &&
-         (shape.day == 0 || DaysOf(shape) >= 2);
+  const bool hour = shape.season == Season::kHour;
+  const bool day = hour ? shape.day >= 6 && DaysOf(shape) >= 1 : shape.day == 0 || DaysOf(shape) >= 2;
+  return shape.lags >= 2 && shape.horizon >= 1 && shape.lags + shape.horizon <= kHistory && day;
 }
 
 RlsExpert::RlsExpert(std::string name, ValueDomain domain, const Shape& shape)
@@ -75,8 +95,10 @@ RlsExpert::RlsExpert(std::string name, ValueDomain domain, const Shape& shape)
       lags_(static_cast<size_t>(shape.lags)),
       day_(static_cast<size_t>(shape.day)),
       days_(DaysOf(shape)),
+      week_(shape.week && shape.season == Season::kHour),
+      waves_(WavesOf(shape)),
       reach_(std::max(lags_, days_ * day_)),
-      width_(lags_ - 1 + day_) {
+      width_(lags_ - 1 + (waves_.empty() ? day_ : waves_.size() / day_ + 2 * kTurning + (week_ ? 1 : 0))) {
   TC_CHECK(Fits(shape), "a history too short for this horizon");
 }
 
@@ -87,6 +109,7 @@ size_t RlsExpert::GainSlot(int64_t index) const {
 
 void RlsExpert::Read(const float* history, int64_t index, Window* window) const {
   float before = std::numeric_limits<float>::quiet_NaN();
+  window->index = index;
   window->absent[0] = 0;
   for (size_t at = 0; at < kHistory; ++at) {
     const float value = history[HistorySlot(index - kHistory + 1 + static_cast<int64_t>(at))];
@@ -95,23 +118,49 @@ void RlsExpert::Read(const float* history, int64_t index, Window* window) const 
     window->value[at] = before;
     window->absent[at + 1] = window->absent[at] + (window->observed[at] ? 0 : 1);
   }
-  for (size_t at = day_ == 0 ? kHistory : (days_ - 1) * day_; at < kHistory; ++at) {
+  const bool days = day_ > 0 && (waves_.empty() || week_);
+  for (size_t at = days ? (days_ - 1) * day_ : kHistory; at < kHistory; ++at) {
     float sum = 0;
     for (size_t day = 0; day < days_; ++day) sum += window->value[at - day * day_];
     window->day_sum[at] = sum / static_cast<float>(days_);
   }
 }
 
-bool RlsExpert::Regressors(const Window& window, size_t back, float* out) const {
+bool RlsExpert::Regressors(const Window& window, size_t back, float scale, float* out) const {
   const size_t end = kHistory - back;  // one after the origin
   if (end < reach_ || !std::isfinite(window.value[end - reach_])) return false;
   if (4 * static_cast<size_t>(window.absent[end] - window.absent[end - reach_]) > reach_) return false;
   const float last = window.value[end - 1];
   const float* lags = window.value.data() + end - lags_;
   for (size_t a = 0; a + 1 < lags_; ++a) out[a] = lags[a] - last;
+  if (!waves_.empty()) {
+    TellHour(window, end, scale, out + lags_ - 1);
+    return true;
+  }
   const float* profile = window.day_sum.data() + end - day_;
   for (size_t a = 0; a < day_; ++a) out[lags_ - 1 + a] = profile[a] - last;
   return true;
+}
+
+void RlsExpert::TellHour(const Window& window, size_t end, float scale, float* out) const {
+  const int64_t day = static_cast<int64_t>(day_);
+  const int64_t origin = window.index - static_cast<int64_t>(kHistory - end);
+  const size_t count = waves_.size() / day_;
+  const float* waves = waves_.data() + static_cast<size_t>(((origin % day) + day) % day) * count;
+  const float last = window.value[end - 1];
+  float mean = 0;  // of the newest day, less the newest value
+  for (size_t at = end - day_; at + 1 < end; ++at) mean += window.value[at] - last;
+  mean /= static_cast<float>(day_);
+  const float step = window.value[end - 2] - last;
+  for (size_t a = 0; a < count; ++a) out[a] = scale * waves[a];
+  for (size_t a = 0; a < kTurning; ++a) {
+    out[count + a] = mean * waves[a];
+    out[count + kTurning + a] = step * waves[a];
+  }
+  if (!week_) return;
+  float level = 0;
+  for (size_t at = end - day_; at < end; ++at) level += window.day_sum[at] - last;
+  out[count + 2 * kTurning] = level / static_cast<float>(day_);
 }
 
 void RlsExpert::Restart(float scale, float* state) const {
@@ -131,7 +180,9 @@ bool RlsExpert::LearnWeights(const Window& window, float actual, float scale, in
   const float* gains = weights + horizon_ * width_;
   for (size_t h = 1; h <= horizon_; ++h) {
     // An origin that was missing has left no gain.
-    if (!window.observed[kHistory - 1 - h] || !Regressors(window, h, x.data())) continue;
+    if (!window.observed[kHistory - 1 - h]) continue;
+    const size_t slot = GainSlot(index - static_cast<int64_t>(h));
+    if (!Regressors(window, h, waves_.empty() ? scale : state[ScalesAt() + slot], x.data())) continue;
     float* w = weights + (h - 1) * width_;
     const float error = actual - window.value[kHistory - 1 - h] - Dot(w, x.data(), width_);
     if (h == 1) {
@@ -140,7 +191,7 @@ bool RlsExpert::LearnWeights(const Window& window, float actual, float scale, in
     }
     if (!std::isfinite(error)) continue;
     const float bounded = std::clamp(error, -kErrorMax * scale, kErrorMax * scale);
-    const float* gain = gains + GainSlot(index - static_cast<int64_t>(h)) * width_;
+    const float* gain = gains + slot * width_;
     for (size_t a = 0; a < width_; ++a) w[a] += gain[a] * bounded;
   }
   return true;
@@ -202,7 +253,8 @@ void RlsExpert::Step(const ExpertBlock& block, std::span<float> states, std::spa
       state[2] = 0;
       state[3] = 1;
     }
-    if (!Regressors(window, 0, x.data())) continue;
+    if (!Regressors(window, 0, scale, x.data())) continue;
+    if (!waves_.empty()) state[ScalesAt() + GainSlot(block.index)] = scale;
     LearnCovariance(x.data(), scale, block.index, state);
     state[3] += 1;
   }
@@ -218,9 +270,9 @@ void RlsExpert::Summarise(const ExpertBlock& block, std::span<const float> state
     std::fill_n(out, summary_floats(), 0.0F);
     if (state[3] < static_cast<float>(width_) || !(state[4] <= static_cast<float>(kLeverageMax))) continue;
     Read(block.history.data() + i * kHistory, block.index, &window);
-    if (!Regressors(window, 0, x.data())) continue;
-    out[horizon_] = 1;  // awake
     const float scale = block.scale[i];
+    if (!Regressors(window, 0, scale, x.data())) continue;
+    out[horizon_] = 1;  // awake
     const float last = window.value[kHistory - 1];
     const float least = state[0] - kRangeMargin * scale, most = state[1] + kRangeMargin * scale;
     const float* weights = state + kHead + 2 * Triangle();
@@ -245,7 +297,7 @@ void RlsExpert::Explain(const OneForecast& one, ForecastSteps* steps) const {
   Window window;
   std::array<float, kHistory> x;
   Read(one.block.history.data(), one.block.index, &window);
-  if (!Regressors(window, 0, x.data())) return;
+  if (!Regressors(window, 0, one.block.scale[0], x.data())) return;
   const float* weights =
       one.state.data() + kHead + 2 * Triangle() + static_cast<size_t>(one.target.horizon - 1) * width_;
   const float change = Dot(weights, x.data(), width_);
@@ -253,7 +305,8 @@ void RlsExpert::Explain(const OneForecast& one, ForecastSteps* steps) const {
   // What the range took off is taken off both alike.
   const float last = window.value[kHistory - 1];
   const float kept = (one.mean - last) / change;
-  steps->present = last + kept * Dot(weights, x.data(), lags_ - 1);
+  const float week = week_ ? weights[width_ - 1] * x[width_ - 1] : 0;
+  steps->present = last + kept * (Dot(weights, x.data(), lags_ - 1) + week);
 }
 
 }  // namespace tidecast

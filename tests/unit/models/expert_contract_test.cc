@@ -35,7 +35,7 @@ std::vector<std::unique_ptr<Expert>> AllExperts(const PoolShape& shape) {
   std::vector<std::unique_ptr<Expert>> all = MakeExperts(shape, {});
   const std::vector<std::string> named =
       shape.domain == ValueDomain::kReal
-          ? std::vector<std::string>{"holt_winters_7", "autoregression"}
+          ? std::vector<std::string>{"holt_winters_7", "autoregression", "rls_48_9980"}
           : std::vector<std::string>{"smoothing_5", "tsb", "sba", "negative_binomial_900", "negative_binomial_970"};
   for (auto& expert : MakeExperts(shape, named)) {
     all.push_back(std::move(expert));

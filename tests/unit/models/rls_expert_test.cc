@@ -46,6 +46,58 @@ TEST(RlsExpertTest, FindsTheDayOfAnHourlySeries) {
   }
 }
 
+TEST(RlsExpertTest, ForecastsByTheHourAsTheDiscountedRidgeDoes) {
+  // Pinned: numpy, as above, origins of leverage beyond 1 weighed by its inverse; without and with the mean of the
+  // week.
+  const float pinned[2][3] = {{-.4107679F, -.6176816F, -.5982246F}, {-.0790775F, -.0602750F, -.0333414F}};
+  for (const bool week : {false, true}) {
+    const RlsExpert expert(
+        "rls", ValueDomain::kReal,
+        {.memory = .998, .lags = 4, .day = 24, .season = RlsExpert::Season::kHour, .week = week, .horizon = 3});
+    Driven driven(expert);
+    Autoregression series;
+    for (int64_t t = 0; t < 300; ++t) {
+      const float y = series.Next() + (t % 24 == 7 ? 2.0F : 0.0F);
+      driven.Step(t, {y, 4 * y, 100 + y});
+    }
+    for (int h = 1; h <= 3; ++h) {
+      const auto a = driven.Forecast(h);
+      ASSERT_EQ(a.awake[0], 1);
+      EXPECT_NEAR(a.mean[0], pinned[week][h - 1], 1e-4) << week << " " << h;
+      EXPECT_NEAR(a.mean[1], 4 * pinned[week][h - 1], 4e-4) << "units";
+    }
+  }
+}
+
+constexpr RlsExpert::Shape kByHour{
+    .memory = 1, .lags = 2, .day = 24, .season = RlsExpert::Season::kHour, .horizon = 48};
+
+/// One hour of the day stands out: two lags cannot tell when it comes.
+float Pulse(int64_t t) { return (t % 24 == 7 ? 10.0F : 0.0F) + static_cast<float>(UniformAt(3, 1, t)); }
+
+TEST(RlsExpertTest, KnowsTheHourThatStandsOut) {
+  const RlsExpert expert("rls", ValueDomain::kReal, kByHour);
+  Driven driven(expert);
+  for (int64_t t = -100; t < 900; ++t) driven.Step(t, {Pulse(t + 240), 4 * Pulse(t + 240), 50 * Pulse(t + 240)});
+  for (int h = 1; h <= 48; ++h) {
+    const auto a = driven.Forecast(h);
+    ASSERT_EQ(a.awake[0], 1);
+    EXPECT_NEAR(a.mean[0], Pulse(899 + 240 + h), 1.5) << h;
+    EXPECT_NEAR(a.mean[2], 50 * Pulse(899 + 240 + h), 75) << h;
+  }
+}
+
+TEST(RlsExpertTest, AnHourIsInUnitsOfTheScaleThatItsOriginHad) {
+  const RlsExpert expert("rls", ValueDomain::kReal, kByHour);
+  Driven driven(expert);
+  // The next hour that stands out is an odd number of buckets ahead, and so at the other scale.
+  for (int64_t t = 0; t < 901; ++t) {
+    driven.scale.assign(Driven::kSeries, t % 2 == 0 ? 1.0F : 4.0F);
+    driven.Step(t, {Pulse(t), Pulse(t), Pulse(t)});
+  }
+  for (int h = 1; h <= 48; ++h) EXPECT_NEAR(driven.Forecast(h).mean[0], Pulse(900 + h), 1.5) << h;
+}
+
 TEST(RlsExpertTest, StaysWithinTheRangeSeenAndThreeScales) {
   const RlsExpert expert("rls", ValueDomain::kReal, {.memory = .998, .lags = 8, .horizon = 14});
   Driven driven(expert);
