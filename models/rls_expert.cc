@@ -23,6 +23,7 @@ constexpr double kCovarianceMax = 20;  ///< of its start, mean of the diagonal
 constexpr double kLeverageMax = 1;     ///< of an origin: beyond it the regression extrapolates
 constexpr uint32_t kObservedMin = 8;   ///< values before the scale says something
 constexpr size_t kDaysMax = 7;
+constexpr float kWave = .3F;    ///< scales: a day's eleven harmonics together are of leverage 1 when nothing is learnt
 constexpr size_t kTurning = 4;  ///< waves that a coefficient turns with: two harmonics
 constexpr size_t kLanes = 8;
 
@@ -152,7 +153,7 @@ void RlsExpert::TellHour(const Window& window, size_t end, float scale, float* o
   for (size_t at = end - day_; at + 1 < end; ++at) mean += window.value[at] - last;
   mean /= static_cast<float>(day_);
   const float step = window.value[end - 2] - last;
-  for (size_t a = 0; a < count; ++a) out[a] = scale * waves[a];
+  for (size_t a = 0; a < count; ++a) out[a] = kWave * scale * waves[a];
   for (size_t a = 0; a < kTurning; ++a) {
     out[count + a] = mean * waves[a];
     out[count + kTurning + a] = step * waves[a];

@@ -9,7 +9,7 @@ namespace tidecast {
 
 /// Recursive least squares, direct for each horizon: y(t+h) - y(t) on the newest values less y(t), and for hourly
 /// series one of two words of the day: the mean day of the last week less y(t), or the hour of t. The hour comes as
-/// sines and cosines (all harmonics of the day but the last, in units of the scale at t), and what today's mean and the
+/// sines and cosines (all harmonics of the day but the last, in units of .3 scales at t), and what today's mean and the
 /// newest step say depends on it (the first two). The regressors do not depend on the horizon, so there is one
 /// covariance and one gain an arrival; when y(t+h) comes, the weights of horizon h move by the gain kept from t. The
 /// weights start at 0, which is persistence, held by a ridge of a squared scale. Guards: while the covariance is larger
