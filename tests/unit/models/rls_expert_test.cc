@@ -91,11 +91,11 @@ TEST(RlsExpertTest, AnHourIsInUnitsOfTheScaleThatItsOriginHad) {
   const RlsExpert expert("rls", ValueDomain::kReal, kByHour);
   Driven driven(expert);
   // The next hour that stands out is an odd number of buckets ahead, and so at the other scale.
-  for (int64_t t = 0; t < 901; ++t) {
-    driven.scale.assign(Driven::kSeries, t % 2 == 0 ? 1.0F : 4.0F);
+  for (int64_t t = 0; t < 1501; ++t) {
+    driven.scale.assign(Driven::kSeries, t % 2 == 0 ? 1.0F : 2.0F);
     driven.Step(t, {Pulse(t), Pulse(t), Pulse(t)});
   }
-  for (int h = 1; h <= 48; ++h) EXPECT_NEAR(driven.Forecast(h).mean[0], Pulse(900 + h), 1.5) << h;
+  for (int h = 1; h <= 48; ++h) EXPECT_NEAR(driven.Forecast(h).mean[0], Pulse(1500 + h), 1.5) << h;
 }
 
 TEST(RlsExpertTest, StaysWithinTheRangeSeenAndThreeScales) {
