@@ -342,9 +342,8 @@ void KafkaAdmin::Poll() {
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR || IsNoAnswer(error))
       return;  // the next request takes what this one did not
     log_->Write(KafkaLogLevel::kWarning, "DISCARD",
-                fmt::format("records that were read for good are not deleted from {}: {} (their topic grows until they "
-                            "are; it needs the right "
-                            "to delete on the topic)",
+                fmt::format("records that were read for good are not deleted from {}, which grows until they are: {} "
+                            "(it needs the right to delete on the topic)",
                             what, rd_kafka_err2str(error)));
   };
   tell(rd_kafka_event_error(answer.get()), "internal topics");
