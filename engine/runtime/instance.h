@@ -35,7 +35,8 @@ inline constexpr const char* kMemoryHelp = "Memory by part, of what the limit is
 
 /// One process of the engine: the series tasks of its partitions, the model task, and the commit of their epochs.
 /// A state machine: Step does a bounded piece of work and says how it went; it owns no thread and never sleeps (but for
-/// `wait_ms` inside the transport when there was nothing to do). The loops that call it are in engine/app/engine_loop.cc.
+/// `wait_ms` inside the transport when there was nothing to do). The loops that call it are in
+/// engine/app/engine_loop.cc.
 ///
 /// A step: take what the transport has to tell -> move the commit on -> poll inputs -> run tasks side by side (decode,
 /// watermark, windows) -> hand closed rows to the model -> run rounds -> cut an epoch when it is time.
@@ -49,8 +50,8 @@ class Instance {
     const Clock& clock;
     MetricRegistry& metrics;
     FaultPoints& faults;
-    CommitObserver* observer = nullptr;   ///< may be null
-    ResultSink* sink = nullptr;           ///< may be null
+    CommitObserver* observer = nullptr;               ///< may be null
+    ResultSink* sink = nullptr;                       ///< may be null
     Duration changelog_lag = std::chrono::hours(24);  ///< min.compaction.lag.ms and delete.retention.ms of changelogs
     Duration rekey_kept = std::chrono::hours(24);     ///< so long internal records stay once they were read for good
   };
@@ -138,11 +139,11 @@ class Instance {
   void TellPace(bool closed);
   /// Something is on its way to a further stage and not yet committed.
   bool RekeyingOpen() const;
-  /// In a replay the order of what comes out must not depend on when epochs were cut: a further stage goes on only when all
-  /// that was put in is worked off before it, and has reached it.
+  /// In a replay the order of what comes out must not depend on when epochs were cut: a further stage goes on only when
+  /// all that was put in is worked off before it, and has reached it.
   bool in_lockstep() const { return plan_->collect && rekey_watermarks_ != nullptr; }
   bool RekeyingInFlight() const { return rekeyed_in_flight_ && committer_->busy(); }
-  size_t OpenBytes() const;              ///< of the epoch being filled: outputs and changed state, about
+  size_t OpenBytes() const;  ///< of the epoch being filled: outputs and changed state, about
   bool Dirty() const;
   /// `tell`: the further stages are told how far the series tasks have come.
   Status Cut(bool tell);
@@ -153,16 +154,17 @@ class Instance {
 
   std::unique_ptr<TaskPlan> plan_;
   Parts parts_;
-  std::vector<int32_t> input_partitions_;        ///< by input
+  std::vector<int32_t> input_partitions_;  ///< by input
   InputIds input_ids_;
   std::string writer_;
-  std::vector<std::string> joined_;              ///< topics that tasks read: the inputs, and those of further stages
+  std::vector<std::string> joined_;  ///< topics that tasks read: the inputs, and those of further stages
   ChangelogLayout layout_;
   std::unique_ptr<ModelTask> model_;
   std::unique_ptr<ActivityTable> activity_;
-  std::unique_ptr<ActivityExchange> exchange_;   ///< null where this instance has all partitions by nature (embedded)
+  std::unique_ptr<ActivityExchange> exchange_;     ///< null where this instance has all partitions by nature (embedded)
   std::unique_ptr<ModelExchange> model_exchange_;  ///< null likewise, and without a net
-  std::optional<RekeyTrim> rekey_trim_;  ///< where there is the next
+  bool restores_anew_ = false;                     ///< the restore before led to positions that the log no longer has
+  std::optional<RekeyTrim> rekey_trim_;            ///< where there is the next
   std::unique_ptr<RekeyWatermarks> rekey_watermarks_;  ///< null where no view belongs to a further stage
   std::unique_ptr<EpochCommitter> committer_;
   std::unique_ptr<ChangelogRestorer> restorer_;
@@ -170,29 +172,30 @@ class Instance {
   std::unique_ptr<ChangelogWatch> watch_;
 
   State state_ = State::kJoining;
-  bool revoked_ = false;                         ///< partitions must be released once all is committed
+  bool revoked_ = false;  ///< partitions must be released once all is committed
   bool lost_ = false;
   std::optional<std::vector<uint16_t>> assigned_;  ///< partitions to take over once the epoch in flight has ended
   bool renewing_ = false;
   bool stopping_ = false;
   bool bounded_ = false;
-  bool ends_known_ = false;                      ///< of a bounded run
-  std::vector<uint16_t> assignment_;             ///< partitions of the current assignment
-  std::vector<uint16_t> partitions_;             ///< those of them whose tasks run
-  std::map<uint16_t, ProcessingTime> parked_;    ///< partitions that are not ours any more, and until when their state is kept
+  bool ends_known_ = false;           ///< of a bounded run
+  std::vector<uint16_t> assignment_;  ///< partitions of the current assignment
+  std::vector<uint16_t> partitions_;  ///< those of them whose tasks run
+  std::map<uint16_t, ProcessingTime>
+      parked_;  ///< partitions that are not ours any more, and until when their state is kept
   std::optional<std::vector<Position>> group_positions_;  ///< as they were before the restore
-  std::string restore_place_;                    ///< how far the restore has come
-  ProcessingTime restore_stands_since_;          ///< of restore_place_
-  bool restore_told_ = false;                    ///< that it stands there
+  std::string restore_place_;                             ///< how far the restore has come
+  ProcessingTime restore_stands_since_;                   ///< of restore_place_
+  bool restore_told_ = false;                             ///< that it stands there
   std::vector<std::unique_ptr<StageTask>> tasks_;
-  std::vector<uint32_t> first_handle_;           ///< of each task's sources in the last StartAt
+  std::vector<uint32_t> first_handle_;  ///< of each task's sources in the last StartAt
 
   Epoch epoch_ = 1;
   uint64_t next_seq_ = 1;
   Epoch committed_epochs_ = 0;
   std::vector<OutputRecord> open_outputs_;
   size_t open_bytes_ = 0;
-  size_t open_rekeyed_ = 0;                      ///< of the outputs: to rekey topics
+  size_t open_rekeyed_ = 0;  ///< of the outputs: to rekey topics
   bool rekeyed_in_flight_ = false;
   CutPace pace_;
   ProcessingTime last_status_;
@@ -202,9 +205,9 @@ class Instance {
   int64_t alerts_ = 0;
   ProcessingTime rolled_back_told_;
   ProcessingTime running_since_;
-  bool unreachable_ = false;                     ///< says the transport
-  std::optional<ProcessingTime> waits_since_;    ///< for brokers: unreachable, or a new producer is not to be had
-  std::vector<std::string> alarms_;              ///< the newest few
+  bool unreachable_ = false;                   ///< says the transport
+  std::optional<ProcessingTime> waits_since_;  ///< for brokers: unreachable, or a new producer is not to be had
+  std::vector<std::string> alarms_;            ///< the newest few
   std::vector<std::string> notes_;
 };
 

@@ -238,8 +238,9 @@ Result<bool> Instance::StepRestore(int wait_ms) {
   if (has_changelog) {
     TC_ASSIGN_OR_RETURN(const OwedRows owed, TakeOwedRows(parts_.store, {Stage::kInstance, 0}));
     if (owed == OwedRows::kUndone) {
-      Alarm("undone", "weights that were imported or rolled back here while nobody ran are not taken: the changelog of this "
-                      "instance had gone on elsewhere; do it again");
+      Alarm("undone",
+            "weights that were imported or rolled back here while nobody ran are not taken: the changelog of this "
+            "instance had gone on elsewhere; do it again");
     }
     const std::vector<TaskId> streams = StreamsOf(layout_, partitions_);
     TC_RETURN_IF_ERROR(repair_->Load(streams));
@@ -252,6 +253,7 @@ Result<bool> Instance::StepRestore(int wait_ms) {
     }
   }
   TC_RETURN_IF_ERROR(RollBack());
+  if (restores_anew_) return true;
   if (has_changelog) TC_RETURN_IF_ERROR(CheckInputs());
   state_ = State::kRunning;
   running_since_ = parts_.clock.Now();
@@ -295,8 +297,16 @@ Status Instance::RollBack() {
     TC_RETURN_IF_ERROR(bytes.Finish("the instance's commit record"));
   }
   TC_RETURN_IF_ERROR(model_->Reload(partitions_));
-  if (model_exchange_) TC_RETURN_IF_ERROR(model_exchange_->Reload(TaskStateReader(parts_.store, {Stage::kInstance, 0}), *model_));
-  TC_RETURN_IF_ERROR(parts_.transport.StartAt(positions));
+  if (model_exchange_)
+    TC_RETURN_IF_ERROR(model_exchange_->Reload(TaskStateReader(parts_.store, {Stage::kInstance, 0}), *model_));
+  const Status started = parts_.transport.StartAt(positions);
+  // Somebody else may have gone on with our partitions while we stood still: how far they are stands in the changelogs.
+  if (started.code() == Code::kNotFound && parts_.transport.needs_changelog() && !restores_anew_) {
+    restores_anew_ = true;
+    return BeginRestore(assignment_);
+  }
+  restores_anew_ = false;
+  TC_RETURN_IF_ERROR(started);
   if (bounded_) return FinishAtEnd();
   return Status::Ok();
 }
