@@ -1,5 +1,6 @@
 #include "operators/window_aggregator.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <deque>
@@ -526,6 +527,31 @@ TEST_F(WindowAggregatorTest, RefusesStoredPanesOfOtherFeatures) {
   options.views[0].features.push_back(Feature("lines", Aggregate::kCount));
   Use(options);
   EXPECT_EQ(windows_->Reload(committer.reader()).code(), Code::kConfig);
+}
+
+TEST_F(WindowAggregatorTest, RefusesStoredRowsWithoutABucket) {
+  Use(HourlyUnits(2 * kHour));
+  Committer sound;
+  for (int64_t hour = 0; hour < 8; ++hour) {  // the first ones are gone by now, with their rows
+    Send(Order("a", hour * kHour));
+    Close(hour * kHour);
+    sound.Commit(*windows_);
+  }
+  Use(HourlyUnits(2 * kHour));
+  ASSERT_TRUE(windows_->Reload(sound.reader()).ok());
+  for (const int64_t hour : {6, 9, 30}) {
+    SCOPED_TRACE(hour);
+    for (const std::string& orphan :
+         {PaneBlockKey(0, At(hour * kHour + 1), 0), DistinctKey(0, At(hour * kHour + 1), 0, 0)}) {
+      Committer damaged;
+      for (const auto& [key, value] : sound.Contents()) damaged.Rewrite(key, value);
+      damaged.Rewrite(orphan, "anything");
+      Use(HourlyUnits(2 * kHour));
+      const Status read = windows_->Reload(damaged.reader());
+      EXPECT_EQ(read.code(), Code::kCorruption);
+      EXPECT_THAT(read.message(), ::testing::HasSubstr("have no bucket"));
+    }
+  }
 }
 
 TEST_F(CatalogBirthTest, ACatalogRowBringsRowsOfZerosFromTheNextCloseOn) {
