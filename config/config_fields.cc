@@ -114,7 +114,7 @@ constexpr std::array kFields = {
     ConfigField{"server.address", FieldType::kText, "127.0.0.1", "Address to bind.", "127.0.0.1"},
     ConfigField{"server.port", FieldType::kInteger, "8080", "Port; 0: any free one.", "8080", 0, 65535},
     ConfigField{"server.insecure", FieldType::kBoolean, "false", "Allows another address than this machine's own without authentication.", "false"},
-    ConfigField{"threads", FieldType::kInteger, "1", "Threads that tasks are stepped on. Results do not depend on it.", "1", 1, 256},
+    ConfigField{"threads", FieldType::kInteger, "0", "Threads that tasks are stepped on; 0: one a core. Results do not depend on it.", "2", 0, 256},
 };
 
 }  // namespace

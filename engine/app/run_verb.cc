@@ -59,6 +59,7 @@ Status Run(const RunFlags& flags, int* exit_code) {
     if (progress == Instance::Progress::kFinished) break;
     idle = progress == Instance::Progress::kIdle;
     for (const std::string& note : instance.TakeNotes()) narrator.Say("warning", note);
+    if (const std::string beginning = instance.TakeBeginning(); !beginning.empty()) narrator.Info(beginning);
     if (narrator.ProgressIsDue()) narrator.Progress(instance.Look(), -1);
   }
   narrator.EndProgress();

@@ -109,7 +109,8 @@ Result<std::unique_ptr<WiredEngine>> WiredEngine::Make(EngineOptions options, co
   options.epoch_bytes_max = EpochBytesMax(options);
   engine->options_ = options;
   FaultPoints::ArmFromEnvironment(engine->faults_);
-  engine->executor_ = MakeExecutor(static_cast<size_t>(std::max(1, options.threads)));
+  const size_t cores = UsableCores();
+  engine->executor_ = MakeExecutor(options.threads > 0 ? static_cast<size_t>(options.threads) : cores);
   TC_ASSIGN_OR_RETURN(engine->store_, OpenRocksStore(StoreOptions(options, false)));
   TC_RETURN_IF_ERROR(BindStateOwner(*engine->store_, {options.name_space, options.instance}));
   if (options.transport == TransportKind::kEmbedded) {
@@ -131,7 +132,15 @@ Result<std::unique_ptr<WiredEngine>> WiredEngine::Make(EngineOptions options, co
     plan->follows = [sink = wishes.sink](uint16_t view, std::string_view series) { return sink->Follows(view, series); };
   }
   engine->instance_ = std::make_unique<Instance>(
-      std::move(plan), Instance::Parts{*engine->transport_, *engine->store_, *engine->executor_, clock, metrics, engine->faults_, wishes.observer, wishes.sink});
+      std::move(plan), Instance::Parts{.transport = *engine->transport_,
+                                       .store = *engine->store_,
+                                       .executor = *engine->executor_,
+                                       .clock = clock,
+                                       .metrics = metrics,
+                                       .faults = engine->faults_,
+                                       .observer = wishes.observer,
+                                       .sink = wishes.sink,
+                                       .readers = std::max(cores, engine->executor_->threads())});
   return engine;
 }
 

@@ -1,8 +1,12 @@
 #include "engine/core/executor.h"
 
+#include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <condition_variable>
+#include <fstream>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -93,6 +97,24 @@ class PoolExecutor final : public Executor {
 std::unique_ptr<Executor> MakeExecutor(size_t threads) {
   if (threads <= 1) return std::make_unique<SerialExecutor>();
   return std::make_unique<PoolExecutor>(threads);
+}
+
+size_t UsableCores(std::string_view cpu_max) {
+  size_t cores = std::max(1U, std::thread::hardware_concurrency());  // goes by the cores that we are bound to
+  size_t quota = 0;
+  size_t period = 0;
+  const char* const end = cpu_max.data() + cpu_max.size();
+  const auto [after, bad] = std::from_chars(cpu_max.data(), end, quota);  // "max": no limit
+  if (bad != std::errc{} || after == end) return cores;
+  if (std::from_chars(after + 1, end, period).ec != std::errc{} || period == 0) return cores;
+  return std::clamp<size_t>((quota + period - 1) / period, 1, cores);
+}
+
+size_t UsableCores() {
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  std::string line;
+  std::getline(file, line);
+  return UsableCores(line);
 }
 
 }  // namespace tidecast

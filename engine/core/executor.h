@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string_view>
 
 namespace tidecast {
 
@@ -18,5 +19,10 @@ class Executor {
 
 /// `threads` <= 1 runs everything on the caller's thread, in order.
 std::unique_ptr<Executor> MakeExecutor(size_t threads);
+
+/// Cores that this process may use, at least 1: those it is bound to, and no more than its container's share of time
+/// comes to (`cpu_max`: what Linux's cgroups have in cpu.max, e.g. "150000 100000").
+size_t UsableCores(std::string_view cpu_max);
+size_t UsableCores();
 
 }  // namespace tidecast

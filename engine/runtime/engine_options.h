@@ -34,7 +34,7 @@ struct EngineOptions {
   size_t memory_limit_bytes = 0;      ///< 0: half of the cgroup or machine
   Duration commit_interval = std::chrono::seconds(1);
   size_t epoch_bytes_max = 32ULL << 20;  ///< a config without it: a 32nd of the memory limit
-  int threads = 1;
+  int threads = 0;  ///< 0: as many as there are cores
   std::vector<InputOptions> inputs;
   std::vector<ViewOptions> views;
   ForecasterOptions model;            ///< horizon, seasons and widths are filled from the view

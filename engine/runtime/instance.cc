@@ -58,6 +58,7 @@ Status Instance::Start() {
   for (const InputOptions& input : plan_->options.inputs) topics.push_back(input.topic);
   for (const Stage stage : plan_->further_stages) topics.push_back(plan_->RekeyTopic(stage));
   joined_ = topics;
+  joining_since_ = parts_.clock.Now();
   TC_RETURN_IF_ERROR(parts_.transport.Join(topics));
   PublishStatus(true);  // whoever looks finds every measure from the start on
   return Status::Ok();
@@ -533,10 +534,6 @@ Status Instance::Cut(bool tell) {
   cut.outputs = std::move(open_outputs_);
   open_outputs_.clear();
   open_bytes_ = open_rekeyed_ = 0;
-  if (parts_.transport.needs_changelog()) HandOverRows();  // the client sends them while the state is cut
-  for (const auto& task : tasks_) {
-    if (task->rows_bytes() > 0) cut.rows.push_back(task->TakeRows());
-  }
   TC_RETURN_IF_ERROR(repair_->Save(cut.seq, plan_->options.epoch_bytes_max, cut.state, cut.bases));
   model_->Save(cut.epoch, cut.state);
   // The model writes into the key ranges of keyed tasks: those must have a commit record of this seq, too.
@@ -547,10 +544,29 @@ Status Instance::Cut(bool tell) {
     touched.insert({stage, static_cast<uint16_t>((static_cast<unsigned char>(row.key[1]) << 8) |
                                                  static_cast<unsigned char>(row.key[2]))});
   }
+  std::vector<StageTask*> changed;
   for (const auto& task : tasks_) {
-    if (!task->dirty() && !touched.contains(task->id())) continue;
-    task->Save(cut.epoch, cut.seq, cut.state);
-    TC_RETURN_IF_ERROR(PutInputIds(parts_.store, task->id(), input_ids_, cut.state));
+    if (task->dirty() || touched.contains(task->id())) changed.push_back(task.get());
+  }
+  // Rows are on their way while the state is cut: somebody waits for them.
+  std::vector<StateBatch> saved(changed.size());
+  std::vector<Status> put(changed.size());
+  parts_.executor.ParallelFor(1 + changed.size(), [&](size_t piece) {
+    if (piece == 0) {
+      if (parts_.transport.needs_changelog()) HandOverRows();
+      return;
+    }
+    const size_t t = piece - 1;
+    changed[t]->Save(cut.epoch, cut.seq, saved[t]);
+    put[t] = PutInputIds(parts_.store, changed[t]->id(), input_ids_, saved[t]);
+  });
+  for (const auto& task : tasks_) {
+    if (task->rows_bytes() > 0) cut.rows.push_back(task->TakeRows());
+  }
+  for (size_t t = 0; t < changed.size(); ++t) {
+    StageTask* const task = changed[t];
+    TC_RETURN_IF_ERROR(std::move(put[t]));
+    cut.state.Append(std::move(saved[t]));
     for (size_t s = 0; s < task->source_count(); ++s) {
       if (task->position(s).next_offset < 0) continue;
       cut.positions.push_back(task->position(s));

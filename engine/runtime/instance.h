@@ -54,6 +54,7 @@ class Instance {
     ResultSink* sink = nullptr;                       ///< may be null
     Duration changelog_lag = std::chrono::hours(24);  ///< min.compaction.lag.ms and delete.retention.ms of changelogs
     Duration rekey_kept = std::chrono::hours(24);     ///< so long internal records stay once they were read for good
+    size_t readers = 1;                               ///< threads that tasks are read on when they begin
   };
   enum class Progress : uint8_t { kWorked, kIdle, kFinished };
 
@@ -79,6 +80,8 @@ class Instance {
   const ModelTask& model() const { return *model_; }
   /// What whoever runs the engine should be told, in words, since the last call.
   std::vector<std::string> TakeNotes();
+  /// How tasks that have just begun to run came to their state, in words; empty when none have since the last call.
+  std::string TakeBeginning() { return std::exchange(beginning_, {}); }
   EventCounts counts() const;
   int64_t forecasts() const { return forecasts_; }
   int64_t alerts() const { return alerts_; }
@@ -117,6 +120,7 @@ class Instance {
   void Alarm(const char* kind, std::string text);
   /// Alarms once when a restore has not come further for long.
   void TellIfStuck();
+  void TellBeginning();
   /// Has no partitions any more: what is uncommitted is the next owner's to do again.
   void LetGo();
   /// Drops everything uncommitted: all tasks, the model and the positions stand where the store stands.
@@ -205,6 +209,11 @@ class Instance {
   int64_t alerts_ = 0;
   ProcessingTime rolled_back_told_;
   ProcessingTime running_since_;
+  ProcessingTime joining_since_;  ///< and what followed, step by step
+  ProcessingTime assigned_since_;
+  ProcessingTime reading_since_;  ///< changelogs: the group's positions are known
+  ProcessingTime restored_since_;
+  std::string beginning_;
   bool unreachable_ = false;                   ///< says the transport
   std::optional<ProcessingTime> waits_since_;  ///< for brokers: unreachable, or a new producer is not to be had
   std::vector<std::string> alarms_;            ///< the newest few

@@ -21,6 +21,7 @@ constexpr Duration kFirstCutAfter = std::chrono::milliseconds(20);
 
 Status Instance::BeginRestore(std::vector<uint16_t> partitions) {
   TC_CHECK(!committer_->busy());
+  assigned_since_ = parts_.clock.Now();
   assignment_ = std::move(partitions);
   for (const uint16_t partition : assignment_) parked_.erase(partition);
   partitions_.clear();
@@ -70,6 +71,7 @@ void Instance::LetGo() {
   tasks_.clear();
   watch_->Stop();
   state_ = State::kJoining;
+  joining_since_ = parts_.clock.Now();
   lost_ = false;
   if (!revoked_) return;
   revoked_ = false;
@@ -110,6 +112,7 @@ Result<bool> Instance::RestoreStreams(int wait_ms) {
     if (PassesBy(positions.status())) return false;
     TC_RETURN_IF_ERROR(std::move(positions).status());
     group_positions_ = std::move(positions).value();
+    reading_since_ = parts_.clock.Now();
     restorer_->Start(assignment_);
   }
   const Result<bool> restored = restorer_->Step(wait_ms);
@@ -224,6 +227,7 @@ Result<bool> Instance::StepRestore(int wait_ms) {
     const int64_t done_before = restorer_->work_done();
     TC_ASSIGN_OR_RETURN(const bool restored, RestoreStreams(wait_ms));
     if (!restored) return restorer_->work_done() > done_before;
+    restored_since_ = parts_.clock.Now();
   } else {
     partitions_ = assignment_;
   }
@@ -257,10 +261,21 @@ Result<bool> Instance::StepRestore(int wait_ms) {
   if (has_changelog) TC_RETURN_IF_ERROR(CheckInputs());
   state_ = State::kRunning;
   running_since_ = parts_.clock.Now();
+  if (has_changelog) TellBeginning();
   // What waited while nobody ran is not to wait for a whole interval more.
   pace_.StartAt(parts_.clock.Now() + std::min(kFirstCutAfter - plan_->options.commit_interval, Duration{}));
   PublishStatus(true);
   return true;
+}
+
+void Instance::TellBeginning() {
+  const auto ms = [](ProcessingTime from, ProcessingTime to) { return (to - from).count() / 1000; };
+  beginning_ = fmt::format(
+      "{} of {} partitions run: joined the group in {} ms, its positions {} ms, changelogs {} ms "
+      "({} rows), state {} ms",
+      partitions_.size(), input_partitions_.empty() ? 0 : input_partitions_.front(),
+      ms(joining_since_, assigned_since_), ms(assigned_since_, reading_since_), ms(reading_since_, restored_since_),
+      restorer_->rows_applied(), ms(restored_since_, running_since_));
 }
 
 Status Instance::RollBack() {
@@ -272,9 +287,11 @@ Status Instance::RollBack() {
   TC_RETURN_IF_ERROR(activity_->Reload(TaskStateReader(parts_.store, {Stage::kInstance, 0})));
   std::vector<Position> positions;
   first_handle_.clear();
-  // Most of a start with very many series is this: each task reads its own.
+  // Most of a start with very many series is this: each task reads its own, on all cores whatever it runs on later.
   std::vector<Status> reloaded(tasks_.size());
-  parts_.executor.ParallelFor(tasks_.size(), [&](size_t t) { reloaded[t] = tasks_[t]->Reload(parts_.store); });
+  MakeExecutor(std::min(parts_.readers, tasks_.size()))->ParallelFor(tasks_.size(), [&](size_t t) {
+    reloaded[t] = tasks_[t]->Reload(parts_.store);
+  });
   for (const Status& status : reloaded) TC_RETURN_IF_ERROR(status);
   for (const auto& task : tasks_) {
     next_seq_ = std::max(next_seq_, task->stored_seq() + 1);

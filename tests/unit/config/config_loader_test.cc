@@ -229,9 +229,9 @@ TEST(ConfigLoaderTest, FlagsWinOverEnvironmentWinsOverFile) {
 }
 
 TEST(ConfigLoaderTest, ProblemOfAnOverrideNamesItsOrigin) {
-  const auto overrides = OverridesFromEnvironment({"TIDECAST__THREADS=0"});
+  const auto overrides = OverridesFromEnvironment({"TIDECAST__THREADS=257"});
   EXPECT_THAT(PrintProblems(CheckConfigText(kGood, "t.yaml", overrides)),
-              HasSubstr("error[TC0105]: threads is out of range: 0\n  --> environment variable TIDECAST__THREADS\n"));
+              HasSubstr("error[TC0105]: threads is out of range: 257\n  --> environment variable TIDECAST__THREADS\n"));
   EXPECT_THAT(PrintProblems(CheckConfigText(kGood, "t.yaml", OverridesFromEnvironment({"TIDECAST__THREADS__X=0"}))), HasSubstr("error[TC0118]"));
   EXPECT_EQ(ParseSetFlag("threads").status().code(), Code::kUsage);
 }
