@@ -6,10 +6,12 @@
 #include <cmath>
 #include <cstring>
 
+#include "engine/core/check.h"
+
 namespace tidecast {
 namespace {
 
-constexpr uint32_t kFormat = 5;
+constexpr uint32_t kFormat = 6;  // reads 5 too
 struct Head {
   uint32_t format;
   uint32_t values;
@@ -24,6 +26,13 @@ size_t PooledState::Claim(size_t size, size_t sums) {
   values_.resize(values_.size() + size);
   sums_size_ += sums;
   return parts_.size() - 1;
+}
+
+size_t PooledState::ClaimSince6(size_t size, size_t sums) {
+  TC_CHECK_EQ(values_since_6_, 0U, "one part alone");
+  values_since_6_ = size;
+  sums_since_6_ = sums;
+  return Claim(size, sums);
 }
 
 void PooledState::SetPhase(int64_t index, uint16_t phase) { phase_[HistorySlot(index)] = phase; }
@@ -45,21 +54,23 @@ Status PooledState::Decode(uint64_t fingerprint, std::string_view bytes) {
   Head head;
   if (bytes.size() < sizeof head) return Status(Code::kCorruption, "the model's shared state is cut short");
   std::memcpy(&head, bytes.data(), sizeof head);
-  if (head.format != kFormat) {
+  if (head.format != kFormat && head.format != 5) {
     return Status(Code::kVersion,
                   fmt::format("the model's shared state has format {}, this build reads {}", head.format, kFormat));
   }
-  if (head.fingerprint != fingerprint || head.values != values_.size()) {
+  const size_t stored = values_.size() - (head.format == 5 ? values_since_6_ : 0);
+  if (head.fingerprint != fingerprint || head.values != stored) {
     return Status(Code::kInvalidShape,
                   "the stored model was made with another horizon, season, domain or pool of experts")
         .WithRemedy("use the same view options as before, or start with a new state directory");
   }
-  if (bytes.size() != sizeof head + sizeof phase_ + values_.size() * sizeof(double)) {
+  if (bytes.size() != sizeof head + sizeof phase_ + stored * sizeof(double)) {
     return Status(Code::kCorruption, "the model's shared state has a wrong length");
   }
   bytes.remove_prefix(sizeof head);
   std::memcpy(phase_.data(), bytes.data(), sizeof phase_);
   bytes.remove_prefix(sizeof phase_);
+  std::fill(values_.begin(), values_.end(), 0.0);
   std::memcpy(values_.data(), bytes.data(), bytes.size());
   rounds = head.rounds;
   for (const double value : values_) {

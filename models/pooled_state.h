@@ -20,6 +20,8 @@ class PooledState {
  public:
   /// Claims `size` numbers of the pool and `sums` of a round's sums; returns the part's number.
   size_t Claim(size_t size, size_t sums);
+  /// Likewise, of a part that states of format 5 do not have yet: it begins at 0 then. REQUIRES: the last claim.
+  size_t ClaimSince6(size_t size, size_t sums);
   std::span<double> pooled(size_t part) { return std::span(values_).subspan(parts_[part].begin, parts_[part].size); }
   std::span<const double> pooled(size_t part) const {
     return std::span(values_).subspan(parts_[part].begin, parts_[part].size);
@@ -31,6 +33,7 @@ class PooledState {
     return all.subspan(parts_[part].sums_begin, parts_[part].sums);
   }
   size_t sums_size() const { return sums_size_; }
+  size_t sums_size_before_6() const { return sums_size_ - sums_since_6_; }
 
   void SetPhase(int64_t index, uint16_t phase);
   uint16_t PhaseOf(int64_t index) const { return phase_[HistorySlot(index)]; }
@@ -50,6 +53,8 @@ class PooledState {
   std::vector<double> values_;
   std::array<uint16_t, kHistory> phase_{};
   size_t sums_size_ = 0;
+  size_t values_since_6_ = 0;
+  size_t sums_since_6_ = 0;
 };
 
 }  // namespace tidecast

@@ -21,6 +21,7 @@
 
 #include "engine/core/hash.h"
 #include "models/forecaster_work.h"
+#include "models/mean_scale.h"
 #include "models/net_loader.h"
 #include "models/piece_rows.h"
 #include "models/predictive_distribution.h"
@@ -96,6 +97,7 @@ StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique
     covariate_part_ = pool_.Claim(numbers, numbers);
     for (const auto& expert : experts_) expert_slot_.push_back(NetSeries::ExpertSlot(expert->name()));
   }
+  mean_part_ = pool_.ClaimSince6(MeanScale::pooled_size(), MeanScale::sums_size());
   StartParts();
 }
 
@@ -112,6 +114,10 @@ uint64_t StreamForecaster::Fingerprint() const {
   for (const auto& expert : experts_) hash = Hash64(expert->name(), hash);
   for (const int season : options_.season_lengths) hash = Mix64(hash ^ static_cast<uint64_t>(season));
   return hash;
+}
+
+float StreamForecaster::MeanRatio() const {
+  return options_.domain == ValueDomain::kReal ? 1 : MeanScale::Ratio(pool_.pooled(mean_part_));
 }
 
 float StreamForecaster::FactorOf(int32_t phase) const {
@@ -430,6 +436,11 @@ void StreamForecaster::ScoreAndLearnBlock(size_t block, std::span<const SeriesRo
     series_sums[2] += 1;
   }
   Score(work, scores);
+  const float mean_ratio = MeanRatio();  // as when the forecasts were made
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (!scores[i].has_forecast || !std::isfinite(work.actual[i])) continue;
+    MeanScale::Gather(work.actual[i], scores[i].expected / mean_ratio, pool_.Sums(mean_part_, std::span(sums)));
+  }
   if (on_scored) on_scored([&](size_t row) { return ExplainScored(work, row); });
   for (size_t i = 0; i < rows.size(); ++i) {
     const auto history = std::span<const float>(work.columns.history).subspan(i * kHistory, kHistory);
@@ -466,6 +477,7 @@ Status StreamForecaster::LearnShared() {
   }
   calibrator_.Fold(std::as_const(pool_).Sums(calibrator_part_, all), pool_.pooled(calibrator_part_));
   LaunchPrior::Fold(std::as_const(pool_).Sums(launch_part_, all), pool_.pooled(launch_part_));
+  MeanScale::Fold(std::as_const(pool_).Sums(mean_part_, all), pool_.pooled(mean_part_));
   profile_.Fold(PhaseOf(context_.now), std::as_const(pool_).Sums(profile_part_, all), pool_.pooled(profile_part_));
   mixer_.Refresh(std::as_const(pool_).pooled(mixer_part_));
   const std::span<const double> series = std::as_const(pool_).Sums(series_part_, all);
@@ -524,6 +536,7 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
   }
   std::vector<uint8_t> awake(experts);
   std::vector<float> quantiles(experts * kLevelCount), means(experts);
+  const float mean_ratio = MeanRatio();
   for (size_t h = 0; h < horizon; ++h) {
     const int steps = static_cast<int>(h) + 1;
     TakeKnown(rows, h + 1, work);
@@ -560,7 +573,7 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
                               .subspan(i * shape_.calibrator_floats, shape_.calibrator_floats),
                           std::as_const(pool_).pooled(calibrator_part_), q);
       }
-      out.mean[i * horizon + h] = mean;
+      out.mean[i * horizon + h] = mean * mean_ratio;
       out.zero_probability[i * horizon + h] = zero;
     }
   }
@@ -646,10 +659,11 @@ Status StreamForecaster::ReloadShared(const StateReader& store) {
     return Status(Code::kVersion, fmt::format("the model's stored round has format {}, this build reads {}",
                                               head.format, kRoundFormat));
   }
-  if (head.sums != pool_.sums_size() || value.size() != sizeof head + head.sums * sizeof(double)) {
+  const bool is_whole = head.sums == pool_.sums_size() || head.sums == pool_.sums_size_before_6();
+  if (!is_whole || value.size() != sizeof head + head.sums * sizeof(double)) {
     return Status(Code::kCorruption, "the model's stored round has a wrong length");
   }
-  stored_total_.resize(head.sums);
+  stored_total_.assign(pool_.sums_size(), 0);
   std::memcpy(stored_total_.data(), value.data() + sizeof head, head.sums * sizeof(double));
   stored_next_ = head.next;
   stored_gathering_ = true;

@@ -57,6 +57,7 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   void TakeContext(const BucketContext& context);
   /// By slot of the history, as of the bucket `index`: 1 / pooled seasonal factor, and buckets since.
   void FillSlots(int64_t index, std::span<float> inverse_factor, std::span<float> age) const;
+  float MeanRatio() const;
   float FactorOf(int32_t phase) const;
   int32_t PhaseOf(const CalendarStep& step) const { return step.season_phase.empty() ? 0 : step.season_phase[0]; }
   void Load(Work& work, std::span<const SeriesRow> rows, std::span<const std::string> states) const;
@@ -117,6 +118,7 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   size_t calibrator_part_ = 0;
   size_t profile_part_ = 0;
   size_t launch_part_ = 0;
+  size_t mean_part_ = 0;
   size_t outer_part_ = 0;
   size_t outer_calibrator_part_ = 0;
   size_t shared_inputs_part_ = 0;  ///< [window, shared_width] by slot: what all series' inputs have in common

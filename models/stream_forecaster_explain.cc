@@ -66,6 +66,7 @@ std::vector<Explanation> StreamForecaster::ExplainTargets(const Work& work, size
     summaries[k].resize(shape_.summary_floats[k]);
     experts_[k]->Summarise(block, states[k], pool_.pooled(expert_part_[k]), summaries[k]);
   }
+  const float ratio = MeanRatio();
   const auto mixer = std::span(work.columns.mixer).subspan(i * shape_.mixer_floats, shape_.mixer_floats);
   std::vector<uint8_t> awake(experts);
   std::vector<float> weights((kLevelCount + 1) * experts), means(experts), known(options_.known_covariates);
@@ -90,14 +91,15 @@ std::vector<Explanation> StreamForecaster::ExplainTargets(const Work& work, size
       ForecastSteps steps{0, 0, known};
       experts_[k]->Explain({block, target, states[k], summaries[k], pool_.pooled(expert_part_[k]), level, means[k]},
                            &steps);
-      const double w = static_cast<double>(weight);
+      const double w = static_cast<double>(weight) * ratio;
       out.mean += weight * means[k];
       all_weights += w;
       recent += w * (static_cast<double>(steps.present) - level);
       season += w * (static_cast<double>(steps.seasonal) - steps.present);
       for (size_t c = 0; c < columns.size(); ++c) columns[c] += w * known[c];
-      out.experts.push_back({std::string(experts_[k]->name()), weight, means[k]});
+      out.experts.push_back({std::string(experts_[k]->name()), weight, means[k] * ratio});
     }
+    out.mean *= ratio;
     out.level = static_cast<float>(all_weights * level);
     out.recent = static_cast<float>(recent);
     out.season = static_cast<float>(season);

@@ -6,14 +6,17 @@ namespace tidecast {
 namespace {
 
 constexpr size_t kRecordsPerRead = 256;
-// A share of the time since the step before, so that looks keep pace with what long rounds of a model write.
+// A share of the time since the step before. Long rounds of a model write much and make long steps: looks that do not
+// keep pace with them leave it all to the next restart to read.
 constexpr int kShareOfTime = 16;
+constexpr Duration kLong = std::chrono::milliseconds(100);
+constexpr int kShareOfLong = 4;
 constexpr Duration kStepLeast = std::chrono::milliseconds(2);
-constexpr Duration kStepMost = std::chrono::milliseconds(100);
+constexpr Duration kStepMost = std::chrono::milliseconds(250);
 // Where steps are rare, what is being fetched is waited for: a reader's queue holds less than is written meanwhile.
 constexpr Duration kWaitsFrom = std::chrono::milliseconds(10);
 constexpr int kWaitMs = 2;
-constexpr int kWaits = 8;
+constexpr int kWaits = 32;
 // A task that rests is looked at, too, so that its notes do not grow too old to go on from.
 constexpr int kLooksALag = 16;
 
@@ -116,7 +119,8 @@ Result<std::optional<ChangelogWatch::Finding>> ChangelogWatch::EndLook(Stream& s
 Result<std::optional<ChangelogWatch::Finding>> ChangelogWatch::Step() {
   if (streams_.empty()) return std::optional<Finding>();
   const ProcessingTime begun = clock_.Now();
-  const Duration allowed = std::clamp((begun - stepped_) / kShareOfTime, kStepLeast, kStepMost);
+  const Duration since = begun - stepped_;
+  const Duration allowed = std::clamp(since / (since < kLong ? kShareOfTime : kShareOfLong), kStepLeast, kStepMost);
   stepped_ = begun;
   if (!reader_) {
     if (begun < next_look_) return std::optional<Finding>();

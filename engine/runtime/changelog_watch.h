@@ -16,8 +16,8 @@ namespace tidecast {
 
 /// Reads back, read_committed, what this instance has committed to its changelogs, one stream at a time, and compares
 /// it with the local store: a commit that was said to be ok and is not there in whole was torn. Notes how far all was
-/// well, so that a restart reads only the tail. Thread: confined; Step takes a
-/// sixteenth of the time since the one before, 100 ms at most.
+/// well, so that a restart reads only the tail. Thread: confined; Step takes a sixteenth of the time since the one
+/// before, or a quarter of more than 100 ms, 250 ms at most.
 class ChangelogWatch {
  public:
   struct Finding {

@@ -272,10 +272,10 @@ void Instance::TellBeginning() {
   const auto ms = [](ProcessingTime from, ProcessingTime to) { return (to - from).count() / 1000; };
   beginning_ = fmt::format(
       "{} of {} partitions run: joined the group in {} ms, its positions {} ms, changelogs {} ms "
-      "({} rows), state {} ms",
+      "({} records, {} rows new), state {} ms",
       partitions_.size(), input_partitions_.empty() ? 0 : input_partitions_.front(),
       ms(joining_since_, assigned_since_), ms(assigned_since_, reading_since_), ms(reading_since_, restored_since_),
-      restorer_->rows_applied(), ms(restored_since_, running_since_));
+      restorer_->work_done(), restorer_->rows_applied(), ms(restored_since_, running_since_));
 }
 
 Status Instance::RollBack() {

@@ -29,17 +29,17 @@ class DiskStore final : public StateStore {
   std::shared_ptr<Disk> disk_;
 };
 
-/// `tidecast run` on the embedded log, on the caller's thread. Destroying it is kill -9.
+/// `tidecast run` on the embedded log, with tasks on threads of their own. Destroying it is kill -9.
 class EmbeddedEngine {
  public:
   EmbeddedEngine(const Shop& shop, ManualClock& clock, std::shared_ptr<Disk> disk)
-      : executor_(MakeExecutor(1)), store_(std::move(disk)), transport_(store_, clock) {
+      : executor_(MakeExecutor(3)), store_(std::move(disk)), transport_(store_, clock) {
     EngineOptions options = shop.options;
     options.transport = TransportKind::kEmbedded;
     options.commit_interval = std::chrono::milliseconds(5);
     instance_ = std::make_unique<Instance>(
         TaskPlan::Make(options, true, false).value(),
-        Instance::Parts{transport_, store_, *executor_, clock, metrics_, faults_, nullptr, nullptr});
+        Instance::Parts{transport_, store_, *executor_, clock, metrics_, faults_, .readers = 3});
     TC_CHECK(instance_->Start().ok());
   }
   Instance& instance() { return *instance_; }
