@@ -37,9 +37,14 @@ class EmbeddedEngine {
     EngineOptions options = shop.options;
     options.transport = TransportKind::kEmbedded;
     options.commit_interval = std::chrono::milliseconds(5);
-    instance_ = std::make_unique<Instance>(
-        TaskPlan::Make(options, true, false).value(),
-        Instance::Parts{transport_, store_, *executor_, clock, metrics_, faults_, .readers = 3});
+    instance_ = std::make_unique<Instance>(TaskPlan::Make(options, true, false).value(),
+                                           Instance::Parts{.transport = transport_,
+                                                           .store = store_,
+                                                           .executor = *executor_,
+                                                           .clock = clock,
+                                                           .metrics = metrics_,
+                                                           .faults = faults_,
+                                                           .readers = 3});
     TC_CHECK(instance_->Start().ok());
   }
   Instance& instance() { return *instance_; }
