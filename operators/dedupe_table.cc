@@ -57,6 +57,8 @@ void DedupeTable::Save(DeltaSink& out) {
 }
 
 Status DedupeTable::LoadRow(EventTime time, uint64_t id) {
+  if (!IsPlausible(time))
+    return Status(Code::kCorruption, fmt::format("a remembered id lies outside of all time: {}", time.us));
   const auto [at, is_new] = times_.try_emplace(id, time);
   if (!is_new) at->second = std::max(at->second, time);
   slots_[SlotOf(time)].push_back({time, id});

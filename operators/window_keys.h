@@ -26,6 +26,11 @@ enum class WindowTable : uint8_t {
   kSessionBlock = 0x11,
 };
 
+/// Years 1 to 9999, which is what calendars can tell and sums of times and durations bear: what else is stored is damage.
+inline bool IsPlausible(EventTime t) {
+  return t >= EventTime::FromSeconds(-62'135'596'800) && t < EventTime::FromSeconds(253'402'300'800);
+}
+
 inline std::string WindowTablePrefix(WindowTable table) { return KeyWriter().U8(static_cast<uint8_t>(table)).Take(); }
 
 inline std::string PaneKey(uint16_t view, EventTime start, uint32_t id) {

@@ -227,20 +227,16 @@ void WindowView::FinishLoad() {
 }
 
 Status WindowView::CheckLoaded(size_t series) const {
-  // Years 1 to 9999, which is what calendars can tell.
-  const auto is_plausible = [](EventTime t) {
-    return t >= EventTime::FromSeconds(-62'135'596'800) && t < EventTime::FromSeconds(253'402'300'800);
-  };
   const auto damaged = [this](std::string_view what) {
     return Status(Code::kCorruption, fmt::format("a closing cursor makes no sense: {}: start {} end {} openness {}",
                                                  what, next_.start.us, next_.end.us, static_cast<int>(walk_openness_)))
         .WithRemedy("restore the task from its changelog or from a savepoint");
   };
   for (const auto& [start, bucket] : buckets_) {
-    if (!is_plausible(start) || !is_plausible(bucket.span.end)) return damaged("a bucket lies outside of all time");
+    if (!IsPlausible(start) || !IsPlausible(bucket.span.end)) return damaged("a bucket lies outside of all time");
   }
   if (walk_openness_ > Openness::kShut) return damaged("openness");
-  if (begun_ && (!is_plausible(next_.start) || !is_plausible(next_.end) || next_.end <= next_.start))
+  if (begun_ && (!IsPlausible(next_.start) || !IsPlausible(next_.end) || next_.end <= next_.start))
     return damaged("bucket");
   if (walking_ && !buckets_.contains(next_.start)) return damaged("it walks over a bucket that is not there");
   if (walked_to_ && *walked_to_ >= series) return damaged("it stands at a series that is not there");
