@@ -45,6 +45,9 @@ ConfigReport CheckConfigText(std::string_view text, const std::string& path,
     CheckRules(report.tree, report.options, &report.problems);
   }
   for (ConfigProblem& problem : report.problems) {
+    // A quote that is not closed makes a value of all that follows.
+    if (const size_t quoted = problem.what.find('"'); quoted != std::string::npos)
+      problem.what.replace(quoted, std::string::npos, mask.Hide(problem.what.substr(quoted), 0).text);
     if (!problem.place.origin.empty() || problem.place.line <= 0) continue;
     // Without a tree a line of a key's block cannot be told from others.
     if (!readable && text.find("PRIVATE KEY") != std::string_view::npos) continue;

@@ -49,6 +49,11 @@ void Build(const YAML::Node& from, int depth, ConfigNode* to, std::vector<Config
         }
         const std::string key = pair.first.Scalar();
         const ConfigPlace place = PlaceOf(pair.first, key);
+        if (key.find(": ") != std::string::npos) {  // told without the key: a secret may be in it
+          problems->push_back({"TC0104", "a key holds a colon and a space", {place.line, place.column, 1, {}}, {},
+                               "a quote that is not closed makes a key of all that follows", "close the quote, or leave it out"});
+          continue;
+        }
         const auto twin = std::find_if(to->entries.begin(), to->entries.end(), [&](const ConfigEntry& entry) { return entry.key == key; });
         if (twin != to->entries.end()) {
           problems->push_back({"TC0102", fmt::format("the key \"{}\" stands twice", key), place, {},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -128,7 +129,7 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   RoundSums sums_;
   bool gathering_ = false;  ///< between BeginRound and LearnShared
   bool pool_dirty_ = false;
-  bool round_dirty_ = false;
+  std::atomic<bool> round_dirty_ = false;  ///< blocks set it side by side
   bool has_stored_round_ = false;
   bool stored_gathering_ = false;
   size_t stored_next_ = 0;

@@ -246,7 +246,8 @@ Status WindowView::CheckLoaded(size_t series) const {
 // A bucket that begins later would take rows over that were stored at its start. None begins before what late events
 // may still reach, and the rows there are mostly tombstones, which cost a start its time.
 Status WindowView::CheckRowsHaveBuckets() const {
-  const Duration back = options_.allowed_lateness + static_cast<int64_t>(hopping_size_ + 1) * (next_.end - next_.start);
+  Duration back{};
+  if (begun_) back = options_.allowed_lateness + static_cast<int64_t>(hopping_size_ + 1) * (next_.end - next_.start);
   for (const WindowTable table : {WindowTable::kPaneBlock, WindowTable::kDistinct}) {
     const std::string prefix = KeyWriter().U8(static_cast<uint8_t>(table)).U16(index_).Take();
     EventTime from = begun_ ? next_.start - back : EventTime::Min();

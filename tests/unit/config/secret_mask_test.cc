@@ -83,5 +83,18 @@ TEST(SecretMaskTest, NoProblemShowsASecret) {
   EXPECT_EQ(ParseSetFlag("threads=2")->origin, "flag --set threads=2");
 }
 
+TEST(SecretMaskTest, AnOpenQuoteThatTakesALaterSecretInShowsNone) {
+  const std::string rest = "kafka:\n  sasl.password: Xq7vPz0Lk3\n  x";
+  for (const std::string& text : {"inputs:\n  'clicks: [views]\n  " + rest + "'\n",
+                                  "threads: 'two\n  " + rest + "'\n", "threads: \"two\n  " + rest + "\"\n"}) {
+    SCOPED_TRACE(text);
+    const ConfigReport report = CheckConfigText(text, "t.yaml", {});
+    EXPECT_FALSE(report.ok());
+    const std::string words = PrintProblems(report) + PrintProblemsJson(report);
+    EXPECT_THAT(words, ::testing::Not(::testing::HasSubstr("not YAML")));
+    EXPECT_THAT(words, ::testing::Not(::testing::HasSubstr("Xq7vPz0Lk3")));
+  }
+}
+
 }  // namespace
 }  // namespace tidecast
