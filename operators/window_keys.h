@@ -26,7 +26,8 @@ enum class WindowTable : uint8_t {
   kSessionBlock = 0x11,
 };
 
-/// Years 1 to 9999, which is what calendars can tell and sums of times and durations bear: what else is stored is damage.
+/// Years 1 to 9999, which is what calendars can tell and sums of times and durations bear: what else is stored is
+/// damage.
 inline bool IsPlausible(EventTime t) {
   return t >= EventTime::FromSeconds(-62'135'596'800) && t < EventTime::FromSeconds(253'402'300'800);
 }

@@ -179,10 +179,10 @@ class WindowView {
   bool has_known_ = false;
   bool has_known_facts_ = false;
   bool has_open_holidays_ = false;
-  bool has_facts_ = false;           ///< features of fact inputs
-  size_t target_ = 0;                ///< its place among the features
+  bool has_facts_ = false;               ///< features of fact inputs
+  size_t target_ = 0;                    ///< its place among the features
   std::optional<uint16_t> stock_input_;  ///< tells what is on hand of items that are ordered
-  bool has_catalog_births_ = false;  ///< of items that are ordered
+  bool has_catalog_births_ = false;      ///< of items that are ordered
 
   std::map<EventTime, Bucket> buckets_;  ///< by start: revisable closed ones, then open ones that were touched
   BucketCalendar::Span span_;            ///< last located

@@ -85,8 +85,8 @@ TEST(SecretMaskTest, NoProblemShowsASecret) {
 
 TEST(SecretMaskTest, AnOpenQuoteThatTakesALaterSecretInShowsNone) {
   const std::string rest = "kafka:\n  sasl.password: Xq7vPz0Lk3\n  x";
-  for (const std::string& text : {"inputs:\n  'clicks: [views]\n  " + rest + "'\n",
-                                  "threads: 'two\n  " + rest + "'\n", "threads: \"two\n  " + rest + "\"\n"}) {
+  for (const std::string& text : {"inputs:\n  'clicks: [views]\n  " + rest + "'\n", "threads: 'two\n  " + rest + "'\n",
+                                  "threads: \"two\n  " + rest + "\"\n"}) {
     SCOPED_TRACE(text);
     const ConfigReport report = CheckConfigText(text, "t.yaml", {});
     EXPECT_FALSE(report.ok());
