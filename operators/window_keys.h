@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "engine/core/time.h"
+#include "engine/core/plausible_time.h"
 #include "state/key_codec.h"
 
 namespace tidecast {
@@ -25,12 +25,6 @@ enum class WindowTable : uint8_t {
   kPaneBlock = 0x10,
   kSessionBlock = 0x11,
 };
-
-/// Years 1 to 9999, which is what calendars can tell and sums of times and durations bear: what else is stored is
-/// damage.
-inline bool IsPlausible(EventTime t) {
-  return t >= EventTime::FromSeconds(-62'135'596'800) && t < EventTime::FromSeconds(253'402'300'800);
-}
 
 inline std::string WindowTablePrefix(WindowTable table) { return KeyWriter().U8(static_cast<uint8_t>(table)).Take(); }
 

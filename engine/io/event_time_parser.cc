@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "engine/core/decimal.h"
+#include "engine/core/plausible_time.h"
 
 namespace tidecast {
 namespace {
@@ -52,7 +53,7 @@ Result<EventTimeParser> EventTimeParser::Make(TimeFormat format, const std::stri
 
 std::optional<EventTime> EventTimeParser::Parse(std::string_view text) {
   if (format_ != TimeFormat::kAuto && format_ != TimeFormat::kRfc3339) return ParseEpoch(text);
-  if (auto civil = ParseCivil(text)) return civil;
+  if (auto civil = ParseCivil(text)) return IsPlausible(*civil) ? civil : std::nullopt;
   if (format_ == TimeFormat::kAuto && IsNumber(text)) return ParseEpoch(text);
   return std::nullopt;
 }
@@ -89,7 +90,7 @@ std::optional<EventTime> EventTimeParser::ParseEpoch(std::string_view text) cons
     us = fraction->micros / (Decimal::kOne / scale);
   }
   const EventTime time{us};
-  if (!time.IsFinite()) return std::nullopt;
+  if (!IsPlausible(time)) return std::nullopt;
   return time;
 }
 

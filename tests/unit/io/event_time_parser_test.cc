@@ -87,6 +87,17 @@ TEST(EventTimeParserTest, RefusesWhatIsNoTime) {
   }
 }
 
+// State that they came into could not be read again.
+TEST(EventTimeParserTest, RefusesYearsBeyondOneTo9999) {
+  for (const char* const text : {"-62135596800", "253402300799", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"}) {
+    EXPECT_NE(Read(text, TimeFormat::kAuto, "UTC"), EventTime::Min().us) << text;
+  }
+  for (const char* const text : {"-62135596801", "-99999999999999", "0000-12-31T23:59:59Z"}) {
+    EXPECT_EQ(Read(text, TimeFormat::kAuto, "UTC"), EventTime::Min().us) << text;
+  }
+  EXPECT_EQ(Read("253402300800", TimeFormat::kSeconds, "UTC"), EventTime::Min().us);
+}
+
 TEST(EventTimeParserTest, UnknownZoneIsAConfigError) {
   const auto parser = EventTimeParser::Make(TimeFormat::kAuto, "Europe/Londn");
   ASSERT_FALSE(parser.ok());

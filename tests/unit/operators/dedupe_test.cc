@@ -30,6 +30,13 @@ TEST(DedupeTest, CountsAnIdOnceWhileItIsRemembered) {
   EXPECT_EQ(windows->OnEvent(Numbered(700, 0), At(700)), Verdict::kAccepted);
 }
 
+TEST(DedupeTest, AStoredTimeOutsideOfAllTimeIsRefused) {
+  DedupeTable table(0, std::chrono::hours(2));
+  EXPECT_TRUE(table.LoadRow(At(100), 7).ok());
+  EXPECT_EQ(table.LoadRow(EventTime{INT64_MAX - 5}, 8).code(), Code::kCorruption);
+  EXPECT_EQ(table.LoadRow(EventTime{INT64_MIN + 5}, 8).code(), Code::kCorruption);
+}
+
 TEST(DedupeTest, IsOffWithoutAKeep) {
   const auto windows = MakeWindows(Keep(0));
   EXPECT_EQ(windows->OnEvent(Numbered(100, 7), EventTime::Min()), Verdict::kAccepted);
