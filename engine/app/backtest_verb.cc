@@ -98,7 +98,8 @@ Status Backtest(BacktestFlags& flags) {
                                        {"model_cpu_seconds", summary.seconds_models},
                                        {"series_buckets_per_second", summary.series_buckets_per_second},
                                        {"net_steps", summary.stats.net_steps},
-                                       {"net_rejected", summary.stats.net_rejected}};
+                                       {"net_rejected", summary.stats.net_rejected},
+                                       {"net_device", summary.stats.device}};
   fmt::print("{}\n", json.dump());
   return Status::Ok();
 }

@@ -32,12 +32,13 @@ void AddPretrainVerb(CLI::App& app, int* exit_code) {
   verb->add_option("--model", flags->model, NetKindList())
       ->check(CLI::IsMember(NetKindWords(false)))
       ->capture_default_str();
+  options.forecaster.device = "cpu";
+  verb->add_option("--device", options.forecaster.device, "auto, cpu or cuda")->capture_default_str();
   verb->add_option("--provenance", options.provenance, "words that go into the file");
   verb->add_option("--seed", options.forecaster.seed, "seed")->capture_default_str();
   verb->callback([flags, exit_code] {
     flags->options.augment = !flags->plain;
     flags->options.forecaster.net = NetKindOf(flags->model).value();
-    flags->options.forecaster.device = "cpu";
     const Result<PretrainSummary> summary = Pretrain(flags->options);
     if (!summary.ok()) {
       *exit_code = ReportError(summary.status());

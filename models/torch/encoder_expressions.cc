@@ -3,16 +3,18 @@
 #define AT_PER_OPERATOR_HEADERS  // only the operators named here: a third of the compile time
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/addmm.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/conv1d.h>
+#include <ATen/ops/embedding.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/gru.h>
+#include <ATen/ops/lstm.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/softmax.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
@@ -55,8 +57,7 @@ at::Tensor RunAttention(const NetLayout& layout, const at::Tensor& parameters, c
   const at::Tensor all = at::matmul(embedded, weight(1)).view({rows, steps, 3, kHeads, width}).permute({2, 0, 3, 1, 4});
   const at::Tensor at = at::arange(steps, at::TensorOptions(at::kLong).device(inputs.device()));
   const at::Tensor back = at.view({steps, 1}) - at.view({1, steps});
-  const at::Tensor by_age = MatrixOf(parameters, layout.age_bias)
-                                .index_select(0, back.clamp_min(0).view({-1}))
+  const at::Tensor by_age = at::embedding(MatrixOf(parameters, layout.age_bias), back.clamp_min(0).view({-1}))
                                 .view({steps, steps, kHeads})
                                 .permute({2, 0, 1});
   const at::Tensor never = at::zeros({1}, inputs.options()).fill_(-std::numeric_limits<float>::infinity());
@@ -64,6 +65,44 @@ at::Tensor RunAttention(const NetLayout& layout, const at::Tensor& parameters, c
       at::matmul(all.select(0, 0), all.select(0, 1).transpose(2, 3)) / std::sqrt(static_cast<double>(width)) + by_age;
   const at::Tensor heard = at::matmul(at::softmax(at::where(back >= 0, scores, never), 3), all.select(0, 2));
   return embedded + at::matmul(heard.transpose(1, 2).reshape({rows, steps, hidden}), weight(2)) + bias(2);
+}
+
+/// torch's parameters of the recurrent layers: weights of each layer and both biases, [gates * hidden, in] each.
+std::vector<at::Tensor> RecurrentParameters(const NetLayout& layout, const at::Tensor& parameters) {
+  std::vector<at::Tensor> weights;
+  std::vector<at::Tensor> biases;
+  for (size_t layer = 0; layer < static_cast<size_t>(layout.shape.layers); ++layer) {
+    if (layout.is_lstm()) {
+      const LayerSegments& own = layout.layers[layer];
+      weights.push_back(MatrixOf(parameters, own.input));
+      weights.push_back(MatrixOf(parameters, own.recurrent));
+      biases.push_back(Bias(parameters, own.bias));
+      biases.push_back(at::zeros({own.bias.columns}, parameters.options()));  // torch has two, ours is one
+    } else {
+      for (const size_t part : {2 * layer, 2 * layer + 1}) {
+        weights.push_back(MatrixOf(parameters, layout.dense[part].weight));
+        biases.push_back(Bias(parameters, layout.dense[part].bias));
+      }
+    }
+  }
+  // Side by side in the order in which cuDNN keeps them, so that it takes them as they lie.
+  std::vector<at::Tensor> lines;
+  for (const at::Tensor& weight : weights) lines.push_back(weight.t().reshape({-1}));
+  lines.insert(lines.end(), biases.begin(), biases.end());
+  const at::Tensor flat = at::cat(lines);
+  std::vector<at::Tensor> pieces;
+  for (int64_t at = 0; const at::Tensor& line : lines) {
+    pieces.push_back(flat.narrow(0, at, line.size(0)));
+    at += line.size(0);
+  }
+  std::vector<at::Tensor> own;
+  for (size_t i = 0; i < weights.size(); i += 2) {
+    own.push_back(pieces[i].view({weights[i].size(1), weights[i].size(0)}));
+    own.push_back(pieces[i + 1].view({weights[i + 1].size(1), weights[i + 1].size(0)}));
+    own.push_back(pieces[weights.size() + i]);
+    own.push_back(pieces[weights.size() + i + 1]);
+  }
+  return own;
 }
 
 class ExpressionTape final : public EncoderTape {
@@ -102,16 +141,25 @@ at::Tensor MatrixOf(const at::Tensor& parameters, const Segment& segment) {
       .view({segment.rows, segment.columns});
 }
 
-at::Tensor RunGru(const NetLayout& layout, const at::Tensor& parameters, const at::Tensor& inputs, at::Tensor* h) {
-  std::vector<at::Tensor> own;
-  for (size_t i = 0; i < layout.dense.size(); i += 2) {
-    for (const size_t part : {i, i + 1})
-      own.push_back(MatrixOf(parameters, layout.dense[part].weight).t().contiguous());
-    for (const size_t part : {i, i + 1}) own.push_back(Bias(parameters, layout.dense[part].bias));
+at::Tensor RunRecurrent(const NetLayout& layout, const at::Tensor& parameters, const at::Tensor& inputs,
+                        at::Tensor* state) {
+  const std::vector<at::Tensor> own = RecurrentParameters(layout, parameters);
+  const int64_t layers = layout.shape.layers;
+  const int64_t rows = inputs.size(0);
+  const int64_t hidden = layout.shape.hidden;
+  // cuDNN keeps what its backward needs only when told to train; without dropout nothing else depends on it.
+  const bool train = parameters.requires_grad();
+  if (layout.is_lstm()) {
+    const at::Tensor parts = state->view({rows, layers, 2, hidden}).permute({2, 1, 0, 3}).contiguous();
+    const std::vector<at::Tensor> start = {parts.select(0, 0), parts.select(0, 1)};
+    auto [trace, h, c] = at::lstm(inputs, start, own, /*has_biases=*/true, layers, /*dropout=*/0, train,
+                                  /*bidirectional=*/false, /*batch_first=*/true);
+    *state = at::stack({h, c}, 1).permute({2, 0, 1, 3}).reshape({rows, 2 * layers, hidden});
+    return trace;
   }
-  auto [trace, last] = at::gru(inputs, *h, own, /*has_biases=*/true, layout.shape.layers, /*dropout=*/0,
-                               /*train=*/false, /*bidirectional=*/false, /*batch_first=*/true);
-  *h = last;
+  auto [trace, h] = at::gru(inputs, state->transpose(0, 1).contiguous(), own, /*has_biases=*/true, layers,
+                            /*dropout=*/0, train, /*bidirectional=*/false, /*batch_first=*/true);
+  *state = h.transpose(0, 1);
   return trace;
 }
 
@@ -127,9 +175,9 @@ at::Tensor Remember(const NetLayout& layout, const at::Tensor& parameters, const
                                           at::TensorOptions(at::kFloat))
                                 .to(device, at::kFloat, false, true);
   at::Tensor trace;
-  if (layout.shape.encoder == NetEncoder::kGru) {
-    at::Tensor h = at::zeros({layout.shape.layers, rows, hidden}, options);
-    trace = RunGru(layout, parameters, inputs, &h);
+  if (CarriesState(layout.shape)) {
+    at::Tensor state = at::zeros({rows, static_cast<int64_t>(layout.state_floats()) / hidden, hidden}, options);
+    trace = RunRecurrent(layout, parameters, inputs, &state);
   } else {
     trace = layout.shape.encoder == NetEncoder::kTcn ? RunTcn(layout, parameters, inputs)
                                                      : RunAttention(layout, parameters, inputs);
@@ -145,7 +193,8 @@ at::Tensor Remember(const NetLayout& layout, const at::Tensor& parameters, const
   }
   const at::Tensor index = at::from_blob(at.data(), {static_cast<int64_t>(at.size())}, at::TensorOptions(at::kLong))
                                .to(device, at::kLong, false, true);
-  return with_birth.index_select(0, index);
+  // Not index_select: on a CUDA device its backward adds up in no fixed order.
+  return at::embedding(with_birth, index);
 }
 
 std::unique_ptr<EncoderTape> MakeEncoderTape(const NetLayout& layout) {

@@ -1,7 +1,7 @@
 // The net as ATen expressions. Follows the same steps as cpu_pass.cc and cpu_decoder.cc:
 //   1. parameters are one flat leaf, its matrices are views, so the gradient comes back flat;
 //   2. rows without labels are left out, masked steps and labels read zeros;
-//   3. recurrence step by step, the decoder for all positions at once;
+//   3. a window's live steps side by side, the decoder for all positions at once;
 //   4. sort along the level, pinball with slope 0 at a tie, weighted mean.
 #include "models/torch/expression_backend.h"
 
@@ -13,7 +13,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/addmm.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/embedding.h>
@@ -25,7 +24,6 @@
 #include <ATen/ops/relu.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/sort.h>
-#include <ATen/ops/stack.h>
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
@@ -69,9 +67,12 @@ double CountLabels(const NetBatch& batch, size_t row_labels, std::vector<size_t>
   return labels;
 }
 
-/// The chosen rows of an array whose rows are `width` wide.
-std::vector<float> Gather(const std::vector<size_t>& chosen, const std::vector<float>& from, int64_t width) {
-  std::vector<float> values;
+/// The chosen rows of an array whose rows are `width` wide; all of them are the array itself.
+std::span<const float> Gather(const std::vector<size_t>& chosen, const std::vector<float>& from, int64_t width,
+                              std::vector<float>* store) {
+  if (chosen.size() * static_cast<size_t>(width) == from.size()) return from;
+  std::vector<float>& values = *store;
+  values.clear();
   values.reserve(chosen.size() * static_cast<size_t>(width));
   for (const size_t row : chosen) {
     const auto at = from.begin() + static_cast<ptrdiff_t>(row) * width;
@@ -151,78 +152,29 @@ class ExpressionBackend : public NetBackend {
         .to(device_, at::kLong, false, true);
   }
 
-  /// inputs [rows, steps, inputs], mask [rows, steps]; h and c hold one tensor [rows, hidden] a layer, in and out.
-  /// `trace`, unless null, takes the top layer's h after each step.
-  void Recur(const at::Tensor& parameters, at::Tensor inputs, const at::Tensor& mask, std::vector<at::Tensor>* h,
-             std::vector<at::Tensor>* c, std::vector<at::Tensor>* trace = nullptr) const {
-    const at::Tensor alive = (mask != 0).unsqueeze(2);
-    inputs = at::where(alive, inputs, at::zeros({1}, inputs.options()));
-    const int64_t hidden = layout_.shape.hidden;
-    for (int64_t step = 0; step < inputs.size(1); ++step) {
-      const at::Tensor keep = alive.select(1, step);
-      at::Tensor x = inputs.select(1, step);
-      for (int layer = 0; layer < layout_.shape.layers; ++layer) {
-        const LayerSegments& segments = layout_.layers[layer];
-        at::Tensor& own_h = (*h)[static_cast<size_t>(layer)];
-        at::Tensor& own_c = (*c)[static_cast<size_t>(layer)];
-        const at::Tensor gates =
-            at::addmm(at::addmm(MatrixOf(parameters, segments.bias), x, MatrixOf(parameters, segments.input)), own_h,
-                      MatrixOf(parameters, segments.recurrent));
-        const at::Tensor in = at::sigmoid(gates.narrow(1, 0, hidden));
-        const at::Tensor forget = at::sigmoid(gates.narrow(1, hidden, hidden));
-        const at::Tensor cell = at::tanh(gates.narrow(1, 2 * hidden, hidden));
-        const at::Tensor out = at::sigmoid(gates.narrow(1, 3 * hidden, hidden));
-        const at::Tensor next = forget * own_c + in * cell;
-        own_h = at::where(keep, out * at::tanh(next), own_h);
-        own_c = at::where(keep, next, own_c);
-        x = own_h;
-      }
-      if (trace != nullptr) trace->push_back(x);
-    }
-  }
-
+  /// Moves carried states by some steps, or reads a window anew where nothing is carried.
   void Run(int rows, int steps, std::span<const float> inputs, std::span<const float> mask,
            std::span<float> states) const {
     const NetShape& shape = layout_.shape;
     if (shape.layers == 0) return;
-    if (!layout_.is_lstm()) return RunOther(rows, steps, inputs, mask, states);
-    const at::Tensor state = FromHost(states.data(), {rows, 2 * shape.layers, shape.hidden}, device_);
-    std::vector<at::Tensor> h;
-    std::vector<at::Tensor> c;
-    for (int layer = 0; layer < shape.layers; ++layer) {
-      h.push_back(state.select(1, 2 * layer));
-      c.push_back(state.select(1, 2 * layer + 1));
-    }
-    Recur(serving_, FromHost(inputs.data(), {rows, steps, shape.inputs}, device_),
-          FromHost(mask.data(), {rows, steps}, device_), &h, &c);
-    std::vector<at::Tensor> parts;
-    for (int layer = 0; layer < shape.layers; ++layer) {
-      parts.push_back(h[static_cast<size_t>(layer)]);
-      parts.push_back(c[static_cast<size_t>(layer)]);
-    }
-    ToHost(at::cat(parts, 1).reshape({-1}), states);
-  }
-
-  /// Run of an encoder other than the LSTM.
-  void RunOther(int rows, int steps, std::span<const float> inputs, std::span<const float> mask,
-                std::span<float> states) const {
-    const NetShape& shape = layout_.shape;
-    if (shape.encoder == NetEncoder::kGru) {
-      const at::Tensor x = FromHost(inputs.data(), {rows, steps, shape.inputs}, device_);
-      const at::Tensor alive = FromHost(mask.data(), {rows, steps}, device_) != 0;
-      at::Tensor h = FromHost(states.data(), {rows, shape.layers, shape.hidden}, device_).transpose(0, 1).contiguous();
-      for (int64_t step = 0; step < steps; ++step) {
-        const at::Tensor before = h;
-        RunGru(layout_, serving_, x.narrow(1, step, 1), &h);
-        h = at::where(alive.select(1, step).view({1, rows, 1}), h, before);
-      }
-      ToHost(h.transpose(0, 1).reshape({-1}), states);
+    if (!CarriesState(shape)) {
+      std::vector<int> all(static_cast<size_t>(rows));
+      std::iota(all.begin(), all.end(), 0);
+      ToHost(Remember(layout_, serving_, PackedWindows::Of(shape, 1, all, inputs, mask), false, device_).reshape({-1}),
+             states);
       return;
     }
-    std::vector<int> all(static_cast<size_t>(rows));
-    std::iota(all.begin(), all.end(), 0);
-    ToHost(Remember(layout_, serving_, PackedWindows::Of(shape, 1, all, inputs, mask), false, device_).reshape({-1}),
-           states);
+    const at::Tensor alive = FromHost(mask.data(), {rows, steps, 1}, device_) != 0;
+    at::Tensor x = FromHost(inputs.data(), {rows, steps, shape.inputs}, device_);
+    x = at::where(alive, x, at::zeros({1}, x.options()));
+    const int64_t parts = static_cast<int64_t>(layout_.state_floats()) / shape.hidden;
+    at::Tensor state = FromHost(states.data(), {rows, parts, shape.hidden}, device_);
+    for (int64_t step = 0; step < steps; ++step) {
+      at::Tensor next = state;
+      RunRecurrent(layout_, serving_, x.narrow(1, step, 1), &next);
+      state = at::where(alive.select(1, step).view({rows, 1, 1}), next, state);
+    }
+    ToHost(state.reshape({-1}), states);
   }
 
   /// Sorted quantiles [rows, horizon, levels].
@@ -253,25 +205,12 @@ class ExpressionBackend : public NetBackend {
   at::Tensor Memory(const at::Tensor& parameters, const NetBatch& batch, const std::vector<size_t>& active) const {
     const NetShape& shape = layout_.shape;
     const int64_t rows = static_cast<int64_t>(active.size());
-    const at::TensorOptions options = at::TensorOptions(at::kFloat).device(device_);
-    if (shape.layers == 0) return at::zeros({rows * shape.positions, 0}, options);
-    if (!layout_.is_lstm()) {
-      const std::vector<int> chosen(active.begin(), active.end());
-      return Remember(layout_, parameters,
-                      PackedWindows::Of(shape, shape.positions, chosen, batch.inputs, batch.input_mask), false,
-                      device_);
+    if (shape.layers == 0) {
+      return at::zeros({rows * shape.positions, 0}, at::TensorOptions(at::kFloat).device(device_));
     }
-    const auto tensor = [&](const std::vector<float>& from, int64_t width) {
-      return FromHost(Gather(active, from, width).data(), {rows, shape.window, width / shape.window}, device_);
-    };
-    const at::Tensor still = at::zeros({rows, shape.hidden}, options);
-    std::vector<at::Tensor> h(static_cast<size_t>(shape.layers), still);
-    std::vector<at::Tensor> c(static_cast<size_t>(shape.layers), still);
-    std::vector<at::Tensor> trace;
-    Recur(parameters, tensor(batch.inputs, int64_t{shape.window} * shape.inputs),
-          tensor(batch.input_mask, shape.window).squeeze(2), &h, &c, &trace);
-    return at::stack(at::TensorList(trace).slice(static_cast<size_t>(shape.window - shape.positions)), 1)
-        .reshape({-1, shape.hidden});
+    const std::vector<int> chosen(active.begin(), active.end());
+    return Remember(layout_, parameters,
+                    PackedWindows::Of(shape, shape.positions, chosen, batch.inputs, batch.input_mask), false, device_);
   }
 
   BatchLoss Loss(const at::Tensor& parameters, const NetBatch& batch, at::Tensor* loss) const {
@@ -289,7 +228,8 @@ class ExpressionBackend : public NetBackend {
     const auto tensor = [&](const std::vector<float>& from, std::vector<int64_t> sizes) {
       int64_t width = 1;
       for (size_t i = 1; i < sizes.size(); ++i) width *= sizes[i];
-      return FromHost(Gather(active, from, width).data(), sizes, device_);
+      std::vector<float> store;
+      return FromHost(Gather(active, from, width, &store).data(), sizes, device_);
     };
     // Decoder rows are [row, position].
     const auto decoded = [&](const std::vector<float>& from, int64_t width) {
@@ -342,9 +282,15 @@ void LimitThreads() {
 
 Result<std::unique_ptr<NetBackend>> MakeExpressionBackend(const NetLayout& layout, const std::string& device) {
   try {
+    // As on the CPU: whole float32, and the same bits in each run.
+    at::globalContext().setDeterministicCuDNN(true);
+    at::globalContext().setAllowTF32CuDNN(false);
+    at::globalContext().setAllowTF32CuBLAS(false);
     return std::unique_ptr<NetBackend>(std::make_unique<ExpressionBackend>(layout, at::Device(device)));
   } catch (const std::exception& error) {
-    return Status(Code::kInvalidArgument, fmt::format("the net's device cannot be used: {}: {}", device, error.what()),
+    const std::string_view words = error.what();  // a stack trace follows
+    return Status(Code::kInvalidArgument,
+                  fmt::format("the net's device cannot be used: {}: {}", device, words.substr(0, words.find('\n'))),
                   Domain::kExternal)
         .WithRemedy("set the device to auto or cpu");
   }

@@ -175,6 +175,54 @@ void LstmStepLight(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * rows));
 }
 BENCHMARK(LstmStepLight)->Arg(256);
+
+/// One optimiser step of the default shape: windows of 42 buckets whose newest 8 forecast 14 each.
+void LearnStep(benchmark::State& state, const std::string& device) {
+  NetOptions options;
+  options.shape = {.positions = 8, .inputs = kInputs, .known = 12, .statics = 4};
+  options.shape.hidden = static_cast<int>(state.range(0));
+  options.device = device;
+  auto loaded = LoadNet(TIDECAST_NET_MODULE, options);
+  if (!loaded.ok()) {
+    state.SkipWithError(std::string(loaded.status().message()).c_str());
+    return;
+  }
+  const auto net = std::move(loaded).value();
+  const NetShape& shape = options.shape;
+  const size_t rows = static_cast<size_t>(state.range(1));
+  const size_t origins = rows * static_cast<size_t>(shape.positions);
+  const size_t positions = origins * static_cast<size_t>(shape.horizon);
+  NetBatch batch{.rows = static_cast<int>(rows)};
+  const auto noise = [](size_t count, int64_t seed) {
+    std::vector<float> values(count);
+    for (size_t i = 0; i < count; ++i) values[i] = static_cast<float>(UniformAt(3, i, seed));
+    return values;
+  };
+  batch.inputs = noise(rows * static_cast<size_t>(shape.window * shape.inputs), 1);
+  batch.input_mask.assign(rows * static_cast<size_t>(shape.window), 1);
+  batch.statics = noise(origins * static_cast<size_t>(shape.statics), 2);
+  batch.known = noise(positions * static_cast<size_t>(shape.known), 3);
+  batch.target = noise(positions, 4);
+  batch.mask.assign(positions, 1);
+  batch.weight.assign(rows, 1);
+  for (size_t row = 0; row < rows; ++row) batch.ids.push_back(static_cast<uint32_t>(row) % 4096);
+  batch.base.resize(positions * kLevelCount);
+  for (size_t i = 0; i < batch.base.size(); ++i) batch.base[i] = kLevels[i % kLevelCount];
+  NetLoss last;
+  for (auto _ : state) last = net->Learn(batch, 1);
+  if (!last.accepted || !std::isfinite(last.loss) || net->device() != device) {
+    state.SkipWithError(("a step failed on " + net->device()).c_str());
+  }
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations()) * state.range(1));
+}
+void LearnArguments(benchmark::internal::Benchmark* benchmark) {
+  for (const int hidden : {64, 128}) {
+    for (const int rows : {64, 256, 1024, 4096}) benchmark->Args({hidden, rows});
+  }
+  benchmark->ArgNames({"hidden", "windows"})->Unit(benchmark::kMillisecond)->UseRealTime();
+}
+BENCHMARK_CAPTURE(LearnStep, cpu, "cpu")->Apply(LearnArguments);
+BENCHMARK_CAPTURE(LearnStep, cuda, "cuda:0")->Apply(LearnArguments);
 #endif
 
 }  // namespace

@@ -138,21 +138,60 @@ TEST_P(NetBackendTest, BaselineKernelsAgreeWithTheBest) {
   for (size_t i = 0; i < left.size(); ++i) ASSERT_NEAR(left[i], right[i], 1e-5 + 1e-4 * std::fabs(right[i]));
 }
 
-TEST_P(NetBackendTest, CudaAgreesWithTheCpuWherePresent) {
-  const auto made = LoadNet(TIDECAST_NET_MODULE, Options("cuda"));
-  if (!made.ok()) {
+/// The same on a CUDA device; skipped where none is.
+class NetCudaTest : public NetBackendTest {
+ protected:
+  void SetUp() override {
+    const auto made = LoadNet(TIDECAST_NET_MODULE, Options("cuda"));
+    if (made.ok()) return;
     EXPECT_EQ(made.status().code(), Code::kInvalidArgument);
     EXPECT_FALSE(made.status().remedy().empty());
     GTEST_SKIP() << "no CUDA device: " << made.status().message();
   }
+};
+INSTANTIATE_TEST_SUITE_P(Kinds, NetCudaTest,
+                         testing::Values(kMlp, kLstm, kLstmOfTwo, kGru, kGruOfTwo, kTcn, kAttention), NameOfCase);
+
+TEST_P(NetCudaTest, GradientAgreesWithTheCpu) {
   const auto cpu = Fixture::Make(Options("cpu"));
   const auto cuda = Fixture::Make(Options("cuda"));
   const std::string blob = AliveBlob(Options("cpu"));
-  const NetBatch batch = Fixture::MakeBatch(Options("cpu").shape, 101, 3);
+  NetBatch batch = Fixture::MakeBatch(Options("cpu").shape, 400, 3);
+  for (size_t row = 300; row < 400; ++row) {
+    for (size_t step = 0; step < 9; ++step) {
+      if (row >= 380 || (row + step) % 4 == 0) batch.input_mask[row * 9 + step] = 0;  // holes; never alive
+    }
+  }
   const std::vector<float> left = Gradient(*cpu, blob, batch);
   const std::vector<float> right = Gradient(*cuda, blob, batch);
-  for (size_t i = 0; i < left.size(); ++i) ASSERT_NEAR(left[i], right[i], 1e-5 + 1e-4 * std::fabs(right[i]));
+  for (size_t i = 0; i < left.size(); ++i) {
+    ASSERT_NEAR(left[i], right[i], 1e-5 + 1e-4 * std::fabs(right[i])) << "parameter " << i;
+  }
   EXPECT_EQ(cuda->device(), "cuda:0");
+}
+
+TEST_P(NetCudaTest, LearningStaysTogetherAndForecastsAreTheCpus) {
+  const auto cpu = Fixture::Make(Options("cpu"));
+  const auto cuda = Fixture::Make(Options("cuda"));
+  for (uint64_t step = 0; step < 20; ++step) {
+    const NetBatch batch = Fixture::MakeBatch(Options("cpu").shape, 64, step);
+    EXPECT_NEAR(cpu->Learn(batch, 1).loss, cuda->Learn(batch, 1).loss, 1e-4);
+  }
+  const NetBatch batch = Fixture::MakeBatch(Options("cpu").shape, 64, 77);
+  EXPECT_NEAR(cpu->Evaluate(batch).loss, cuda->Evaluate(batch).loss, 1e-4);
+  // What serves is on the CPU: the same weights say the same to the bit.
+  ASSERT_TRUE(cpu->Load(Fixture::Blob(*cuda)).ok());
+  EXPECT_EQ(Fixture::Forecast(*cpu, batch), Fixture::Forecast(*cuda, batch));
+}
+
+TEST_P(NetCudaTest, LearningTwiceGivesTheSameBits) {
+  const auto learnt = [this] {
+    const auto net = Fixture::Make(Options("cuda"));
+    for (uint64_t step = 0; step < 10; ++step) net->Learn(Fixture::MakeBatch(Options("cuda").shape, 400, step), 1);
+    return Fixture::Blob(*net);
+  };
+  const std::string first = learnt();
+  for (int repeat = 0; repeat < 3; ++repeat) ASSERT_TRUE(learnt() == first) << "repeat " << repeat;
 }
 
 TEST(NetOptionsTest, AutomaticDeviceAlwaysWorks) {
