@@ -95,7 +95,7 @@ constexpr std::array kFields = {
     ConfigField{"views.*.forecast", FieldType::kBoolean, "true", "Whether the view is forecast at all.", "true"},
     ConfigField{"model", FieldType::kSection, "", "The forecasting model.", "", -kNone, kNone, "kind"},
     ConfigField{"model.kind", FieldType::kChoice, "lstm", "Experts and an online net of this kind; `experts`: without the net; `none`: windows only.", "lstm", -kNone, kNone, "lstm gru tcn attention mlp experts none"},
-    ConfigField{"model.device", FieldType::kChoice, "auto", "Where the net runs.", "auto", -kNone, kNone, "auto cpu cuda"},
+    ConfigField{"model.device", FieldType::kChoice, "auto", "Where the net learns; auto: a CUDA device where LibTorch has one (models/torch/README.md).", "auto", -kNone, kNone, "auto cpu cuda"},
     ConfigField{"model.seed", FieldType::kInteger, "7", "Same seed, same results.", "7", 0, 9e18},
     ConfigField{"model.learning", FieldType::kChoice, "online", "`frozen` keeps the net's weights as they are.", "online", -kNone, kNone, "online frozen"},
     ConfigField{"model.module", FieldType::kText, "", "Path of the net's module. Default: beside the binary.", "/usr/lib/tidecast/libtidecast_torch.so"},

@@ -1,13 +1,16 @@
 // What an epoch writes, beside a plain copy of the same bytes.
 #include <benchmark/benchmark.h>
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/core/hash.h"
 #include "operators/pane_table.h"
+#include "operators/series_dictionary.h"
 #include "state/state_store.h"
 #include "state/task_keyspace.h"
 
@@ -128,6 +131,57 @@ void WriteBatchLight(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations()) * static_cast<int64_t>(Epoch::kRows));
 }
 BENCHMARK(WriteBatchLight);
+
+/// A store of its own under the temporary directory.
+struct OwnStore {
+  OwnStore() : directory(std::filesystem::temp_directory_path() / fmt::format("tidecast-parts-{}", getpid())) {
+    store = OpenRocksStore({directory.string(), 64ULL << 20, false}).value();
+  }
+  ~OwnStore() {
+    store.reset();
+    std::filesystem::remove_all(directory);
+  }
+  const std::filesystem::path directory;
+  std::unique_ptr<StateStore> store;
+};
+
+/// What a start does for each series: its name out of the store.
+void DictionaryReload(benchmark::State& state) {
+  const auto series = static_cast<uint32_t>(state.range(0));
+  const OwnStore own;
+  const TaskId task{Stage::kSeries, 3};
+  SeriesDictionary names(1);
+  for (uint32_t i = 0; i < series;) {
+    for (const uint32_t end = std::min(series, i + 10'000); i < end; ++i)
+      names.SetBirth(0, names.Intern(fmt::format("SKU-{:07}", Mix64(i) % 10'000'000'000)), EventTime::FromSeconds(60));
+    StateBatch batch;
+    TaskDeltaSink sink(batch, task);
+    names.Save(sink);
+    if (!own.store->Write(batch).ok()) state.SkipWithError("not written");
+  }
+  SeriesDictionary again(1);
+  for (auto _ : state) {
+    if (!again.Reload(TaskStateReader(*own.store, task)).ok()) state.SkipWithError("not read");
+  }
+  if (again.size() != names.size() || again.name(series / 2) != names.name(series / 2))
+    state.SkipWithError("names are missing");
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations()) * series);
+}
+BENCHMARK(DictionaryReload)->Arg(125'000)->Unit(benchmark::kMillisecond);
+
+/// The same names into a table that has room for them.
+void DictionaryReloadLight(benchmark::State& state) {
+  const auto series = static_cast<size_t>(state.range(0));
+  std::vector<std::string> names;
+  for (size_t i = 0; i < series; ++i) names.push_back(fmt::format("SKU-{:07}", Mix64(i) % 10'000'000'000));
+  for (auto _ : state) {
+    boost::unordered_flat_map<std::string_view, uint32_t> ids(series);
+    for (const std::string& name : names) ids.emplace(name, static_cast<uint32_t>(ids.size()));
+    benchmark::DoNotOptimize(ids);
+  }
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations()) * static_cast<int64_t>(series));
+}
+BENCHMARK(DictionaryReloadLight)->Arg(125'000)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace tidecast
