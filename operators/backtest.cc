@@ -460,6 +460,15 @@ Result<BacktestReport> RunBacktest(const BacktestOptions& options) {
         fmt::format("the warm-up is longer than the file: {} of {} buckets", options.warmup, table.last_actual + 1),
         Domain::kInput);
   }
+  const size_t needed = static_cast<size_t>(options.full_windows ? options.horizon : 1);
+  if (static_cast<size_t>(options.warmup) + needed > table.buckets()) {
+    return Status(Code::kData,
+                  fmt::format("no forecast fits between the warm-up and the end: a warm-up of {} and {} {} ahead, of {} buckets",
+                              options.warmup, needed, needed == 1 ? "step" : "steps", table.buckets()),
+                  Domain::kInput)
+        .WithRemedy(options.full_windows ? "a shorter --warmup or --horizon, or no --full-windows"
+                                         : "a shorter --warmup, or --until a later ds");
+  }
   const ScoreConstants constants = ScoreConstants::Of(table);
   BacktestOptions own = options;
   BacktestReport report;

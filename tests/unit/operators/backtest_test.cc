@@ -1,4 +1,5 @@
 #include "operators/backtest.h"
+#include "operators/series_table.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -43,6 +44,25 @@ class BacktestTest : public testing::Test {
   }
   BacktestOptions options_;
 };
+
+TEST_F(BacktestTest, RefusesWhatLeavesNoOriginAndTakesWhatLeavesOne) {
+  const SeriesTable table = SeriesTable::Read(options_).value();
+  const int buckets = static_cast<int>(table.buckets());
+  options_.horizon = 14;
+  options_.warmup = buckets - 13;
+  const Result<BacktestReport> none = RunBacktest(options_);
+  ASSERT_FALSE(none.ok());
+  EXPECT_EQ(none.status().code(), Code::kData);
+  EXPECT_NE(none.status().message().find(std::to_string(buckets) + " buckets"), std::string::npos);
+  EXPECT_FALSE(none.status().remedy().empty());
+  options_.warmup = buckets - 14;
+  EXPECT_EQ(Run().summary.origins, 1U);
+  options_.full_windows = false;
+  options_.warmup = buckets;
+  EXPECT_EQ(RunBacktest(options_).status().code(), Code::kData);
+  options_.warmup = buckets - 1;
+  EXPECT_EQ(Run().summary.origins, 1U);
+}
 
 TEST_F(BacktestTest, RunsEachExpertAloneBesideTheModel) {
   options_.compare = true;
