@@ -2,6 +2,7 @@
 #include <benchmark/benchmark.h>
 
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <string>
 #include <vector>
@@ -222,7 +223,12 @@ void LearnArguments(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgNames({"hidden", "windows"})->Unit(benchmark::kMillisecond)->UseRealTime();
 }
 BENCHMARK_CAPTURE(LearnStep, cpu, "cpu")->Apply(LearnArguments);
-BENCHMARK_CAPTURE(LearnStep, cuda, "cuda:0")->Apply(LearnArguments);
+/// Where no driver is, there is nothing to measure.
+[[maybe_unused]] const bool kOnCuda = [] {
+  const bool is_there = std::filesystem::exists("/dev/nvidiactl");
+  if (is_there) LearnArguments(benchmark::RegisterBenchmark("LearnStep/cuda", LearnStep, "cuda:0"));
+  return is_there;
+}();
 #endif
 
 }  // namespace
