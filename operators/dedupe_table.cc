@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/core/plausible_time.h"
 #include "operators/window_keys.h"
 
 namespace tidecast {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "engine/core/plausible_time.h"
+#include "engine/core/time.h"
 #include "state/key_codec.h"
 
 namespace tidecast {

@@ -1,3 +1,4 @@
+#include "engine/core/plausible_time.h"
 #include "operators/window_keys.h"
 #include "operators/window_view.h"
 

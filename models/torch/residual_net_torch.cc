@@ -61,7 +61,7 @@ Status ResidualNetTorch::ChooseBackends(const std::string& device) {
   if (!CudaIsAvailable()) {
     if (automatic) return Status::Ok();
     return Status(Code::kInvalidArgument, fmt::format("the net's device is not there: {}", device), Domain::kExternal)
-        .WithRemedy("set the device to auto or cpu, or install a LibTorch that was built with CUDA");
+        .WithRemedy("set the device to auto or cpu, or build with a LibTorch that has CUDA (models/torch/README.md)");
   }
   Result<std::unique_ptr<NetBackend>> made =
       MakeExpressionBackend(layout_, automatic || device == "cuda" ? "cuda:0" : device);

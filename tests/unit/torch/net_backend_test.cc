@@ -34,6 +34,16 @@ class NetBackendTest : public testing::TestWithParam<NetCase> {
     for (float& g : gradient) g *= 10;
     return gradient;
   }
+
+  /// Twenty steps on the same batches keep both nets' losses the same.
+  void ExpectLearnTogether(ResidualNet& left, ResidualNet& right) const {
+    for (uint64_t step = 0; step < 20; ++step) {
+      const NetBatch batch = Fixture::MakeBatch(Options("cpu").shape, 64, step);
+      EXPECT_NEAR(left.Learn(batch, 1).loss, right.Learn(batch, 1).loss, 1e-4);
+    }
+    const NetBatch batch = Fixture::MakeBatch(Options("cpu").shape, 64, 77);
+    EXPECT_NEAR(left.Evaluate(batch).loss, right.Evaluate(batch).loss, 1e-4);
+  }
 };
 INSTANTIATE_TEST_SUITE_P(Kinds, NetBackendTest,
                          testing::Values(kMlp, kLstm, kLstmOfTwo, kGru, kGruOfTwo, kTcn, kAttention), NameOfCase);
@@ -120,12 +130,7 @@ TEST_P(NetBackendTest, GradientEqualsFiniteDifferences) {
 TEST_P(NetBackendTest, LearningStaysTogether) {
   const auto fast = Fixture::Make(Options("cpu"));
   const auto expressions = Fixture::Make(Options("cpu-expressions"));
-  for (uint64_t step = 0; step < 20; ++step) {
-    const NetBatch batch = Fixture::MakeBatch(Options("cpu").shape, 64, step);
-    EXPECT_NEAR(fast->Learn(batch, 1).loss, expressions->Learn(batch, 1).loss, 1e-4);
-  }
-  const NetBatch batch = Fixture::MakeBatch(Options("cpu").shape, 64, 77);
-  EXPECT_NEAR(fast->Evaluate(batch).loss, expressions->Evaluate(batch).loss, 1e-4);
+  ExpectLearnTogether(*fast, *expressions);
 }
 
 TEST_P(NetBackendTest, BaselineKernelsAgreeWithTheBest) {
@@ -173,12 +178,8 @@ TEST_P(NetCudaTest, GradientAgreesWithTheCpu) {
 TEST_P(NetCudaTest, LearningStaysTogetherAndForecastsAreTheCpus) {
   const auto cpu = Fixture::Make(Options("cpu"));
   const auto cuda = Fixture::Make(Options("cuda"));
-  for (uint64_t step = 0; step < 20; ++step) {
-    const NetBatch batch = Fixture::MakeBatch(Options("cpu").shape, 64, step);
-    EXPECT_NEAR(cpu->Learn(batch, 1).loss, cuda->Learn(batch, 1).loss, 1e-4);
-  }
+  ExpectLearnTogether(*cpu, *cuda);
   const NetBatch batch = Fixture::MakeBatch(Options("cpu").shape, 64, 77);
-  EXPECT_NEAR(cpu->Evaluate(batch).loss, cuda->Evaluate(batch).loss, 1e-4);
   // What serves is on the CPU: the same weights say the same to the bit.
   ASSERT_TRUE(cpu->Load(Fixture::Blob(*cuda)).ok());
   EXPECT_EQ(Fixture::Forecast(*cpu, batch), Fixture::Forecast(*cuda, batch));
