@@ -24,7 +24,7 @@ constexpr std::array kFields = {
     ConfigField{"kafka", FieldType::kTextMap, "", "librdkafka's own property names, passed through.", "{bootstrap.servers: \"127.0.0.1:9092\"}"},
     ConfigField{"commit", FieldType::kSection, "", "How often results, state and positions are committed together.", "", -kNone, kNone, "interval"},
     ConfigField{"commit.interval", FieldType::kDuration, "1s", "Longest time between two commits; half of it more where a bucket is about to close. Live rows of closed buckets are committed at once.", "1s", 10 * kMs, 60 * kSecond},
-    ConfigField{"commit.epoch_bytes_max", FieldType::kBytes, "0", "Most bytes of one commit; a larger one is cut in parts. 0: a 32nd of the memory limit, 32MiB at most.", "32MiB", 64 * kKiB, 1 * kGiB},
+    ConfigField{"commit.epoch_bytes_max", FieldType::kBytes, "0", "Most bytes that one commit keeps in memory; a larger one is cut in parts. On Kafka rows of windows are sent on before it is full. 0: a 16th of the memory limit, 32MiB at most.", "32MiB", 64 * kKiB, 1 * kGiB},
     ConfigField{"privacy", FieldType::kSection, "", "Customer ids are replaced by keyed hashes when they are read.", "", -kNone, kNone, "pseudonym_key"},
     ConfigField{"privacy.pseudonym_key", FieldType::kSecret, "tidecast", "Key of that hash. The same customer has the same pseudonym while it stays.", "${file:/run/secrets/pseudonym_key}"},
     ConfigField{"inputs", FieldType::kNamedSections, "", "Topics to read, under names of your own.", "", -kNone, kNone, "", true},

@@ -22,11 +22,11 @@ namespace {
 constexpr size_t kMemoryLeast = 64ULL << 20;
 // An epoch's bytes are held about six times: being filled, in flight, in the store's batch, in the client's queue, and as
 // they are read back.
-constexpr size_t kEpochShare = 32;
+constexpr size_t kEpochShare = 16;
 constexpr size_t kEpochLeast = 1ULL << 20;
 constexpr size_t kEpochMost = 32ULL << 20;
 constexpr size_t kSendQueueLeast = 8ULL << 20;
-constexpr size_t kFetchShare = 24;  // of the limit, for the payload of what is read ahead; with librdkafka's own it is about thrice as much
+constexpr size_t kFetchShare = 32;  // of the limit, for the payload of what is read ahead; with librdkafka's own it is about thrice as much
 constexpr size_t kTorchBytes = 256ULL << 20;  // measured: what LibTorch, the net and its samples take beside the rest
 
 std::vector<std::string> Environment() {

@@ -75,7 +75,7 @@ Result<std::unique_ptr<ReadOnlyLog>> OpenReadOnlyLog(const EngineOptions& option
 
 /// Bytes of memory that the process may use: `memory_limit`, or half of the cgroup's or the machine's.
 size_t MemoryLimit(const EngineOptions& options);
-/// Most bytes of one commit: `commit.epoch_bytes_max`, or a 32nd of the memory limit, from 1 to 32 MiB.
+/// Most bytes that one commit keeps in memory: `commit.epoch_bytes_max`, or a 16th of the memory limit, from 1 to 32 MiB.
 size_t EpochBytesMax(const EngineOptions& options);
 
 }  // namespace tidecast

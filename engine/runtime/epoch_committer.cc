@@ -29,12 +29,13 @@ void EpochCommitter::Begin() {
   }
 }
 
-size_t EpochCommitter::ahead_bytes() const {
+size_t EpochCommitter::rows_bytes() const {
   size_t bytes = 0;
-  if (state_ != State::kAhead) return bytes;
   for (const PackedRecords& rows : cut_.rows) bytes += rows.bytes();
   return bytes;
 }
+
+size_t EpochCommitter::ahead_bytes() const { return state_ == State::kAhead ? rows_bytes() : 0; }
 
 void EpochCommitter::SendAhead(PackedRecords rows) {
   TC_CHECK(ready());
@@ -125,6 +126,7 @@ bool EpochCommitter::Produced(Status status) {
 bool EpochCommitter::ProducePacked() {
   for (; next_packed_ < cut_.rows.size(); ++next_packed_, next_packed_row_ = 0) {
     if (!Produced(transport_.ProduceMany(cut_.rows[next_packed_], &next_packed_row_))) return false;
+    if (!keeps_rows_) spent_.push_back(std::move(cut_.rows[next_packed_]));
   }
   return true;
 }

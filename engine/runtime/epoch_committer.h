@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/core/clock.h"
@@ -32,20 +33,22 @@ struct EpochCut {
 /// local state. A state machine: Step moves on as far as it can without waiting.
 ///   1. begin; produce outputs            2. produce changelog rows, then one commit record a task
 ///   3. send offsets                      4. commit (outcome by event)          5. write the local store
-/// Rows may go ahead of a cut that comes within moments: they are final, and a transaction that ends without its cut is
-/// aborted, so that nobody ever sees them.
+/// Rows may go ahead of their cut: they are final, and a transaction that ends without its cut is aborted, so that nobody
+/// ever sees them. Once handed over they are the transport's: memory is given back then, not at the commit.
 /// Thread: confined.
 class EpochCommitter {
  public:
-  /// `writer`: names the instance and this life of it, "<instance>/<life>".
+  /// `writer`: names the instance and this life of it, "<instance>/<life>". `keeps_rows`: the cut that is handed back
+  /// has its rows still, for who looks at them then.
   EpochCommitter(LogTransport& transport, StateStore& store, ChangelogLayout layout, std::string writer,
-                 FaultPoints& faults, const Clock& clock)
+                 FaultPoints& faults, const Clock& clock, bool keeps_rows = false)
       : transport_(transport),
         store_(store),
         layout_(std::move(layout)),
         writer_(std::move(writer)),
         faults_(faults),
-        clock_(clock) {}
+        clock_(clock),
+        keeps_rows_(keeps_rows) {}
 
   enum class State : uint8_t { kIdle, kAhead, kProducing, kCommitting, kCommitted, kAborting, kFailed };
 
@@ -58,8 +61,12 @@ class EpochCommitter {
   bool ready() const { return state_ == State::kIdle || state_ == State::kAhead; }
   /// Since when rows are ahead of their cut. REQUIRES: state kAhead.
   ProcessingTime ahead_since() const { return ahead_since_; }
-  /// Memory of the rows that are ahead of their cut.
+  /// Memory of the rows that are ahead of their cut and not yet handed over, or kept.
   size_t ahead_bytes() const;
+  /// Memory of the rows of the cut under way.
+  size_t rows_bytes() const;
+  /// Rows that were handed over: their memory may be filled again.
+  std::vector<PackedRecords> TakeSpent() { return std::exchange(spent_, {}); }
   /// Sends rows of the next cut ahead of it, under its transaction. REQUIRES: ready.
   void SendAhead(PackedRecords rows);
   /// REQUIRES: ready, or rows ahead of this cut have just failed: the cut shares their fate.
@@ -99,6 +106,7 @@ class EpochCommitter {
   std::string writer_;
   FaultPoints& faults_;
   const Clock& clock_;
+  const bool keeps_rows_;
 
   State state_ = State::kIdle;
   EpochCut cut_;
@@ -106,6 +114,7 @@ class EpochCommitter {
   size_t next_output_ = 0;
   size_t next_packed_ = 0;      ///< in cut_.rows
   size_t next_packed_row_ = 0;  ///< in that one
+  std::vector<PackedRecords> spent_;
   size_t next_row_ = 0;
   std::vector<OutputRecord> commit_records_;  ///< one a stream, produced last of all
   size_t next_commit_record_ = 0;

@@ -49,8 +49,8 @@ Status Instance::Start() {
   activity_ = std::make_unique<ActivityTable>(plan_->views.size());
   // Two processes of one instance, or two lives of one, are told apart by when they began.
   writer_ = fmt::format("{}/{}", plan_->options.instance, parts_.clock.Now().us);
-  committer_ =
-      std::make_unique<EpochCommitter>(parts_.transport, parts_.store, layout_, writer_, parts_.faults, parts_.clock);
+  committer_ = std::make_unique<EpochCommitter>(parts_.transport, parts_.store, layout_, writer_, parts_.faults,
+                                                parts_.clock, parts_.observer != nullptr);
   restorer_ = std::make_unique<ChangelogRestorer>(parts_.transport, parts_.store, layout_, parts_.clock);
   repair_ = std::make_unique<ChangelogRepair>(parts_.store);
   watch_ = std::make_unique<ChangelogWatch>(parts_.transport, parts_.store, layout_, parts_.clock);
@@ -230,6 +230,7 @@ Status Instance::LearnEnds() {
 Result<bool> Instance::StepCommit() {
   const EpochCommitter::State before = committer_->state();
   committer_->Step();
+  ReuseRows(committer_->TakeSpent());
   if (committer_->state() == EpochCommitter::State::kCommitted) {
     TC_RETURN_IF_ERROR(OnCommitted(committer_->Take()));
     return true;
@@ -261,7 +262,7 @@ Status Instance::OnCommitted(EpochCut cut) {
     for (const PackedRecords& rows : cut.rows) parts_.observer->OnCommittedRows(rows);
     if (!cut.outputs.empty()) parts_.observer->OnCommitted(cut.outputs);
   }
-  for (size_t i = 0; i < std::min(cut.rows.size(), tasks_.size()); ++i) tasks_[i]->ReuseRows(std::move(cut.rows[i]));
+  ReuseRows(std::move(cut.rows));
   return repair_->OnCommitted();
 }
 
@@ -517,7 +518,14 @@ bool Instance::CutIsDue() const {
 void Instance::SendAhead() {
   // In a replay what comes out must not depend on the clock; the embedded log takes an epoch in one write.
   if (!parts_.transport.needs_changelog() || plan_->collect || revoked_ || stopping_ || !committer_->ready()) return;
-  if (pace_.IsImminent(parts_.clock.Now(), model_->idle(ClosedUpTo()))) HandOverRows();
+  // An epoch that would be full of rows goes on for as long as its interval lets it: each cut writes all touched state.
+  const bool fills = OpenBytes() >= plan_->options.epoch_bytes_max / 2;
+  if (fills || pace_.IsImminent(parts_.clock.Now(), model_->idle(ClosedUpTo()))) HandOverRows();
+  ReuseRows(committer_->TakeSpent());
+}
+
+void Instance::ReuseRows(std::vector<PackedRecords> spent) {
+  for (size_t i = 0; i < std::min(spent.size(), tasks_.size()); ++i) tasks_[i]->ReuseRows(std::move(spent[i]));
 }
 
 void Instance::HandOverRows() {
@@ -647,6 +655,7 @@ Result<Instance::Progress> Instance::Step(int wait_ms) {
       TC_RETURN_IF_ERROR(DropParked());
       if (bounded_ && !ends_known_) TC_RETURN_IF_ERROR(LearnEnds());
       // What came while an epoch was committed goes first, so that its commit and the work that follows overlap.
+      if (IsFull()) SendAhead();
       if (committed_epochs_ > committed_before && CutIsDue()) {
         TC_RETURN_IF_ERROR(Cut(!in_lockstep()));
         TC_RETURN_IF_ERROR(StepCommit().status());
@@ -664,6 +673,7 @@ Result<Instance::Progress> Instance::Step(int wait_ms) {
       const bool hurry =
           in_lockstep() && !worked && RekeyingOpen() && committer_->state() == EpochCommitter::State::kIdle;
       const bool settle = ended || (winding_down && model_->between_rounds());
+      if (IsFull()) SendAhead();
       if (CutIsDue() || hurry || (settle && Dirty() && committer_->ready())) {
         TC_RETURN_IF_ERROR(Cut(!in_lockstep() || hurry || settle));
         TC_RETURN_IF_ERROR(StepCommit().status());

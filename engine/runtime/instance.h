@@ -137,6 +137,7 @@ class Instance {
   /// Rows of what closed in live input go out while the rest of their cut is awaited.
   void SendAhead();
   void HandOverRows();
+  void ReuseRows(std::vector<PackedRecords> spent);
   /// No more may be put into the epoch being filled.
   bool IsFull() const;
   /// Looks where the tasks stand after a step of work. `closed`: buckets closed in it.

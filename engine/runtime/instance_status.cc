@@ -94,7 +94,7 @@ void Instance::PublishMemory() const {
   set("open_epoch", model_ ? OpenBytes() : 0);
   size_t flying = 0;
   if (committer_ && committer_->busy()) {
-    flying = committer_->cut().state.bytes();
+    flying = committer_->cut().state.bytes() + committer_->rows_bytes() - committer_->ahead_bytes();
     for (const OutputRecord& record : committer_->cut().outputs) flying += record.Bytes();
   }
   set("epoch_in_flight", flying);

@@ -41,6 +41,7 @@ void Lab::Start(Machine& machine) {
   EngineOptions options = shop.options;
   options.instance = machine.id;
   options.commit_interval = commit_interval;
+  if (adjust) adjust(options);
   machine.process = std::make_unique<EngineProcess>(options, EngineProcess::Parts{.broker = broker,
                                                                                   .clock = clock,
                                                                                   .wire = *machine.wire,

@@ -87,6 +87,7 @@ class Lab {
   ManualClock clock;
   SimulatedBroker broker;
   Duration commit_interval = std::chrono::milliseconds(5);
+  std::function<void(EngineOptions&)> adjust;  ///< options of who starts next
   Duration changelog_lag = std::chrono::hours(24);
   Duration rekey_kept = std::chrono::hours(24);
   std::vector<std::unique_ptr<Machine>> machines;

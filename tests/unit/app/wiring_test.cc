@@ -13,8 +13,8 @@ EngineOptions WithMemory(size_t bytes) {
 }
 
 TEST(WiringTest, AnEpochIsAShareOfTheMemoryLimitWithinBounds) {
-  EXPECT_EQ(EpochBytesMax(WithMemory(512ULL << 20)), 16ULL << 20);
-  EXPECT_EQ(EpochBytesMax(WithMemory(64ULL << 20)), 2ULL << 20);
+  EXPECT_EQ(EpochBytesMax(WithMemory(256ULL << 20)), 16ULL << 20);
+  EXPECT_EQ(EpochBytesMax(WithMemory(64ULL << 20)), 4ULL << 20);
   EXPECT_EQ(EpochBytesMax(WithMemory(8ULL << 20)), 1ULL << 20);
   EXPECT_EQ(EpochBytesMax(WithMemory(64ULL << 30)), 32ULL << 20);
 }

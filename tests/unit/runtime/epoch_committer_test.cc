@@ -126,7 +126,6 @@ TEST_F(EpochCommitterTest, RowsAheadOfTheCutAreOfItsTransaction) {
   committer_.SendAhead(Rows("shop.first"));
   committer_.SendAhead(Rows("shop.second"));
   EXPECT_EQ(transport_.calls, (std::vector<std::string>{"begin", "produce shop.first", "produce shop.second"}));
-  EXPECT_GT(committer_.ahead_bytes(), 0U);
   EpochCut cut = MakeCut();
   cut.rows.push_back(Rows("shop.third"));
   committer_.Start(std::move(cut));
@@ -137,7 +136,39 @@ TEST_F(EpochCommitterTest, RowsAheadOfTheCutAreOfItsTransaction) {
                                 "produce shop.third", "produce shop.changelog.series", "produce shop.changelog.series",
                                 "produce shop.changelog.series", "offsets", "commit"}));
   committer_.OnTransaction(Ended(Outcome::kOk));
-  EXPECT_EQ(committer_.Take().rows.size(), 3U);  // whoever observes commits sees all
+  EXPECT_EQ(committer_.state(), EpochCommitter::State::kCommitted);
+}
+
+TEST_F(EpochCommitterTest, RowsThatWereHandedOverTakeNoMemory) {
+  transport_.produce_room = 1;
+  committer_.SendAhead(Rows("shop.first"));
+  EXPECT_EQ(committer_.ahead_bytes(), 0U);
+  EXPECT_EQ(committer_.TakeSpent().size(), 1U);
+  committer_.SendAhead(Rows("shop.second"));
+  EXPECT_GT(committer_.ahead_bytes(), 0U) << "it found no room";
+  EXPECT_TRUE(committer_.TakeSpent().empty());
+  transport_.produce_room = 100;
+  committer_.Step();
+  EXPECT_EQ(committer_.ahead_bytes(), 0U);
+  committer_.Start(MakeCut());
+  EXPECT_EQ(committer_.TakeSpent().size(), 1U);
+}
+
+TEST_F(EpochCommitterTest, RowsThatSomebodyLooksAtAreKeptUntilTheCommit) {
+  EpochCommitter keeps(transport_, *store_, {"shop.changelog.series", "shop.changelog.model", 5, "i1"}, "i1/1", faults_,
+                       clock_, true);
+  keeps.SendAhead(Rows("shop.first"));
+  EXPECT_GT(keeps.ahead_bytes(), 0U);
+  EpochCut cut = MakeCut();
+  cut.rows.push_back(Rows("shop.second"));
+  keeps.Start(std::move(cut));
+  keeps.Step();
+  EXPECT_TRUE(keeps.TakeSpent().empty());
+  EXPECT_GT(keeps.rows_bytes(), 0U);
+  keeps.OnTransaction(Ended(Outcome::kOk));
+  const EpochCut committed = keeps.Take();
+  ASSERT_EQ(committed.rows.size(), 2U);
+  EXPECT_EQ(committed.rows[0].size() + committed.rows[1].size(), Rows("shop.first").size() * 2);
 }
 
 TEST_F(EpochCommitterTest, RowsAheadThatFindNoRoomGoOnLaterInTheirOrder) {
