@@ -33,8 +33,8 @@ struct EpochCut {
 /// local state. A state machine: Step moves on as far as it can without waiting.
 ///   1. begin; produce outputs            2. produce changelog rows, then one commit record a task
 ///   3. send offsets                      4. commit (outcome by event)          5. write the local store
-/// Rows may go ahead of their cut: they are final, and a transaction that ends without its cut is aborted, so that nobody
-/// ever sees them. Once handed over they are the transport's: memory is given back then, not at the commit.
+/// Rows may go ahead of their cut: they are final, and a transaction that ends without its cut is aborted, so that
+/// nobody ever sees them. Once handed over they are the transport's: memory is given back then, not at the commit.
 /// Thread: confined.
 class EpochCommitter {
  public:

@@ -1,4 +1,5 @@
-// Rows go ahead of their cut where they would fill the epoch: it goes on for its interval, and a crash amid it repeats none.
+// Rows go ahead of their cut where they would fill the epoch: it goes on for its interval, and a crash amid it repeats
+// none.
 #include <gtest/gtest.h>
 
 #include "tests/simulation/lab.h"

@@ -176,8 +176,8 @@ class Schedule {
     if (calm_) slot.wire->Heal();
     EngineOptions options = shop_.options;
     options.instance = slot.id;
-    // With the longer one, rows of closed buckets go ahead of their cut and wait there for more faults: as a close is in
-    // sight, or since they would fill the epoch.
+    // With the longer one, rows of closed buckets go ahead of their cut and wait there for more faults: as a close is
+    // in sight, or since they would fill the epoch.
     options.commit_interval = milliseconds(shop_.spec.seed % 2 == 1 ? 80 : 5);
     if (shop_.spec.seed % 4 == 3) options.epoch_bytes_max = 24 << 10;
     EngineProcess::Parts parts{broker_, clock_, *slot.wire, slot.disk, {}, nullptr};
