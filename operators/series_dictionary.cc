@@ -10,14 +10,16 @@
 namespace tidecast {
 namespace {
 
-constexpr uint8_t kVersion = 3;
-constexpr uint8_t kBirthsVersion = 1;  // a name, births
-constexpr uint8_t kNameVersion = 2;    // a name, births and signs
+constexpr uint8_t kVersion = 3;        // before it each name had a row
+constexpr uint8_t kBirthsVersion = 1;  // had no signs
 constexpr size_t kChunkBytes = 64 * 1024;
 constexpr size_t kRowBytes = 64;
 constexpr size_t kTimeBytes = 5;  // as most differences are stored
 // Ids whose rows of older formats one Save carries over, each with a deletion: a few milliseconds of an epoch.
 constexpr size_t kCarriedIds = 1024;
+constexpr size_t kAhead = 16;
+
+constexpr size_t RoomIn(size_t slots) { return slots / 4 * 3; }
 
 std::string RowKey(uint32_t first) {
   return KeyWriter().U8(static_cast<uint8_t>(WindowTable::kSeries)).U32(first).Take();
@@ -43,11 +45,24 @@ void DecodeTimes(ByteReader& value, std::span<EventTime> times) {
 
 }  // namespace
 
-uint32_t SeriesDictionary::Add(std::string_view name) {
-  TC_CHECK_LT(names_.size(), size_t{UINT32_MAX});
+void SeriesDictionary::GrowSlots() {
+  std::vector<Slot> slots(slots_.size() * 2);
+  const size_t mask = slots.size() - 1;
+  for (const Slot& slot : slots_) {
+    if (slot.id == kNobody) continue;
+    size_t at = slot.hash & mask;
+    while (slots[at].id != kNobody) at = (at + 1) & mask;
+    slots[at] = slot;
+  }
+  slots_.swap(slots);
+}
+
+uint32_t SeriesDictionary::Add(std::string_view name, uint32_t hash) {
+  TC_CHECK_LT(names_.size(), size_t{kNobody});
   const auto id = static_cast<uint32_t>(names_.size());
+  if (names_.size() >= RoomIn(slots_.size())) GrowSlots();
   names_.push_back(Keep(name));
-  ids_.emplace(names_.back(), id);
+  slots_[SlotOf(name, hash)] = {hash, id};
   for (std::vector<EventTime>& births : births_) births.push_back(EventTime::Max());
   for (std::vector<EventTime>& signs : signs_) signs.push_back(EventTime::Min());
   if (id / kBlockIds == blocks_.size()) blocks_.push_back(0);
@@ -226,10 +241,26 @@ Status SeriesDictionary::LoadRows(const StateReader& store) {
     return failed.ok();
   }));
   TC_RETURN_IF_ERROR(failed);
-  // With all names at hand the table has its size at once.
-  ids_.reserve(names_.size());
-  for (uint32_t id = 0; id < names_.size(); ++id) {
-    if (!ids_.emplace(names_[id], id).second) return Damaged(id, births_.size());  // a name that came before
+  return IndexNames();
+}
+
+// With all names at hand the table has its size at once, and slots are fetched some names ahead of their use.
+Status SeriesDictionary::IndexNames() {
+  size_t slots = kSlotsLeast;
+  while (RoomIn(slots) < names_.size()) slots *= 2;
+  slots_.assign(slots, {});
+  std::array<uint32_t, kAhead> hashes;
+  for (size_t next = 0; next < names_.size() + kAhead; ++next) {
+    if (next >= kAhead) {
+      const auto id = static_cast<uint32_t>(next - kAhead);
+      const uint32_t hash = hashes[id % kAhead];
+      Slot& slot = slots_[SlotOf(names_[id], hash)];
+      if (slot.id != kNobody) return Damaged(id, births_.size());  // a name that came before
+      slot = {hash, id};
+    }
+    if (next >= names_.size()) continue;
+    hashes[next % kAhead] = HashOf(names_[next]);
+    __builtin_prefetch(&slots_[hashes[next % kAhead] & (slots - 1)], 1);
   }
   return Status::Ok();
 }
@@ -249,8 +280,8 @@ size_t SeriesDictionary::dirty_bytes() const {
 }
 
 size_t SeriesDictionary::memory_bytes() const {
-  return chunk_bytes_ + ids_.bucket_count() * (sizeof(std::string_view) + 12) +
-         names_.capacity() * sizeof(std::string_view) + 2 * births_.size() * names_.capacity() * sizeof(EventTime) +
+  return chunk_bytes_ + slots_.capacity() * sizeof(Slot) + names_.capacity() * sizeof(std::string_view) +
+         2 * births_.size() * names_.capacity() * sizeof(EventTime) +
          (order_.capacity() + ranks_.capacity() + dirty_blocks_.capacity()) * sizeof(uint32_t) + blocks_.capacity();
 }
 
