@@ -119,7 +119,7 @@ TEST(SeriesDictionaryTest, AStartFindsNamesAndTimes) {
     for (uint32_t i = 0; i < series; ++i) {
       EXPECT_EQ(dictionary.Intern(Name(i)), i);
       EXPECT_EQ(dictionary.Intern(Name(i)), i);
-      if (i % 3 != 1) dictionary.SetBirth(0, i, Hour(100 - i));
+      if (i % 3 != 1) dictionary.SetBirth(0, i, Hour(100 - static_cast<int64_t>(i)));
       if (i % 2 == 0) dictionary.SetBirth(1, i, EventTime{-1 - static_cast<int64_t>(i)});
       if (i % 5 == 0) dictionary.SetSign(1, i, Hour(i * 7));
     }
@@ -469,6 +469,9 @@ TEST_F(DamagedDictionaryTest, RefusesEachCutRow) {
 TEST_F(DamagedDictionaryTest, RefusesARowOfNoNames) {
   store_.rows[Key(kSeries)] = NewRow({});
   ExpectDamaged("damaged: row 74 of 74");
+  store_.rows.erase(Key(kSeries));
+  store_.rows[Key(2 * kBlock)] = NewRow({});
+  ExpectDamaged("damaged: row 64 of 64");
 }
 
 TEST_F(DamagedDictionaryTest, RefusesMoreNamesThanABlockHas) {
