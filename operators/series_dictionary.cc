@@ -1,50 +1,96 @@
 #include "operators/series_dictionary.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <span>
 
 #include "operators/window_keys.h"
 
 namespace tidecast {
 namespace {
 
-constexpr uint8_t kVersion = 2;
-constexpr size_t kBlockBytes = 64 * 1024;
+constexpr uint8_t kVersion = 3;        // before it each name had a row
+constexpr uint8_t kBirthsVersion = 1;  // had no signs
+constexpr size_t kChunkBytes = 64 * 1024;
+constexpr size_t kRowBytes = 64;
+constexpr size_t kTimeBytes = 5;  // as most differences are stored
+// Ids whose rows of older formats one Save carries over, each with a deletion: a few milliseconds of an epoch.
+constexpr size_t kCarriedIds = 1024;
+constexpr size_t kAhead = 16;
+
+constexpr size_t RoomIn(size_t slots) { return slots / 4 * 3; }
+
+std::string RowKey(uint32_t first) {
+  return KeyWriter().U8(static_cast<uint8_t>(WindowTable::kSeries)).U32(first).Take();
+}
+
+// Most series of a block are as old as their neighbours.
+void EncodeTimes(std::span<const EventTime> times, ByteWriter& value) {
+  uint64_t last = 0;
+  for (const EventTime time : times) {
+    const auto us = static_cast<uint64_t>(time.us);
+    value.SignedVarint(static_cast<int64_t>(us - last));
+    last = us;
+  }
+}
+
+void DecodeTimes(ByteReader& value, std::span<EventTime> times) {
+  uint64_t last = 0;
+  for (EventTime& time : times) {
+    last += static_cast<uint64_t>(value.SignedVarint());
+    time.us = static_cast<int64_t>(last);
+  }
+}
 
 }  // namespace
 
-uint32_t SeriesDictionary::Add(std::string_view name) {
-  const uint32_t id = Append(name);
+void SeriesDictionary::GrowSlots() {
+  std::vector<Slot> slots(slots_.size() * 2);
+  const size_t mask = slots.size() - 1;
+  for (const Slot& slot : slots_) {
+    if (slot.id == kNobody) continue;
+    size_t at = slot.hash & mask;
+    while (slots[at].id != kNobody) at = (at + 1) & mask;
+    slots[at] = slot;
+  }
+  slots_.swap(slots);
+}
+
+uint32_t SeriesDictionary::Add(std::string_view name, uint32_t hash) {
+  TC_CHECK_LT(names_.size(), size_t{kNobody});
+  const auto id = static_cast<uint32_t>(names_.size());
+  if (names_.size() >= RoomIn(slots_.size())) GrowSlots();
+  names_.push_back(Keep(name));
+  slots_[SlotOf(name, hash)] = {hash, id};
+  for (std::vector<EventTime>& births : births_) births.push_back(EventTime::Max());
+  for (std::vector<EventTime>& signs : signs_) signs.push_back(EventTime::Min());
+  if (id / kBlockIds == blocks_.size()) blocks_.push_back(0);
   MarkDirty(id);
   return id;
 }
 
-uint32_t SeriesDictionary::Append(std::string_view name) {
-  TC_CHECK_LT(names_.size(), size_t{UINT32_MAX});
-  if (name.size() > block_left_) {
-    const size_t size = std::max(kBlockBytes, name.size());
-    blocks_.push_back(std::make_unique_for_overwrite<char[]>(size));
-    block_at_ = blocks_.back().get();
-    block_left_ = size;
-    name_bytes_ += size;
+std::string_view SeriesDictionary::Keep(std::string_view bytes) {
+  if (bytes.size() > chunk_left_) {
+    const size_t size = std::max(kChunkBytes, bytes.size());
+    chunks_.push_back(std::make_unique_for_overwrite<char[]>(size));
+    chunk_at_ = chunks_.back().get();
+    chunk_left_ = size;
+    chunk_bytes_ += size;
   }
-  if (!name.empty()) std::memcpy(block_at_, name.data(), name.size());
-  const std::string_view kept(block_at_, name.size());
-  block_at_ += name.size();
-  block_left_ -= name.size();
-  const auto id = static_cast<uint32_t>(names_.size());
-  names_.push_back(kept);
-  ids_.emplace(kept, id);  // which is known already keeps its id
-  for (std::vector<EventTime>& births : births_) births.push_back(EventTime::Max());
-  for (std::vector<EventTime>& signs : signs_) signs.push_back(EventTime::Min());
-  is_dirty_.push_back(false);
-  return id;
+  if (!bytes.empty()) std::memcpy(chunk_at_, bytes.data(), bytes.size());
+  const std::string_view kept(chunk_at_, bytes.size());
+  chunk_at_ += bytes.size();
+  chunk_left_ -= bytes.size();
+  return kept;
 }
 
-void SeriesDictionary::MarkDirty(uint32_t id) {
-  if (is_dirty_[id]) return;
-  is_dirty_[id] = true;
-  dirty_.push_back(id);
+void SeriesDictionary::MarkBlockDirty(uint32_t block) {
+  uint8_t& flags = blocks_[block];
+  if ((flags & kDirty) != 0) return;
+  if ((flags & kOldRows) != 0) ++dirty_old_blocks_;
+  flags |= kDirty;
+  dirty_blocks_.push_back(block);
 }
 
 void SeriesDictionary::SetBirth(size_t view, uint32_t id, EventTime bucket_start) {
@@ -76,60 +122,167 @@ const std::vector<uint32_t>& SeriesDictionary::Order() {
   return order_;
 }
 
-void SeriesDictionary::Save(DeltaSink& out) {
-  ByteWriter value;
-  for (const uint32_t id : dirty_) {
+uint32_t SeriesDictionary::RowEnd(uint32_t first) const {
+  const size_t end = std::min(names_.size(), (size_t{first} / kBlockIds + 1) * kBlockIds);
+  size_t bytes = names_[first].size();
+  size_t id = first + size_t{1};
+  while (id < end && (bytes += names_[id].size()) <= kRowNameBytes) ++id;
+  return static_cast<uint32_t>(id);
+}
+
+void SeriesDictionary::SaveBlock(uint32_t block, ByteWriter& value, DeltaSink& out) {
+  const uint32_t begin = block * kBlockIds;
+  const auto end = static_cast<uint32_t>(std::min(names_.size(), size_t{begin} + kBlockIds));
+  const uint32_t old_end = (blocks_[block] & kOldRows) != 0 ? std::min(end, old_end_) : begin;
+  for (uint32_t first = begin; first < end;) {
+    const uint32_t row_end = RowEnd(first);
     value.Clear();
-    value.U8(kVersion).Bytes(names_[id]).Varint(births_.size());
-    for (size_t view = 0; view < births_.size(); ++view) value.Time(births_[view][id]).Time(signs_[view][id]);
-    out.Put(Family::kPanes, KeyWriter().U8(static_cast<uint8_t>(WindowTable::kSeries)).U32(id).view(), value.view());
-    is_dirty_[id] = false;
+    value.U8(kVersion).Varint(births_.size()).Varint(row_end - first);
+    for (uint32_t id = first; id < row_end; ++id) value.Varint(names_[id].size());
+    for (uint32_t id = first; id < row_end; ++id) value.Raw(names_[id]);
+    for (size_t view = 0; view < births_.size(); ++view) {
+      EncodeTimes(std::span(births_[view]).subspan(first, row_end - first), value);
+      EncodeTimes(std::span(signs_[view]).subspan(first, row_end - first), value);
+    }
+    out.Put(Family::kPanes, RowKey(first), value.view());
+    for (uint32_t id = first + 1; id < std::min(row_end, old_end); ++id) out.Delete(Family::kPanes, RowKey(id));
+    first = row_end;
   }
-  dirty_.clear();
+  blocks_[block] = 0;
+}
+
+void SeriesDictionary::Save(DeltaSink& out) {
+  for (size_t ids = 0; ids < kCarriedIds && uint64_t{old_block_} * kBlockIds < old_end_; ++old_block_) {
+    if ((blocks_[old_block_] & kOldRows) == 0) continue;
+    MarkBlockDirty(old_block_);
+    ids += kBlockIds;
+  }
+  std::sort(dirty_blocks_.begin(), dirty_blocks_.end());
+  ByteWriter value;
+  for (const uint32_t block : dirty_blocks_) SaveBlock(block, value, out);
+  dirty_blocks_.clear();
+  dirty_old_blocks_ = 0;
+}
+
+Status SeriesDictionary::Damaged(uint32_t id, size_t views) const {
+  return Status(Code::kCorruption, fmt::format("the dictionary of series is damaged: row {} of {}, views {} of {}", id,
+                                               names_.size(), views, births_.size()))
+      .WithRemedy("restore the task from its changelog, or reset its state after a change of views");
+}
+
+// The reader stands behind the name's views.
+void SeriesDictionary::LoadOldName(std::string_view name, uint8_t version, ByteReader& value) {
+  names_.push_back(Keep(name));
+  for (size_t view = 0; view < births_.size(); ++view) {
+    births_[view].push_back(value.Time());
+    // The oldest knew births alone: from there on the time runs anew.
+    signs_[view].push_back(version == kBirthsVersion ? births_[view].back() : value.Time());
+  }
+  old_end_ = static_cast<uint32_t>(names_.size());
+}
+
+// The reader stands behind the count.
+void SeriesDictionary::LoadNames(size_t count, ByteReader& value) {
+  const size_t known = names_.size();
+  std::array<size_t, kBlockIds> sizes;
+  size_t bytes = 0;
+  for (size_t i = 0; i < count; ++i) bytes += sizes[i] = value.Count();
+  const std::string_view kept = Keep(value.Raw(bytes));
+  if (!value.ok()) return;
+  const char* at = kept.data();
+  for (size_t i = 0; i < count; at += sizes[i], ++i) names_.emplace_back(at, sizes[i]);
+  for (size_t view = 0; view < births_.size(); ++view) {
+    births_[view].resize(known + count);
+    DecodeTimes(value, std::span(births_[view]).subspan(known));
+    signs_[view].resize(known + count);
+    DecodeTimes(value, std::span(signs_[view]).subspan(known));
+  }
+}
+
+// `row_begin` is the id that the last row begins at.
+Status SeriesDictionary::LoadRow(std::string_view key, std::string_view bytes, uint32_t* row_begin) {
+  KeyReader at(key);
+  const uint32_t id = at.U32();
+  ByteReader value(bytes);
+  const uint8_t version = value.U8();
+  if (version < kBirthsVersion || version > kVersion)
+    return Status(Code::kVersion, fmt::format("a series name has format {}, this build reads {}", version, kVersion));
+  const bool is_old = version < kVersion;
+  const std::string_view old_name = is_old ? value.Bytes() : std::string_view();
+  const size_t views = value.Count(is_old ? sizeof(EventTime) : 2);
+  const size_t count = is_old ? 1 : value.Count(1 + 2 * views);
+  const size_t known = names_.size();
+  const uint32_t place = id % kBlockIds;
+  if (!at.AtEnd() || id != known || !value.ok() || views != births_.size() || count == 0 || count > kBlockIds - place)
+    return Damaged(id, views);
+  if (place == 0) blocks_.push_back(is_old ? kOldRows : 0);
+  if (((blocks_.back() & kOldRows) != 0) != is_old) return Damaged(id, views);
+  if (is_old) {
+    LoadOldName(old_name, version, value);
+  } else {
+    LoadNames(count, value);
+  }
+  TC_RETURN_IF_ERROR(value.Finish("series name"));
+  for (std::vector<EventTime>& signs : signs_) {
+    for (EventTime& sign : std::span(signs).subspan(known)) sign = sign == EventTime::Max() ? EventTime::Min() : sign;
+  }
+  // Where Save would write rows that end elsewhere, some of these would be left behind.
+  if (!is_old && (RowEnd(id) != names_.size() || (place != 0 && RowEnd(*row_begin) != id))) return Damaged(id, views);
+  *row_begin = id;
+  return Status::Ok();
+}
+
+Status SeriesDictionary::LoadRows(const StateReader& store) {
+  Status failed;
+  uint32_t row_begin = 0;
+  const std::string prefix = WindowTablePrefix(WindowTable::kSeries);
+  TC_RETURN_IF_ERROR(store.Scan(Family::kPanes, prefix, prefix, [&](std::string_view key, std::string_view value) {
+    failed = LoadRow(key.substr(prefix.size()), value, &row_begin);
+    return failed.ok();
+  }));
+  TC_RETURN_IF_ERROR(failed);
+  return IndexNames();
+}
+
+// With all names at hand the table has its size at once, and slots are fetched some names ahead of their use.
+Status SeriesDictionary::IndexNames() {
+  size_t slots = kSlotsLeast;
+  while (RoomIn(slots) < names_.size()) slots *= 2;
+  slots_.assign(slots, {});
+  std::array<uint32_t, kAhead> hashes;
+  for (size_t next = 0; next < names_.size() + kAhead; ++next) {
+    if (next >= kAhead) {
+      const auto id = static_cast<uint32_t>(next - kAhead);
+      const uint32_t hash = hashes[id % kAhead];
+      Slot& slot = slots_[SlotOf(names_[id], hash)];
+      if (slot.id != kNobody) return Damaged(id, births_.size());  // a name that came before
+      slot = {hash, id};
+    }
+    if (next >= names_.size()) continue;
+    hashes[next % kAhead] = HashOf(names_[next]);
+    __builtin_prefetch(&slots_[hashes[next % kAhead] & (slots - 1)], 1);
+  }
+  return Status::Ok();
 }
 
 Status SeriesDictionary::Reload(const StateReader& store) {
   *this = SeriesDictionary(births_.size());
-  Status failed;
-  const std::string prefix = WindowTablePrefix(WindowTable::kSeries);
-  TC_RETURN_IF_ERROR(store.Scan(Family::kPanes, prefix, prefix, [&](std::string_view key, std::string_view bytes) {
-    KeyReader at(key.substr(1));
-    const uint32_t id = at.U32();
-    ByteReader value(bytes);
-    const uint8_t version = value.U8();
-    if (version != kVersion && version != 1) {
-      failed =
-          Status(Code::kVersion, fmt::format("a series name has format {}, this build reads {}", version, kVersion));
-      return false;
-    }
-    const std::string_view name = value.Bytes();
-    const size_t views = value.Count(sizeof(EventTime));
-    const size_t known = names_.size();
-    const bool is_next = at.AtEnd() && id == known && value.ok() && views == births_.size();
-    if (is_next) Append(name);
-    if (!is_next || ids_.size() == known) {  // a name that came before
-      failed =
-          Status(Code::kCorruption, fmt::format("the dictionary of series is damaged: row {} of {}, views {} of {}", id,
-                                                known, views, births_.size()))
-              .WithRemedy("restore the task from its changelog, or reset its state after a change of views");
-      return false;
-    }
-    for (size_t view = 0; view < births_.size(); ++view) {
-      births_[view][id] = value.Time();
-      // Format 1 knew births alone: from there on the time runs anew.
-      const EventTime sign = version == 1 ? births_[view][id] : value.Time();
-      signs_[view][id] = sign == EventTime::Max() ? EventTime::Min() : sign;
-    }
-    failed = value.Finish("series name");
-    return failed.ok();
-  }));
-  return failed;
+  Status loaded = LoadRows(store);
+  if (!loaded.ok()) *this = SeriesDictionary(births_.size());
+  return loaded;
+}
+
+size_t SeriesDictionary::dirty_bytes() const {
+  const size_t ids = std::min(dirty_blocks_.size() * kBlockIds, names_.size());
+  const size_t name_bytes = names_.empty() ? 0 : (chunk_bytes_ - chunk_left_) / names_.size();
+  return dirty_blocks_.size() * kRowBytes + ids * (1 + name_bytes + 2 * kTimeBytes * births_.size()) +
+         dirty_old_blocks_ * kBlockIds * kRowBytes;
 }
 
 size_t SeriesDictionary::memory_bytes() const {
-  return name_bytes_ + ids_.bucket_count() * (sizeof(std::string_view) + 12) +
-         names_.capacity() * sizeof(std::string_view) + 2 * births_.size() * names_.capacity() * sizeof(EventTime) +
-         (order_.capacity() + ranks_.capacity()) * sizeof(uint32_t);
+  return chunk_bytes_ + slots_.capacity() * sizeof(Slot) + names_.capacity() * sizeof(std::string_view) +
+         2 * births_.size() * names_.capacity() * sizeof(EventTime) +
+         (order_.capacity() + ranks_.capacity() + dirty_blocks_.capacity()) * sizeof(uint32_t) + blocks_.capacity();
 }
 
 }  // namespace tidecast

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,24 +9,31 @@
 #include "engine/core/hash.h"
 #include "engine/core/stateful.h"
 #include "engine/core/time.h"
+#include "state/key_codec.h"
 
 namespace tidecast {
 
 /// Interns series names to dense ids (0, 1, 2 ...) of one task, keeps them in name order for closing, and remembers in
-/// which bucket a series was born in each view. Ids are never given back.
+/// which bucket a series was born in each view. Ids are never given back. Stored by blocks of `kBlockIds` ids: a start
+/// reads each name, and a row of its own would cost it more than the name does. Rows of older formats, one a name, are
+/// read; each Save carries some of them over.
 /// Thread: confined.
 class SeriesDictionary {
  public:
-  explicit SeriesDictionary(size_t views) : births_(views), signs_(views) {}
+  static constexpr uint32_t kBlockIds = 32;
+  /// A row ends before a name that would take it over this: brokers take records of 1 MB.
+  static constexpr size_t kRowNameBytes = 64 << 10;
+
+  explicit SeriesDictionary(size_t views) : slots_(kSlotsLeast), births_(views), signs_(views) {}
 
   std::optional<uint32_t> Find(std::string_view name) const {
-    const auto at = ids_.find(name);
-    if (at == ids_.end()) return std::nullopt;
-    return at->second;
+    const uint32_t id = slots_[SlotOf(name, HashOf(name))].id;
+    return id == kNobody ? std::nullopt : std::optional(id);
   }
   uint32_t Intern(std::string_view name) {
-    const auto at = ids_.find(name);
-    return at != ids_.end() ? at->second : Add(name);
+    const uint32_t hash = HashOf(name);
+    const uint32_t id = slots_[SlotOf(name, hash)].id;
+    return id != kNobody ? id : Add(name, hash);
   }
   size_t size() const { return names_.size(); }
   std::string_view name(uint32_t id) const { return names_[id]; }
@@ -52,32 +58,61 @@ class SeriesDictionary {
   uint32_t rank(uint32_t id) const { return ranks_[id]; }
 
   void Save(DeltaSink& out);
+  /// Errors: kVersion, kCorruption; then it is empty.
   Status Reload(const StateReader& store);
   size_t memory_bytes() const;
-  /// What Save will take, about.
-  size_t dirty_bytes() const { return dirty_.size() * (80 + 16 * births_.size()); }
+  /// What Save will take, about, without what it carries over: of that alone no epoch is to be full.
+  size_t dirty_bytes() const;
 
  private:
-  struct NameHash {
-    using is_avalanching = void;
-    size_t operator()(std::string_view name) const { return Hash64(name); }
+  static constexpr uint32_t kNobody = UINT32_MAX;
+  static constexpr size_t kSlotsLeast = 16;
+  struct Slot {
+    uint32_t hash = 0;
+    uint32_t id = kNobody;
   };
-  uint32_t Add(std::string_view name);
-  uint32_t Append(std::string_view name);
-  void MarkDirty(uint32_t id);
+  enum BlockFlag : uint8_t { kDirty = 1, kOldRows = 2 };
 
-  boost::unordered_flat_map<std::string_view, uint32_t, NameHash> ids_;
+  static uint32_t HashOf(std::string_view name) { return static_cast<uint32_t>(Hash64(name)); }
+  /// Where the name is, or belongs.
+  size_t SlotOf(std::string_view name, uint32_t hash) const {
+    const size_t mask = slots_.size() - 1;
+    size_t at = hash & mask;
+    while (slots_[at].id != kNobody && (slots_[at].hash != hash || names_[slots_[at].id] != name)) at = (at + 1) & mask;
+    return at;
+  }
+  void GrowSlots();
+  uint32_t Add(std::string_view name, uint32_t hash);
+  std::string_view Keep(std::string_view bytes);
+  void MarkDirty(uint32_t id) { MarkBlockDirty(id / kBlockIds); }
+  void MarkBlockDirty(uint32_t block);
+  /// Where the row ends that begins at `first`.
+  uint32_t RowEnd(uint32_t first) const;
+  void SaveBlock(uint32_t block, ByteWriter& value, DeltaSink& out);
+  void LoadOldName(std::string_view name, uint8_t version, ByteReader& value);
+  void LoadNames(size_t count, ByteReader& value);
+  Status LoadRow(std::string_view key, std::string_view bytes, uint32_t* row_begin);
+  Status LoadRows(const StateReader& store);
+  Status IndexNames();
+  Status Damaged(uint32_t id, size_t views) const;
+
+  /// Ids by name: open addressing, a power of two, at most three quarters full. Eight bytes a slot and the hash beside
+  /// the id, so that a start misses few cache lines, can fetch them ahead, and growing looks at no name.
+  std::vector<Slot> slots_;
   std::vector<std::string_view> names_;
-  std::vector<std::unique_ptr<char[]>> blocks_;  ///< hold the names
-  size_t block_left_ = 0;
-  char* block_at_ = nullptr;
-  size_t name_bytes_ = 0;
+  std::vector<std::unique_ptr<char[]>> chunks_;  ///< hold the names
+  size_t chunk_left_ = 0;
+  char* chunk_at_ = nullptr;
+  size_t chunk_bytes_ = 0;
   std::vector<std::vector<EventTime>> births_;  ///< [view][id]
   std::vector<std::vector<EventTime>> signs_;   ///< likewise
   std::vector<uint32_t> order_;
   std::vector<uint32_t> ranks_;
-  std::vector<uint32_t> dirty_;
-  std::vector<bool> is_dirty_;
+  std::vector<uint8_t> blocks_;  ///< flags
+  std::vector<uint32_t> dirty_blocks_;
+  size_t dirty_old_blocks_ = 0;
+  uint32_t old_end_ = 0;    ///< ids from here on have no rows of older formats
+  uint32_t old_block_ = 0;  ///< the first block that may have some
 };
 
 }  // namespace tidecast

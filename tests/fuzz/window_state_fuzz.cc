@@ -102,6 +102,16 @@ std::vector<std::string> FuzzSeeds() {
     windows->Save(1, rows);
     seeds.push_back(std::string(1, '\1') + rows.Encode());
   }
+  FuzzRows old_names;  // a block of names in rows of their own, and one of the format of today
+  for (uint32_t id = 0; id < 33; ++id) {
+    ByteWriter row;
+    row.U8(id % 2 == 0 ? 1 : 2);
+    if (id == 32) row.Clear(), row.U8(3).Varint(1).Varint(1).Varint(1).Raw("z").SignedVarint(60).SignedVarint(0);
+    if (id < 32) row.Bytes(std::to_string(id)).Varint(1).Time(EventTime{60});
+    if (id < 32 && id % 2 != 0) row.Time(EventTime{60});
+    old_names.Put(Family::kPanes, KeyWriter().U8(1).U32(id).view(), row.view());
+  }
+  seeds.push_back(std::string(1, '\1') + old_names.Encode());
   return seeds;
 }
 

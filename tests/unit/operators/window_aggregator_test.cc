@@ -472,6 +472,41 @@ TEST_F(WindowAggregatorTest, BucketsOfAnOlderFormatAreReadWithAllTheirPanes) {
   }
 }
 
+TEST_F(WindowAggregatorTest, NamesOfOlderFormatsAreGoneOnWith) {
+  const auto run = [this](int old_version) {
+    Use(HourlyUnits(10 * kHour));
+    Committer committer;
+    TC_CHECK(windows_->Reload(committer.reader()).ok());
+    for (const char* name : {"b", "a"}) Send(Order(name, 10));
+    Close(kHour);
+    committer.Commit(*windows_);
+    for (uint32_t id = 0; id < 2 && old_version > 0; ++id) {
+      ByteWriter row;
+      row.U8(static_cast<uint8_t>(old_version)).Bytes(id == 0 ? "b" : "a").Varint(1).Time(At(0));
+      if (old_version > 1) row.Time(EventTime::Min());
+      committer.Rewrite(KeyWriter().U8(static_cast<uint8_t>(WindowTable::kSeries)).U32(id).view(), row.view());
+    }
+    Use(HourlyUnits(10 * kHour));
+    EXPECT_TRUE(windows_->Reload(committer.reader()).ok());
+    sink_.Clear();
+    for (const char* name : {"a", "c"}) Send(Order(name, kHour + 20));
+    Close(2 * kHour);
+    committer.Commit(*windows_);
+    return std::pair(sink_.log, committer.Contents());
+  };
+  const auto [log, contents] = run(0);
+  EXPECT_FALSE(log.empty());
+  for (const int version : {1, 2}) {
+    const auto [log_then, contents_then] = run(version);
+    EXPECT_EQ(log_then, log) << version;
+    // A name of the first format has its birth for a sign of life.
+    if (version == 2) {
+      EXPECT_EQ(contents_then, contents);
+    }
+    EXPECT_EQ(contents_then.size(), contents.size()) << version;
+  }
+}
+
 TEST_F(WindowAggregatorTest, ABucketWithoutStockSaysSo) {
   auto options = HourlyUnits();
   options.views[0].forecast = true;
