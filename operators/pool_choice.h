@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstddef>
+
+#include "engine/core/forecast.h"
+
+namespace tidecast {
+
+struct SeriesTable;
+
+/// Whether counts or amounts are forecast by the pool of reals, kept at 0 or above, by the buckets `from` to `to` - 1.
+/// Their own pool is for what sells: it knows zeros, and little of what moves on from where it stands. Two kinds do:
+///   levels  amounts (prices, rates) of any bucket, each series always above 0, moving from bucket to bucket by a
+///           twentieth of itself at most
+///   loads   counts or amounts by the hour (power, traffic, temperatures), next to never 0, the series moving by a
+///   fifth
+///           of themselves at most, on the average: such counts are some 30 or more, noise alone moves smaller ones
+///           further. Of at most kLoadsMax series, since the regressions by the hour hold much.
+/// Thread: safe.
+bool AreForecastAsReals(const SeriesTable& table, ValueDomain domain, size_t from, size_t to);
+
+inline constexpr size_t kLoadsMax = 10'000;
+
+}  // namespace tidecast
