@@ -248,13 +248,13 @@ TEST_F(BacktestTest, WhatComesAfterTheWarmupDoesNotChooseThePool) {
   options_.frequency = "1h";
   options_.calendar = BacktestCalendar::kRegular;
   options_.horizon = 6;
-  options_.warmup = 200;
+  options_.warmup = 60;
   options_.every = 1000;
   const std::string path = testing::TempDir() + "backtest_choice_" + std::to_string(getpid()) + ".csv";
   const auto written = [&](bool steady_before, bool steady_after) {
     options_.series_path = WriteHours(path, 240, [&](int hour, int meter) {
-      const double swing = (hour < 200 ? steady_before : steady_after) ? 1.0 : 9.0;
-      return 10.5 + swing * (UniformAt(3, meter, hour) - .5);
+      const double swing = (hour < 60 ? steady_before : steady_after) ? 1.0 : 9.0;
+      return 5.5 + swing * (UniformAt(3, meter, hour) - .5);
     });
     const BacktestReport report = Run();
     EXPECT_EQ(report.pool, steady_before ? ValueDomain::kReal : ValueDomain::kNonNegative);
