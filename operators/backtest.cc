@@ -466,7 +466,7 @@ Result<BacktestReport> RunBacktest(const BacktestOptions& options) {
   BacktestReport report;
   const size_t warmup = static_cast<size_t>(options.warmup);
   Target first{options.domain.value_or(InferDomain(table, 0, warmup))};
-  first.as_reals = !options.domain && AreForecastAsReals(table, first.domain, 0, warmup);
+  first.as_reals = !options.domain && AreForecastAsReals(table, first.domain, options.horizon, 0, warmup);
   report.horizon = options.horizon;
   report.season_lengths = table.season_lengths;
   report.mase_season = constants.season;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/expert.h"
 #include "operators/series_table.h"
 
 namespace tidecast {
@@ -14,6 +15,9 @@ constexpr size_t kLevelStepsMin = 20;
 constexpr double kLoadStepMax = .2;
 constexpr size_t kLoadStepsMin = 2 * kDay;
 constexpr double kLoadZerosMax = .01;
+
+/// Of a series by the pool of hourly reals; measured to a few per cent (models/README.md).
+size_t LoadBytes(int horizon) { return 1900 * (20 + static_cast<size_t>(horizon)); }
 
 /// How a series moved: each value that has one before it, and the way there.
 struct Movement {
@@ -41,7 +45,7 @@ Movement MovementOf(const SeriesTable& table, size_t series, size_t from, size_t
 
 }  // namespace
 
-bool AreForecastAsReals(const SeriesTable& table, ValueDomain domain, size_t from, size_t to) {
+bool AreForecastAsReals(const SeriesTable& table, ValueDomain domain, int horizon, size_t from, size_t to) {
   if (domain == ValueDomain::kReal) return false;
   bool levels = domain == ValueDomain::kNonNegative;
   double step_sum = 0, zeros = 0, values = 0;
@@ -59,7 +63,8 @@ bool AreForecastAsReals(const SeriesTable& table, ValueDomain domain, size_t fro
   if (levels && !table.names.empty()) return true;
   const auto& seasons = table.season_lengths;
   const bool by_hour = std::find(seasons.begin(), seasons.end(), kDay) != seasons.end();
-  return by_hour && table.names.size() <= kLoadsMax && judged > 0 && zeros <= kLoadZerosMax * values &&
+  const bool fits = horizon + 2 * kDay <= kHistory && table.names.size() * LoadBytes(horizon) <= kLoadBytesMax;
+  return by_hour && fits && judged > 0 && zeros <= kLoadZerosMax * values &&
          step_sum <= kLoadStepMax * static_cast<double>(judged);
 }
 

@@ -15,10 +15,12 @@ struct SeriesTable;
 ///   loads   counts or amounts by the hour (power, traffic, temperatures), next to never 0, the series moving by a
 ///   fifth
 ///           of themselves at most, on the average: such counts are some 30 or more, noise alone moves smaller ones
-///           further. Of at most kLoadsMax series, since the regressions by the hour hold much.
+///           further. As long as the regressions by the hour fit the horizon, and their state of all series
+///           kLoadBytesMax.
 /// Thread: safe.
-bool AreForecastAsReals(const SeriesTable& table, ValueDomain domain, size_t from, size_t to);
+bool AreForecastAsReals(const SeriesTable& table, ValueDomain domain, int horizon, size_t from, size_t to);
 
-inline constexpr size_t kLoadsMax = 10'000;
+/// 10,000 series at horizon 48.
+inline constexpr size_t kLoadBytesMax = 1'300'000'000;
 
 }  // namespace tidecast

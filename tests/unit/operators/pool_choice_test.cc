@@ -25,8 +25,9 @@ SeriesTable Table(size_t series, std::vector<int> seasons, const auto& value) {
   }
   return table;
 }
-bool Chosen(const SeriesTable& table, ValueDomain domain = ValueDomain::kNonNegative, size_t to = kBuckets) {
-  return AreForecastAsReals(table, domain, 0, to);
+bool Chosen(const SeriesTable& table, ValueDomain domain = ValueDomain::kNonNegative, size_t to = kBuckets,
+            int horizon = 48) {
+  return AreForecastAsReals(table, domain, horizon, 0, to);
 }
 const std::vector<int> kHours = {24, 168};
 
@@ -106,8 +107,14 @@ TEST(PoolChoiceTest, MoreSeriesThanTheirStateLeavesRoomForKeepTheirOwnPool) {
     for (size_t s = 1; s < series; ++s) table.actual.insert(table.actual.end(), one.begin(), one.end());
     return table;
   };
-  EXPECT_TRUE(Chosen(table(kLoadsMax)));
-  EXPECT_FALSE(Chosen(table(kLoadsMax + 1)));
+  const auto chosen = [&](size_t series, int horizon) {
+    return Chosen(table(series), ValueDomain::kNonNegative, kBuckets, horizon);
+  };
+  EXPECT_TRUE(chosen(10'000, 48));
+  EXPECT_FALSE(chosen(10'100, 48));
+  EXPECT_TRUE(chosen(15'000, 24));
+  EXPECT_TRUE(chosen(3, 144));
+  EXPECT_FALSE(chosen(3, 145)) << "the regressions do not fit the history";
 }
 
 TEST(PoolChoiceTest, AmountsThatMoveByATwentiethAreLevelsByTheDayToo) {
