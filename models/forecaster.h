@@ -24,6 +24,7 @@ struct ForecasterOptions {
   int horizon = 14;
   std::vector<int> season_lengths;  ///< steps of each season, in the order of CalendarStep::season_phase
   ValueDomain domain = ValueDomain::kCount;
+  bool at_least_zero = false;   ///< of reals: none is forecast below 0 (counts and amounts that move as reals do)
   size_t past_covariates = 0;   ///< width of SeriesRow::past (clicks, price as seen: never known ahead)
   size_t known_covariates = 0;  ///< width of one step of SeriesRow::known (price, promotion: known ahead)
   size_t calendar_features = 0;

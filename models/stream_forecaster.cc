@@ -586,8 +586,12 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
       const size_t at = i * horizon + h;
       const std::span<float> q(out.quantiles.data() + at * kLevelCount, kLevelCount);
       for (float& quantile : q) quantile = std::fabs(quantile) <= work.heap[i] ? 0 : quantile;
-      out.zero_probability[at] =
-          PredictiveDistribution::ConsistentZeroProbability(options_.domain, out.zero_probability[at], q);
+      if (KeepsAboveZero()) {
+        for (float& quantile : q) quantile = std::max(quantile, 0.0F);
+        out.mean[at] = std::max(out.mean[at], 0.0F);
+      }
+      out.zero_probability[at] = PredictiveDistribution::ConsistentZeroProbability(
+          KeepsAboveZero() ? ValueDomain::kNonNegative : options_.domain, out.zero_probability[at], q);
     }
     SeriesCore& core = work.columns.core[i];
     core.has_published = 1;

@@ -59,6 +59,7 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   /// By slot of the history, as of the bucket `index`: 1 / pooled seasonal factor, and buckets since.
   void FillSlots(int64_t index, std::span<float> inverse_factor, std::span<float> age) const;
   float MeanRatio() const;
+  bool KeepsAboveZero() const { return options_.at_least_zero && options_.domain == ValueDomain::kReal; }
   float FactorOf(int32_t phase) const;
   int32_t PhaseOf(const CalendarStep& step) const { return step.season_phase.empty() ? 0 : step.season_phase[0]; }
   void Load(Work& work, std::span<const SeriesRow> rows, std::span<const std::string> states) const;

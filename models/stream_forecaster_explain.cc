@@ -101,6 +101,10 @@ std::vector<Explanation> StreamForecaster::ExplainTargets(const Work& work, size
     }
     out.mean *= ratio;
     out.level = static_cast<float>(all_weights * level);
+    if (KeepsAboveZero() && out.mean < 0) {
+      recent -= static_cast<double>(out.mean);  // what is cut off at 0
+      out.mean = 0;
+    }
     out.recent = static_cast<float>(recent);
     out.season = static_cast<float>(season);
     for (size_t c = 0; c < columns.size(); ++c) {

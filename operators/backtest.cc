@@ -19,6 +19,7 @@
 #include "models/expert.h"
 #include "models/predictive_distribution.h"
 #include "operators/backtest_metrics.h"
+#include "operators/pool_choice.h"
 #include "operators/series_table.h"
 
 namespace tidecast {
@@ -50,52 +51,34 @@ ValueDomain InferDomain(const SeriesTable& table, size_t from, size_t to) {
   return domain;
 }
 
-/// Whether amounts are levels (prices, rates) rather than flows: always above 0, and from bucket to bucket each series
-/// moves by a twentieth of itself at most, on the average. Levels are forecast as reals: what sells says little of
-/// them.
-bool AreLevels(const SeriesTable& table, size_t from, size_t to) {
-  constexpr double kStepMax = .05;
-  constexpr size_t kStepsMin = 20;
-  for (size_t s = 0; s < table.names.size(); ++s) {
-    double last = 0, sum = 0, steps = 0;
-    size_t count = 0;
-    for (size_t t = from; t < std::min(to, table.buckets()); ++t) {
-      const double y = static_cast<double>(table.Actual(s, t));
-      if (!std::isfinite(y)) continue;
-      if (y <= 0) return false;
-      if (last > 0) {
-        steps += std::fabs(y - last);
-        sum += y;
-        ++count;
-      }
-      last = y;
-    }
-    if (count < kStepsMin || steps > kStepMax * sum) return false;
-  }
-  return true;
-}
+/// What is forecast, and how. `as_reals`: by the pool of reals, never below 0 (AreForecastAsReals).
+struct Target {
+  ValueDomain domain = ValueDomain::kCount;
+  bool as_reals = false;
+  ValueDomain pool() const { return as_reals ? ValueDomain::kReal : domain; }
+};
 
 /// The rounds of one forecaster over one table. Where the options name no domain it widens at the first value outside
 /// of it (SEMANTICS.md 1): a new forecaster learns what has come so far, and goes on from there. `out`: where forecasts
 /// are written; null: nowhere.
 class Run {
  public:
-  Run(const BacktestOptions& options, const SeriesTable& table, const ScoreConstants& constants, ValueDomain domain,
+  Run(const BacktestOptions& options, const SeriesTable& table, const ScoreConstants& constants, Target target,
       TextFile* out)
       : options_(options),
         table_(table),
-        domain_(domain),
+        target_(target),
         out_(out),
         executor_(MakeExecutor(options.threads)),
         horizon_(static_cast<size_t>(options.horizon)),
         states_(table.names.size()),
-        card_(table, constants, domain, horizon_) {
+        card_(table, constants, target.domain, horizon_) {
     for (const std::string& name : table.names) hashes_.push_back(Hash64(name));
   }
 
   /// All rounds, in order. Errors: as MakeForecaster; those of the file.
   Status Rounds();
-  ValueDomain domain() const { return domain_; }
+  const Target& target() const { return target_; }
   BacktestSummary Summary() const;
   const ScoreCard& card() const { return card_; }
   /// The forecasts made at the last origin with a whole horizon, by series; empty when there was none.
@@ -126,7 +109,7 @@ class Run {
   const BacktestOptions& options_;
   const SeriesTable& table_;
   std::unique_ptr<Forecaster> forecaster_;
-  ValueDomain domain_;
+  Target target_;
   TextFile* out_;
   std::unique_ptr<Executor> executor_;
   size_t horizon_;
@@ -193,7 +176,8 @@ CalendarStep Run::StepAt(size_t t) const {
 
 Status Run::Start() {
   ForecasterOptions options = options_.forecaster;
-  options.domain = domain_;
+  options.domain = target_.pool();
+  options.at_least_zero = target_.as_reals;
   TC_ASSIGN_OR_RETURN(forecaster_, MakeForecaster(options));
   states_.assign(table_.names.size(), {});
   return Status::Ok();
@@ -210,9 +194,11 @@ Status Run::Rounds() {
 
 Status Run::Widen(size_t t) {
   const ValueDomain needed = InferDomain(table_, t, t + 1);
-  if (needed <= domain_) return Status::Ok();
-  domain_ = needed;
-  card_.set_domain(domain_);
+  if (needed <= target_.domain) return Status::Ok();
+  const bool same_forecaster = target_.as_reals && needed != ValueDomain::kReal;
+  target_ = {needed, same_forecaster};
+  card_.set_domain(needed);
+  if (same_forecaster) return Status::Ok();
   TC_RETURN_IF_ERROR(Start());
   for (size_t before = 0; before < t; ++before) TC_RETURN_IF_ERROR(Bucket(before, false));
   return Status::Ok();
@@ -275,12 +261,16 @@ Status Run::Bucket(size_t t, bool write) {
 
 void Run::AppendRow(size_t series, size_t cutoff, size_t step, std::string_view name, float mean,
                     float zero_probability, std::span<const float> quantiles, fmt::memory_buffer* text) const {
-  const PredictiveDistribution law(domain_, mean, zero_probability, quantiles);
+  const PredictiveDistribution law(target_.pool(), mean, zero_probability, quantiles);
+  const auto quantile_at = [&](double level) {
+    const float quantile = QuantileAt(level, law);
+    return target_.as_reals ? std::max(quantile, 0.0F) : quantile;
+  };
   const auto to = std::back_inserter(*text);
   fmt::format_to(to, "{},{},{}", name, table_.labels[cutoff + step], table_.labels[cutoff]);
   if (options_.format == ForecastFormat::kQuantiles) {
     fmt::format_to(to, ",{}", mean);
-    for (const double level : options_.levels) fmt::format_to(to, ",{}", QuantileAt(level, law));
+    for (const double level : options_.levels) fmt::format_to(to, ",{}", quantile_at(level));
   } else {
     const float actual = table_.Actual(series, cutoff + step);
     text->push_back(',');
@@ -288,7 +278,7 @@ void Run::AppendRow(size_t series, size_t cutoff, size_t step, std::string_view 
     fmt::format_to(to, ",{}", mean);
     if (!options_.levels.empty()) fmt::format_to(to, ",{}", quantiles[kMedian]);
     for (const LevelPair& pair : LevelPairs(options_.levels)) {
-      fmt::format_to(to, ",{},{}", QuantileAt(pair.lower, law), QuantileAt(pair.upper, law));
+      fmt::format_to(to, ",{},{}", quantile_at(pair.lower), quantile_at(pair.upper));
     }
   }
   text->push_back('\n');
@@ -388,17 +378,17 @@ std::vector<FanChart> FansOf(const SeriesTable& table, const ScoreConstants& con
 }
 
 /// Each expert alone, best first. What a single one says is calibrated as the mixture is. All know from their first
-/// bucket on the domain that the model's run ended in.
+/// bucket on the target that the model's run ended in.
 Result<std::vector<BaselineReport>> Compare(const BacktestOptions& options, const SeriesTable& table,
-                                            const ScoreConstants& constants, ValueDomain domain,
+                                            const ScoreConstants& constants, const Target& target,
                                             std::span<const double> losses) {
   std::vector<BaselineReport> baselines;
   for (const auto& expert :
-       MakeExperts({domain, table.season_lengths, table.known_width}, options.forecaster.experts)) {
+       MakeExperts({target.pool(), table.season_lengths, table.known_width}, options.forecaster.experts)) {
     BacktestOptions alone = options;
     alone.forecaster.experts = {std::string(expert->name())};
     alone.forecaster.net = NetKind::kNone;
-    Run run(alone, table, constants, domain, nullptr);
+    Run run(alone, table, constants, target, nullptr);
     TC_RETURN_IF_ERROR(run.Rounds());
     BaselineReport report;
     report.expert = expert->name();
@@ -462,10 +452,12 @@ Result<BacktestReport> RunBacktest(const BacktestOptions& options) {
   }
   const size_t needed = static_cast<size_t>(options.full_windows ? options.horizon : 1);
   if (static_cast<size_t>(options.warmup) + needed > table.buckets()) {
-    return Status(Code::kData,
-                  fmt::format("no forecast fits between the warm-up and the end: a warm-up of {} and {} {} ahead, of {} buckets",
-                              options.warmup, needed, needed == 1 ? "step" : "steps", table.buckets()),
-                  Domain::kInput)
+    return Status(
+               Code::kData,
+               fmt::format(
+                   "no forecast fits between the warm-up and the end: a warm-up of {} and {} {} ahead, of {} buckets",
+                   options.warmup, needed, needed == 1 ? "step" : "steps", table.buckets()),
+               Domain::kInput)
         .WithRemedy(options.full_windows ? "a shorter --warmup or --horizon, or no --full-windows"
                                          : "a shorter --warmup, or --until a later ds");
   }
@@ -473,8 +465,8 @@ Result<BacktestReport> RunBacktest(const BacktestOptions& options) {
   BacktestOptions own = options;
   BacktestReport report;
   const size_t warmup = static_cast<size_t>(options.warmup);
-  ValueDomain first = options.domain.value_or(InferDomain(table, 0, warmup));
-  if (!options.domain && first == ValueDomain::kNonNegative && AreLevels(table, 0, warmup)) first = ValueDomain::kReal;
+  Target first{options.domain.value_or(InferDomain(table, 0, warmup))};
+  first.as_reals = !options.domain && AreForecastAsReals(table, first.domain, options.horizon, 0, warmup);
   report.horizon = options.horizon;
   report.season_lengths = table.season_lengths;
   report.mase_season = constants.season;
@@ -491,11 +483,14 @@ Result<BacktestReport> RunBacktest(const BacktestOptions& options) {
 
   std::vector<ScoreTable> tables;
   std::vector<double> losses;
+  Target target;
   for (int seed = 0; seed < options.seeds; ++seed) {
     own.forecaster.seed = options.forecaster.seed + static_cast<uint64_t>(seed);
     Run run(own, table, constants, first, seed == 0 ? forecasts.get() : nullptr);
     TC_RETURN_IF_ERROR(run.Rounds());
-    report.domain = run.domain();
+    target = run.target();
+    report.domain = target.domain;
+    report.pool = target.pool();
     tables.push_back(run.card().Table());
     if (seed > 0) continue;
     TC_RETURN_IF_ERROR(forecasts->Close());
@@ -507,7 +502,7 @@ Result<BacktestReport> RunBacktest(const BacktestOptions& options) {
   if (options.seeds > 1) report.seeds = SpreadOf(tables);
   own.forecaster.seed = options.forecaster.seed;
   if (options.compare) {
-    TC_ASSIGN_OR_RETURN(report.baselines, Compare(own, table, constants, report.domain, losses));
+    TC_ASSIGN_OR_RETURN(report.baselines, Compare(own, table, constants, target, losses));
   }
   TC_RETURN_IF_ERROR(WriteMetrics(report, options.out_directory + "/metrics.json"));
   return report;

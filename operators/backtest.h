@@ -82,6 +82,7 @@ struct FanChart {
 struct BacktestReport {
   BacktestSummary summary;
   ValueDomain domain = ValueDomain::kCount;
+  ValueDomain pool = ValueDomain::kCount;  ///< whose experts: the domain's, or kReal (AreForecastAsReals)
   int horizon = 0;
   std::vector<int> season_lengths;
   int mase_season = 1;

@@ -67,6 +67,7 @@ Status WriteMetrics(const BacktestReport& report, const std::string& path) {
   json["seasons"] = report.season_lengths;
   json["mase_season"] = report.mase_season;
   json["domain"] = NameOf(report.domain);
+  json["pool"] = NameOf(report.pool);
   AddParts(report.table, &json);
   for (const SeedSpread& spread : report.seeds) {
     json["seeds"][spread.figure] = {

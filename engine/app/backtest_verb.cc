@@ -128,7 +128,7 @@ void AddBacktestVerb(CLI::App& app, int* exit_code) {
   verb->add_option("--static", flags->statics, "columns that tell about the series");
   verb->add_option("--holidays", flags->holidays,
                    "a known column of holidays: countries (GB-ENG), days (2011-12-27), calendar files (closures.ics), by commas");
-  verb->add_option("--domain", flags->domain, "count, nonneg or real instead of inferring it from the warm-up (prices and rates, which move by small steps, as real; widened where a later value needs it)")
+  verb->add_option("--domain", flags->domain, "count, nonneg or real instead of inferring it from the warm-up (widened where a later value needs it; inferred counts and amounts that move as prices or hourly loads do are forecast by the experts of reals, but never below 0)")
       ->check(CLI::IsMember({"count", "nonneg", "real"}));
   verb->add_option("--fill", flags->fill, "zero: absent rows are 0 instead of missing")->check(CLI::IsMember({"zero"}));
   verb->add_flag("--full-windows", options.full_windows, "leave out origins whose horizon passes the end");

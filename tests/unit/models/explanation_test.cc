@@ -125,6 +125,28 @@ TEST(ExplanationTest, PartsSumToThePublishedMeanOfHourlyReals) {
   EXPECT_LT(worst, 1e-4);
 }
 
+TEST(ExplanationTest, PartsSumToTheMeanThatIsCutOffAtZero) {
+  ForecasterOptions options = HourlyReals();
+  options.at_least_zero = true;
+  ExplainedShop shop(options, 2);
+  MakeHourly(&shop);
+  size_t cut = 0, whole = 0;
+  for (int64_t t = 0; t < 100; ++t) {
+    shop.Round(t);
+    if (t % 10 != 9) continue;
+    for (size_t s = 0; s < 2; ++s) {
+      const std::vector<Explanation> steps = shop.OnDemand(t, s);
+      for (size_t h = 0; h < steps.size(); ++h) {
+        EXPECT_NEAR(steps[h].Sum(), shop.Mean(s, h), 1e-4);
+        EXPECT_NEAR(steps[h].mean, shop.Mean(s, h), 1e-4);
+        (shop.Mean(s, h) > 0 ? whole : cut) += 1;
+      }
+    }
+  }
+  EXPECT_GT(cut, 0U);
+  EXPECT_GT(whole, 0U);
+}
+
 TEST(ExplanationTest, AScoredForecastIsExplainedAsItWasBeforeItsActualCame) {
   ForecasterOptions options = Counts(2, 3);
   options.season_lengths = {7};

@@ -76,10 +76,11 @@ TEST(StreamForecasterTest, GarbageAfterTheOriginChangesNoByteOfItsForecasts) {
 }
 
 /// Hourly reals: the regressions on the newest values are awake from some 240 buckets on.
-ForecasterOptions HourlyReals() {
+ForecasterOptions HourlyReals(bool at_least_zero = false) {
   ForecasterOptions options;
   options.horizon = 30;
   options.domain = ValueDomain::kReal;
+  options.at_least_zero = at_least_zero;
   options.season_lengths = {24};
   return options;
 }
@@ -89,22 +90,58 @@ float Hourly(size_t series, int64_t index) {
 }
 
 TEST(StreamForecasterTest, GarbageAfterTheOriginChangesNoByteOfHourlyForecasts) {
-  Shop clean(HourlyReals(), 2), garbage(HourlyReals(), 2);
-  clean.change_ = [](size_t s, int64_t index, float) { return Hourly(s, index); };
-  garbage.change_ = [](size_t s, int64_t index, float) { return index > kGrown ? 1e6F : Hourly(s, index); };
-  for (int64_t t = 0; t <= kGrown; ++t) {
-    clean.Round(t);
-    garbage.Round(t);
-    ASSERT_EQ(clean.Published(), garbage.Published());
+  for (const bool at_least_zero : {false, true}) {
+    Shop clean(HourlyReals(at_least_zero), 2), garbage(HourlyReals(at_least_zero), 2);
+    clean.change_ = [](size_t s, int64_t index, float) { return Hourly(s, index); };
+    garbage.change_ = [](size_t s, int64_t index, float) { return index > kGrown ? 1e6F : Hourly(s, index); };
+    for (int64_t t = 0; t <= kGrown; ++t) {
+      clean.Round(t);
+      garbage.Round(t);
+      ASSERT_EQ(clean.Published(), garbage.Published());
+    }
+    clean.Round(kGrown + 1);
+    garbage.Round(kGrown + 1);
+    EXPECT_NE(clean.Published(), garbage.Published()) << "the test would not see a difference";
   }
-  clean.Round(kGrown + 1);
-  garbage.Round(kGrown + 1);
-  EXPECT_NE(clean.Published(), garbage.Published()) << "the test would not see a difference";
+}
+
+// What is kept at 0 learns as what is not.
+TEST(StreamForecasterTest, RealsKeptAtZeroAreForecastAsRealsAndCutOffThere) {
+  Shop free(HourlyReals(), 2), kept(HourlyReals(true), 2);
+  free.change_ = kept.change_ = [](size_t s, int64_t index, float) {
+    const float load = Hourly(s, index) + 5.2F;
+    return index < kGrown ? load : std::max(.01F, load - .2F * static_cast<float>(index - kGrown));
+  };
+  size_t below = 0, means_below = 0, above = 0;
+  for (int64_t t = 0; t < kGrown + 60; ++t) {
+    free.Round(t);
+    kept.Round(t);
+    const auto& all = free.out_[0];
+    const auto& cut = kept.out_[0];
+    for (size_t i = 0; i < all.mean.size(); ++i) {
+      ASSERT_EQ(cut.mean[i], std::max(all.mean[i], 0.0F)) << t;
+      means_below += all.mean[i] < 0 ? 1 : 0;
+      for (size_t l = 0; l < kLevelCount; ++l) {
+        const float q = all.quantiles[i * kLevelCount + l];
+        ASSERT_EQ(cut.quantiles[i * kLevelCount + l], std::max(q, 0.0F)) << t;
+        (q < 0 ? below : above) += 1;
+        if (q <= 0) {
+          ASSERT_GE(cut.zero_probability[i], kLevels[l]);
+        }
+      }
+      if (all.quantiles[i * kLevelCount] > .5F) {
+        ASSERT_EQ(cut.zero_probability[i], 0);
+      }
+    }
+  }
+  EXPECT_GT(below, 0U) << "the test would not see a cut";
+  EXPECT_GT(means_below, 0U);
+  EXPECT_GT(above, below);
 }
 
 TEST(StreamForecasterTest, HourlySeriesGoOnFromStoredStateAsUninterrupted) {
-  Shop whole(HourlyReals(), 2), cut(HourlyReals(), 2);
-  whole.change_ = cut.change_ = [](size_t s, int64_t index, float) { return Hourly(s, index); };
+  Shop whole(HourlyReals(true), 2), cut(HourlyReals(true), 2);
+  whole.change_ = cut.change_ = [](size_t s, int64_t index, float) { return Hourly(s, index) + 2; };
   MemoryRows rows;
   for (int64_t t = 0; t < kGrown + 40; ++t) {
     whole.Round(t);

@@ -1,6 +1,6 @@
 #include "operators/backtest.h"
-#include "operators/series_table.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -11,8 +11,12 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numbers>
 #include <sstream>
 #include <string>
+
+#include "engine/core/hash.h"
+#include "operators/series_table.h"
 
 namespace tidecast {
 namespace {
@@ -140,7 +144,7 @@ TEST_F(BacktestTest, WidensTheDomainAtTheFirstValueOutsideAndNotBefore) {
 TEST_F(BacktestTest, AmountsThatMoveBySmallStepsAreForecastAsReals) {
   options_.warmup = 40;
   const std::string path = testing::TempDir() + "backtest_levels_" + std::to_string(getpid()) + ".csv";
-  const auto domain_of = [&](const auto& value) {
+  const auto pool_of = [&](const auto& value) {
     std::ofstream file(path);
     file << "unique_id,ds,y\n";
     for (int day = 0; day < 60; ++day) {
@@ -151,20 +155,113 @@ TEST_F(BacktestTest, AmountsThatMoveBySmallStepsAreForecastAsReals) {
     }
     file.close();
     options_.series_path = path;
-    return Run().domain;
+    const BacktestReport report = Run();
+    EXPECT_EQ(report.domain, options_.domain.value_or(report.pool == ValueDomain::kCount ? ValueDomain::kCount
+                                                                                         : ValueDomain::kNonNegative));
+    return report.pool;
   };
   const auto price = [](int day, int) { return 10.25 + (day * 7 % 11) * .1; };
-  EXPECT_EQ(domain_of(price), ValueDomain::kReal);
+  EXPECT_EQ(pool_of(price), ValueDomain::kReal);
   const auto one_sells = [&](int day, int series) { return series == 0 ? price(day, series) : .5 + (day * 7) % 11; };
-  EXPECT_EQ(domain_of(one_sells), ValueDomain::kNonNegative);
+  EXPECT_EQ(pool_of(one_sells), ValueDomain::kNonNegative);
   const auto closed = [&](int day, int series) { return day == 30 ? 0 : price(day, series); };
-  EXPECT_EQ(domain_of(closed), ValueDomain::kNonNegative);
+  EXPECT_EQ(pool_of(closed), ValueDomain::kNonNegative);
   const auto later = [&](int day, int series) { return day == 50 ? 0 : price(day, series); };
-  EXPECT_EQ(domain_of(later), ValueDomain::kReal) << "only the warm-up tells";
+  EXPECT_EQ(pool_of(later), ValueDomain::kReal) << "only the warm-up tells";
   const auto whole = [](int day, int) { return 1000 + day * 7 % 11; };
-  EXPECT_EQ(domain_of(whole), ValueDomain::kCount);
+  EXPECT_EQ(pool_of(whole), ValueDomain::kCount);
   options_.domain = ValueDomain::kNonNegative;
-  EXPECT_EQ(domain_of(price), ValueDomain::kNonNegative);
+  EXPECT_EQ(pool_of(price), ValueDomain::kNonNegative);
+  std::filesystem::remove(path);
+}
+
+/// A load by the hour of two meters, from a Monday on; `value(hour, meter)`.
+std::string WriteHours(const std::string& path, int hours, const auto& value) {
+  std::ofstream file(path);
+  file << "unique_id,ds,y\n";
+  for (int meter = 0; meter < 2; ++meter) {
+    for (int hour = 0; hour < hours; ++hour) {
+      file << fmt::format("m{},2024-01-{:02}T{:02}:00:00,{}\n", meter, 1 + hour / 24, hour % 24, value(hour, meter));
+    }
+  }
+  return path;
+}
+
+TEST_F(BacktestTest, LoadsByTheHourAreForecastAsRealsAndNotBelowZero) {
+  constexpr int kHours = 480, kWarmup = 400;
+  options_.frequency = "1h";
+  options_.calendar = BacktestCalendar::kRegular;
+  options_.horizon = 24;
+  options_.warmup = kWarmup;
+  options_.levels = {.001, .1, .5, .9};
+  options_.forecaster.seed = 7;
+  const std::string path = testing::TempDir() + "backtest_hours_" + std::to_string(getpid()) + ".csv";
+  const auto load = [](int hour, int meter) {
+    const double day = 10 + 5 * std::sin(2 * std::numbers::pi * hour / 24) + UniformAt(3, meter, hour);
+    return hour < kWarmup ? day : std::max(.01, day - .4 * (hour - kWarmup));
+  };
+  const auto least = [&] {
+    std::stringstream text(File("forecasts.csv"));
+    std::string line, field;
+    std::getline(text, line);
+    double found = 1e9;
+    while (std::getline(text, line)) {
+      std::stringstream fields(line);
+      for (int column = 0; std::getline(fields, field, ','); ++column) {
+        if (column >= 3) found = std::min(found, std::stod(field));
+      }
+    }
+    return found;
+  };
+  options_.series_path = WriteHours(path, kHours, load);
+  const BacktestReport chosen = Run();
+  EXPECT_EQ(chosen.domain, ValueDomain::kNonNegative);
+  EXPECT_EQ(chosen.pool, ValueDomain::kReal);
+  EXPECT_EQ(least(), 0);
+  EXPECT_NE(File("metrics.json").find("\"pool\": \"real\""), std::string::npos);
+  options_.domain = ValueDomain::kReal;
+  EXPECT_EQ(Run().table.all.forecasts, chosen.table.all.forecasts);
+  EXPECT_LT(least(), 0) << "the test would not see a cut";
+  options_.domain = ValueDomain::kNonNegative;
+  EXPECT_EQ(Run().pool, ValueDomain::kNonNegative) << "what is told is not overruled";
+  options_.domain.reset();
+
+  // Counts that reach no further than the warm-up's end; then amounts, which need no new forecaster.
+  options_.series_path = WriteHours(path, kHours, [&](int hour, int meter) {
+    return hour < kWarmup ? std::round(10 * load(hour, meter)) : 10 * load(hour, meter);
+  });
+  const BacktestReport widened = Run();
+  EXPECT_EQ(widened.domain, ValueDomain::kNonNegative);
+  EXPECT_EQ(widened.pool, ValueDomain::kReal);
+  EXPECT_EQ(least(), 0);
+  // A value below 0 after it: from there on they are reals.
+  options_.series_path =
+      WriteHours(path, kHours, [&](int hour, int meter) { return hour == kWarmup + 40 ? -1 : load(hour, meter); });
+  const BacktestReport real = Run();
+  EXPECT_EQ(real.domain, ValueDomain::kReal);
+  EXPECT_EQ(real.pool, ValueDomain::kReal);
+  EXPECT_LT(least(), 0);
+  std::filesystem::remove(path);
+}
+
+TEST_F(BacktestTest, WhatComesAfterTheWarmupDoesNotChooseThePool) {
+  options_.frequency = "1h";
+  options_.calendar = BacktestCalendar::kRegular;
+  options_.horizon = 6;
+  options_.warmup = 60;
+  options_.every = 1000;
+  const std::string path = testing::TempDir() + "backtest_choice_" + std::to_string(getpid()) + ".csv";
+  const auto written = [&](bool steady_before, bool steady_after) {
+    options_.series_path = WriteHours(path, 240, [&](int hour, int meter) {
+      const double swing = (hour < 60 ? steady_before : steady_after) ? 1.0 : 9.0;
+      return 5.5 + swing * (UniformAt(3, meter, hour) - .5);
+    });
+    const BacktestReport report = Run();
+    EXPECT_EQ(report.pool, steady_before ? ValueDomain::kReal : ValueDomain::kNonNegative);
+    return File("forecasts.csv");
+  };
+  for (const bool steady : {false, true}) EXPECT_EQ(written(steady, false), written(steady, true));
+  EXPECT_NE(written(false, true), written(true, true));
   std::filesystem::remove(path);
 }
 
