@@ -126,7 +126,7 @@ bool EpochCommitter::Produced(Status status) {
 bool EpochCommitter::ProducePacked() {
   for (; next_packed_ < cut_.rows.size(); ++next_packed_, next_packed_row_ = 0) {
     if (!Produced(transport_.ProduceMany(cut_.rows[next_packed_], &next_packed_row_))) return false;
-    if (!keeps_rows_) spent_.push_back(std::move(cut_.rows[next_packed_]));
+    spent_.push_back(std::move(cut_.rows[next_packed_]));
   }
   return true;
 }

@@ -38,17 +38,15 @@ struct EpochCut {
 /// Thread: confined.
 class EpochCommitter {
  public:
-  /// `writer`: names the instance and this life of it, "<instance>/<life>". `keeps_rows`: the cut that is handed back
-  /// has its rows still, for who looks at them then.
+  /// `writer`: names the instance and this life of it, "<instance>/<life>".
   EpochCommitter(LogTransport& transport, StateStore& store, ChangelogLayout layout, std::string writer,
-                 FaultPoints& faults, const Clock& clock, bool keeps_rows = false)
+                 FaultPoints& faults, const Clock& clock)
       : transport_(transport),
         store_(store),
         layout_(std::move(layout)),
         writer_(std::move(writer)),
         faults_(faults),
-        clock_(clock),
-        keeps_rows_(keeps_rows) {}
+        clock_(clock) {}
 
   enum class State : uint8_t { kIdle, kAhead, kProducing, kCommitting, kCommitted, kAborting, kFailed };
 
@@ -61,11 +59,11 @@ class EpochCommitter {
   bool ready() const { return state_ == State::kIdle || state_ == State::kAhead; }
   /// Since when rows are ahead of their cut. REQUIRES: state kAhead.
   ProcessingTime ahead_since() const { return ahead_since_; }
-  /// Memory of the rows that are ahead of their cut and not yet handed over, or kept.
+  /// Memory of the rows that are ahead of their cut and not yet handed over.
   size_t ahead_bytes() const;
-  /// Memory of the rows of the cut under way.
+  /// Memory of the rows of the cut under way that are not yet handed over.
   size_t rows_bytes() const;
-  /// Rows that were handed over: their memory may be filled again.
+  /// Rows of the transaction under way that were handed over since the last call: their memory may be filled again.
   std::vector<PackedRecords> TakeSpent() { return std::exchange(spent_, {}); }
   /// Sends rows of the next cut ahead of it, under its transaction. REQUIRES: ready.
   void SendAhead(PackedRecords rows);
@@ -106,7 +104,6 @@ class EpochCommitter {
   std::string writer_;
   FaultPoints& faults_;
   const Clock& clock_;
-  const bool keeps_rows_;
 
   State state_ = State::kIdle;
   EpochCut cut_;

@@ -49,8 +49,8 @@ Status Instance::Start() {
   activity_ = std::make_unique<ActivityTable>(plan_->views.size());
   // Two processes of one instance, or two lives of one, are told apart by when they began.
   writer_ = fmt::format("{}/{}", plan_->options.instance, parts_.clock.Now().us);
-  committer_ = std::make_unique<EpochCommitter>(parts_.transport, parts_.store, layout_, writer_, parts_.faults,
-                                                parts_.clock, parts_.observer != nullptr);
+  committer_ =
+      std::make_unique<EpochCommitter>(parts_.transport, parts_.store, layout_, writer_, parts_.faults, parts_.clock);
   restorer_ = std::make_unique<ChangelogRestorer>(parts_.transport, parts_.store, layout_, parts_.clock);
   repair_ = std::make_unique<ChangelogRepair>(parts_.store);
   watch_ = std::make_unique<ChangelogWatch>(parts_.transport, parts_.store, layout_, parts_.clock);
@@ -230,7 +230,7 @@ Status Instance::LearnEnds() {
 Result<bool> Instance::StepCommit() {
   const EpochCommitter::State before = committer_->state();
   committer_->Step();
-  ReuseRows(committer_->TakeSpent());
+  ReuseRows();
   if (committer_->state() == EpochCommitter::State::kCommitted) {
     TC_RETURN_IF_ERROR(OnCommitted(committer_->Take()));
     return true;
@@ -258,11 +258,7 @@ Status Instance::OnCommitted(EpochCut cut) {
   parts_.metrics.Counter("tidecast_epochs_total", "Committed epochs").Add(1);
   parts_.metrics.Gauge("tidecast_last_commit_timestamp_seconds", "When the newest epoch was committed")
       .Set(static_cast<double>(parts_.clock.Now().us) / 1e6);
-  if (parts_.observer != nullptr) {
-    for (const PackedRecords& rows : cut.rows) parts_.observer->OnCommittedRows(rows);
-    if (!cut.outputs.empty()) parts_.observer->OnCommitted(cut.outputs);
-  }
-  ReuseRows(std::move(cut.rows));
+  if (parts_.observer != nullptr) parts_.observer->OnCommitted(cut.outputs);
   return repair_->OnCommitted();
 }
 
@@ -271,6 +267,7 @@ Status Instance::OnCommitFailed() {
   Status why = committer_->status();
   const bool store_failed = committer_->store_failed();
   committer_->Take();
+  if (parts_.observer != nullptr) parts_.observer->OnRolledBack();
   parts_.metrics
       .Counter("tidecast_epoch_failures_total", "Epochs that were rolled back, by outcome",
                {{"outcome", outcome == Outcome::kAbortable ? "aborted"
@@ -521,10 +518,14 @@ void Instance::SendAhead() {
   // An epoch that would be full of rows goes on for as long as its interval lets it: each cut writes all touched state.
   const bool fills = OpenBytes() >= plan_->options.epoch_bytes_max / 2;
   if (fills || pace_.IsImminent(parts_.clock.Now(), model_->idle(ClosedUpTo()))) HandOverRows();
-  ReuseRows(committer_->TakeSpent());
+  ReuseRows();
 }
 
-void Instance::ReuseRows(std::vector<PackedRecords> spent) {
+void Instance::ReuseRows() {
+  std::vector<PackedRecords> spent = committer_->TakeSpent();
+  if (parts_.observer != nullptr) {
+    for (const PackedRecords& rows : spent) parts_.observer->OnRows(rows);
+  }
   for (size_t i = 0; i < std::min(spent.size(), tasks_.size()); ++i) tasks_[i]->ReuseRows(std::move(spent[i]));
 }
 

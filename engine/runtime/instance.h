@@ -137,7 +137,8 @@ class Instance {
   /// Rows of what closed in live input go out while the rest of their cut is awaited.
   void SendAhead();
   void HandOverRows();
-  void ReuseRows(std::vector<PackedRecords> spent);
+  /// Rows that were handed over are shown to who observes, and their memory goes back to the tasks.
+  void ReuseRows();
   /// No more may be put into the epoch being filled.
   bool IsFull() const;
   /// Looks where the tasks stand after a step of work. `closed`: buckets closed in it.

@@ -24,13 +24,17 @@ struct LiveStatus {
   std::vector<std::pair<std::string, double>> expert_weights;
 };
 
-/// Sees what has been committed, after the commit, in order. Called on the instance's thread: must return quickly.
+/// Sees what is committed, in order. Called on the instance's thread: must return quickly.
 class CommitObserver {
  public:
   virtual ~CommitObserver() = default;
+  /// Rows of closed buckets and windows of the epoch under way, which are not committed yet. Valid during the call: there
+  /// may be more of them than memory has room for.
+  virtual void OnRows(const PackedRecords& rows) = 0;
+  /// The epoch is committed: its rows, and these records.
   virtual void OnCommitted(std::span<const OutputRecord> records) = 0;
-  /// Rows of closed buckets and windows of the same commit; come before its other records.
-  virtual void OnCommittedRows(const PackedRecords& rows) = 0;
+  /// It is not, and none of its rows.
+  virtual void OnRolledBack() = 0;
   virtual void OnStatus(const LiveStatus& status) = 0;
   /// The open bucket of a series so far (demo and page).
   virtual void OnOpenBucket(const std::string& series, EventTime bucket_start, double value) = 0;

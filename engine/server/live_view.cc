@@ -7,6 +7,7 @@
 #include <cmath>
 #include <ctime>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "engine/server/feature_row_reader.h"
 
@@ -19,6 +20,8 @@ constexpr double kActivityStep = .1;  // of the decayed mean
 constexpr double kAdmitAbove = 1.5;   // an outsider must be this much busier than the least busy one kept
 constexpr size_t kOutsidersMax = 50'000;
 constexpr uint64_t kLeastEveryCalls = 1024;  // how often the least busy one is looked for anew
+constexpr uint64_t kOutsidersEvery = 8;      // a row of so many tells how busy they are
+constexpr size_t kRowBytesMax = 8ULL << 20;  // kept of an epoch: the newest once or twice as much
 constexpr size_t kMoversPublished = 12;
 constexpr uint64_t kMoversEveryTicks = 4;
 constexpr size_t kTrendsPublished = 8;
@@ -91,6 +94,13 @@ void LiveView::OnCommitted(std::span<const OutputRecord> records) {
   }
   {
     const std::lock_guard lock(mutex_);
+    std::vector<HeaderView> headers;
+    for (const PackedRecords* rows : {&older_rows_, &rows_}) {
+      for (size_t i = 0; i < rows->size(); ++i) {
+        const RecordView row = rows->View(i, &headers);
+        OnFeatures(std::string(row.key), row.value);
+      }
+    }
     for (const OutputRecord& record : records) {
       if (!record.value) continue;  // tombstones: what they delete is not shown
       if (record.topic == forecasts_topic_) {
@@ -102,19 +112,37 @@ void LiveView::OnCommitted(std::span<const OutputRecord> records) {
       }
     }
   }
+  ForgetRows();
   events_.Notify();
 }
 
-void LiveView::OnCommittedRows(const PackedRecords& rows) {
-  {
-    const std::lock_guard lock(mutex_);
-    std::vector<HeaderView> headers;
-    for (size_t i = 0; i < rows.size(); ++i) {
-      const RecordView row = rows.View(i, &headers);
-      if (row.topic == features_topic_) OnFeatures(std::string(row.key), row.value);
-    }
+void LiveView::OnRolledBack() { ForgetRows(); }
+
+void LiveView::ForgetRows() {
+  older_rows_.Clear();
+  rows_.Clear();
+  newcomers_.clear();
+}
+
+void LiveView::OnRows(const PackedRecords& rows) {
+  const std::lock_guard lock(mutex_);
+  std::vector<HeaderView> headers;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const RecordView row = rows.View(i, &headers);
+    if (row.is_null || row.topic != features_topic_ || !Wants(row.key)) continue;
+    if (rows_.bytes() >= kRowBytesMax) older_rows_ = std::exchange(rows_, {});
+    rows_.Add(row);
   }
-  events_.Notify();
+}
+
+// At high load there is a row an event: each that is wanted is read, which takes as long as an event does.
+bool LiveView::Wants(std::string_view series) {
+  if (series_.contains(series) || newcomers_.contains(series)) return true;
+  if (series_.size() + newcomers_.size() < options_.series_max) {
+    newcomers_.emplace(series);
+    return true;
+  }
+  return outsiders_seen_++ % kOutsidersEvery == 0;
 }
 
 LiveView::Series* LiveView::FindOrAdmit(const std::string& key, double activity) {

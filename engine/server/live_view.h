@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,8 +43,9 @@ class LiveView final : public CommitObserver {
  public:
   LiveView(LiveViewOptions options, const Clock& clock);
 
+  void OnRows(const PackedRecords& rows) override;
   void OnCommitted(std::span<const OutputRecord> records) override;
-  void OnCommittedRows(const PackedRecords& rows) override;
+  void OnRolledBack() override;
   void OnStatus(const LiveStatus& status) override;
   void OnOpenBucket(const std::string& series, EventTime bucket_start, double value) override;
 
@@ -111,11 +113,18 @@ class LiveView final : public CommitObserver {
   std::string MoversJson(size_t limit) const;
   std::string SeriesRowJson(const std::string& key, const Series& row) const;
 
+  bool Wants(std::string_view series);
+  void ForgetRows();
+
   const LiveViewOptions options_;
   const Clock& clock_;
   const std::string forecasts_topic_, features_topic_, alerts_topic_, alerts_state_topic_, trends_topic_;
   LiveTrends trends_;
   LiveEventLog events_;
+  // Of the epoch under way, the instance's thread alone: rows of series that are kept, or have room, and some of the others.
+  PackedRecords older_rows_, rows_;
+  std::set<std::string, std::less<>> newcomers_;
+  uint64_t outsiders_seen_ = 0;
   mutable std::mutex mutex_;  // guards all below
   std::map<std::string, Series, std::less<>> series_;
   std::map<std::string, double> outsiders_;  // activity of series that found no room

@@ -154,23 +154,6 @@ TEST_F(EpochCommitterTest, RowsThatWereHandedOverTakeNoMemory) {
   EXPECT_EQ(committer_.TakeSpent().size(), 1U);
 }
 
-TEST_F(EpochCommitterTest, RowsThatSomebodyLooksAtAreKeptUntilTheCommit) {
-  EpochCommitter keeps(transport_, *store_, {"shop.changelog.series", "shop.changelog.model", 5, "i1"}, "i1/1", faults_,
-                       clock_, true);
-  keeps.SendAhead(Rows("shop.first"));
-  EXPECT_GT(keeps.ahead_bytes(), 0U);
-  EpochCut cut = MakeCut();
-  cut.rows.push_back(Rows("shop.second"));
-  keeps.Start(std::move(cut));
-  keeps.Step();
-  EXPECT_TRUE(keeps.TakeSpent().empty());
-  EXPECT_GT(keeps.rows_bytes(), 0U);
-  keeps.OnTransaction(Ended(Outcome::kOk));
-  const EpochCut committed = keeps.Take();
-  ASSERT_EQ(committed.rows.size(), 2U);
-  EXPECT_EQ(committed.rows[0].size() + committed.rows[1].size(), Rows("shop.first").size() * 2);
-}
-
 TEST_F(EpochCommitterTest, RowsAheadThatFindNoRoomGoOnLaterInTheirOrder) {
   transport_.produce_room = 1;
   committer_.SendAhead(Rows("shop.first"));

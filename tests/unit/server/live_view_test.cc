@@ -123,6 +123,51 @@ TEST_F(LiveViewTest, WhenFullABusierSeriesTakesThePlaceOfTheLeastBusy) {
   EXPECT_TRUE(Series("quiet").is_null());
 }
 
+PackedRecords Rows(const std::vector<OutputRecord>& records) {
+  PackedRecords rows;
+  for (const OutputRecord& record : records)
+    rows.Add({.topic = record.topic, .key = record.key, .value = *record.value});
+  return rows;
+}
+
+TEST_F(LiveViewTest, RowsAreShownOnceTheirEpochIsCommittedAndNotWhenItIsRolledBack) {
+  view_->OnRows(Rows({Bucket("A", "2011-01-04", 7)}));
+  EXPECT_EQ(view_->series_count(), 0U);
+  view_->OnRolledBack();
+  Commit({});
+  EXPECT_EQ(view_->series_count(), 0U);
+  view_->OnRows(Rows({Bucket("A", "2011-01-04", 8), Bucket("B", "2011-01-04", 1)}));
+  view_->OnRows(Rows({Bucket("A", "2011-01-05", 9)}));
+  Commit({Forecast("A", "2011-01-05", "2011-01-06", 9)});
+  EXPECT_EQ(Series("A")["actuals"].size(), 2U);
+  EXPECT_EQ(Series("A")["actuals"][0]["y"], 8);
+  EXPECT_EQ(Series("B")["actuals"].size(), 1U);
+  Commit({});
+  EXPECT_EQ(Series("A")["actuals"].size(), 2U);
+}
+
+TEST_F(LiveViewTest, AFullViewReadsSomeRowsOfOthersAndLetsABusierSeriesIn) {
+  options_.series_max = 2;
+  Make();
+  for (int i = 0; i < 400; ++i) {
+    const std::string ds = fmt::format("2011-01-04T{:02}:{:02}", i / 60, i % 60);
+    view_->OnRows(Rows({Bucket("busy", ds, 100), Bucket("quiet", ds, 1), Bucket("newcomer", ds, 50)}));
+    if (i % 10 == 9) Commit({});
+  }
+  EXPECT_EQ(view_->series_count(), 2U);
+  EXPECT_EQ(Series("busy", 400)["actuals"].size(), 180U);
+  EXPECT_FALSE(Series("newcomer").is_null());
+}
+
+TEST_F(LiveViewTest, OfAnEpochOfVeryManyRowsTheNewestAreShown) {
+  constexpr int kRows = 150'000;
+  view_->OnRows(Rows({Bucket("old", "x", 1)}));
+  for (int i = 0; i < kRows; ++i) view_->OnRows(Rows({Bucket("A", fmt::format("{}", i), i)}));
+  Commit({});
+  EXPECT_EQ(view_->series_count(), 1U) << "what is older has made room";
+  EXPECT_EQ(Series("A")["actuals"].back()["y"], kRows - 1);
+}
+
 TEST_F(LiveViewTest, MoversAreStandardisedByTheForecastMadeForTheBucket) {
   Commit({Forecast("A", "2011-01-03", "2011-01-04", 20), Forecast("B", "2011-01-03", "2011-01-04", 20)});
   // The forecast made after the bucket is no yardstick for it.
