@@ -178,8 +178,9 @@ class Schedule {
     options.instance = slot.id;
     // With the longer one, rows of closed buckets go ahead of their cut and wait there for more faults: as a close is
     // in sight, or since they would fill the epoch.
-    options.commit_interval = milliseconds(shop_.spec.seed % 2 == 1 ? 80 : 5);
-    if (shop_.spec.seed % 4 == 3) options.epoch_bytes_max = 24 << 10;
+    const bool small_epochs = shop_.spec.seed % 8 == 3;
+    options.commit_interval = milliseconds(shop_.spec.seed % 4 == 1 || small_epochs ? 80 : 5);
+    if (small_epochs) options.epoch_bytes_max = 24 << 10;
     EngineProcess::Parts parts{broker_, clock_, *slot.wire, slot.disk, {}, nullptr};
     parts.changelog_lag = Lag();
     parts.rekey_kept = tears_ ? Lag() : milliseconds(100);
