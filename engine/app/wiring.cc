@@ -20,7 +20,7 @@ namespace tidecast {
 namespace {
 
 constexpr size_t kMemoryLeast = 64ULL << 20;
-// An epoch's bytes are held about six times: being filled, in flight, in the store's batch, in the client's queue, and as
+// An epoch's bytes are held up to six times: being filled, in flight, in the store's batch, in the client's queue, and as
 // they are read back.
 constexpr size_t kEpochShare = 16;
 constexpr size_t kEpochLeast = 1ULL << 20;

@@ -159,6 +159,16 @@ TEST_F(LiveViewTest, AFullViewReadsSomeRowsOfOthersAndLetsABusierSeriesIn) {
   EXPECT_FALSE(Series("newcomer").is_null());
 }
 
+TEST_F(LiveViewTest, NewcomersOfAnEpochAreReadAsFarAsThereIsRoom) {
+  options_.series_max = 2;
+  Make();
+  view_->OnRows(Rows({Bucket("A", "x", 1), Bucket("B", "x", 1), Bucket("C", "x", 1), Bucket("huge", "x", 1000)}));
+  Commit({});
+  EXPECT_FALSE(Series("A").is_null());
+  EXPECT_FALSE(Series("B").is_null());
+  EXPECT_TRUE(Series("huge").is_null()) << "C was the one of eight that is read";
+}
+
 TEST_F(LiveViewTest, OfAnEpochOfVeryManyRowsTheNewestAreShown) {
   constexpr int kRows = 150'000;
   view_->OnRows(Rows({Bucket("old", "x", 1)}));
