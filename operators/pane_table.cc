@@ -8,9 +8,29 @@ namespace tidecast {
 namespace {
 
 constexpr uint8_t kRowVersion = 1;  // a row of its own
-constexpr uint8_t kBlockVersion = 1;
 
 }  // namespace
+
+// Where the journal finds its rows.
+class PaneTable::Stored final : public BlockJournal::Table {
+ public:
+  Stored(const PaneTable& pane, uint16_t view, EventTime start) : pane_(pane), view_(view), start_(start) {}
+  size_t rows() const override { return pane_.size(); }
+  size_t slots() const override { return pane_.layout_->slots(); }
+  std::string BlockKey(uint32_t block) const override { return PaneBlockKey(view_, start_, block); }
+  std::string DeltaKey(uint64_t number) const override { return PaneDeltaKey(view_, start_, number); }
+  void EncodeRows(uint32_t block, uint32_t ids, ByteWriter& value) const override {
+    pane_.VisitRows(block, ids, [&](uint32_t row) {
+      value.U8(static_cast<uint8_t>(pane_.ids_[row] % kBlockIds));
+      pane_.EncodeRow(row, value);
+    });
+  }
+
+ private:
+  const PaneTable& pane_;
+  uint16_t view_;
+  EventTime start_;
+};
 
 uint32_t PaneTable::Add(uint32_t id) {
   const auto row = static_cast<uint32_t>(ids_.size());
@@ -18,8 +38,6 @@ uint32_t PaneTable::Add(uint32_t id) {
   meta_.emplace_back();
   slots_.resize(slots_.size() + layout_->slots());
   layout_->InitRow(slots(row));
-  if (id / kBlockIds >= blocks_.size())
-    blocks_.resize(std::max<size_t>(size_t{id} / kBlockIds + 1, blocks_.size() * 3 / 2));
   if (sealed_) {
     const auto at =
         std::lower_bound(by_id_.begin(), by_id_.end(), id, [this](uint32_t r, uint32_t key) { return ids_[r] < key; });
@@ -98,9 +116,9 @@ void PaneTable::Clear() {
   meta_.clear();
   slots_.clear();
   sketches_.clear();
-  blocks_.clear();
-  dirty_blocks_.clear();
-  deleted_ = 0;
+  journal_.Clear();
+  read_.clear();
+  deleted_sketches_ = 0;
   stored_ = nullptr;
 }
 
@@ -114,8 +132,7 @@ void PaneTable::EncodeRow(uint32_t row, ByteWriter& value) const {
   }
 }
 
-void PaneTable::DecodeRow(uint32_t id, ByteReader& value) {
-  const uint32_t row = Add(id);
+void PaneTable::DecodeRow(uint32_t row, ByteReader& value) {
   const uint64_t revision = value.Varint();
   meta_[row].revision = static_cast<uint32_t>(revision >> 1);
   meta_[row].revised = (revision & 1) != 0;
@@ -126,20 +143,40 @@ void PaneTable::DecodeRow(uint32_t id, ByteReader& value) {
   touched_ |= row_slots[0] > 0;
 }
 
-// Rows of the block, by id.
+// `anew`: in place of the row that is there.
+Status PaneTable::DecodeRows(uint32_t block, uint32_t ids, size_t series, bool anew, ByteReader& value) {
+  TC_RETURN_IF_ERROR(CheckStoredBlock("panes", block, series));
+  while (value.ok() && !value.AtEnd()) {
+    const uint8_t place = value.U8();
+    const uint64_t id = uint64_t{block} * kBlockIds + place;
+    uint32_t row = kNoRow;
+    if (place < kBlockIds && id < series) row = Find(static_cast<uint32_t>(id));
+    if (place >= kBlockIds || id >= series || (ids >> place & 1) == 0 || (row != kNoRow && !anew)) {
+      return Status(Code::kCorruption, fmt::format("stored rows of panes make no sense: block {}, place {}, {} series",
+                                                   block, place, series));
+    }
+    DecodeRow(row != kNoRow ? row : Add(static_cast<uint32_t>(id)), value);
+  }
+  return value.Finish("rows of panes");
+}
+
+// Rows of these ids of the block, by id.
 template <typename Visit>
-void PaneTable::VisitBlock(uint32_t block, Visit visit) const {
+void PaneTable::VisitRows(uint32_t block, uint32_t ids, Visit visit) const {
   const uint32_t first = block * kBlockIds;
   if (!sealed_) {
-    const size_t end = std::min<size_t>(size_t{first} + kBlockIds, row_of_.size());
-    for (size_t id = first; id < end; ++id) {
+    for (; ids != 0; ids &= ids - 1) {
+      const size_t id = first + static_cast<uint32_t>(std::countr_zero(ids));
+      if (id >= row_of_.size()) return;
       if (row_of_[id] != kNoRow) visit(row_of_[id]);
     }
     return;
   }
   auto at =
       std::lower_bound(by_id_.begin(), by_id_.end(), first, [this](uint32_t r, uint32_t key) { return ids_[r] < key; });
-  for (; at != by_id_.end() && ids_[*at] / kBlockIds == block; ++at) visit(*at);
+  for (; at != by_id_.end() && ids_[*at] / kBlockIds == block; ++at) {
+    if ((ids >> ids_[*at] % kBlockIds & 1) != 0) visit(*at);
+  }
 }
 
 void PaneTable::SaveSketches(uint16_t view, EventTime start, uint32_t row, DeltaSink& out) {
@@ -156,21 +193,12 @@ void PaneTable::SaveSketches(uint16_t view, EventTime start, uint32_t row, Delta
   }
 }
 
-void PaneTable::Save(uint16_t view, EventTime start, DeltaSink& out) {
-  std::sort(dirty_blocks_.begin(), dirty_blocks_.end());
-  ByteWriter value;
-  for (const uint32_t block : dirty_blocks_) {
-    value.Clear();
-    value.U8(kBlockVersion).Varint(layout_->slots());
-    VisitBlock(block, [&](uint32_t row) {
-      value.U8(static_cast<uint8_t>(ids_[row] % kBlockIds));
-      EncodeRow(row, value);
-    });
-    out.Put(Family::kPanes, PaneBlockKey(view, start, block), value.view());
-    blocks_[block] = static_cast<uint8_t>((blocks_[block] & kLoaded) | kStored);
-    if (layout_->has_distinct()) VisitBlock(block, [&](uint32_t row) { SaveSketches(view, start, row, out); });
+void PaneTable::Save(uint16_t view, EventTime start, size_t delta_blocks, DeltaSink& out) {
+  if (layout_->has_distinct()) {
+    for (const uint32_t block : journal_.changed_blocks())
+      VisitRows(block, journal_.changed_ids(block), [&](uint32_t row) { SaveSketches(view, start, row, out); });
   }
-  dirty_blocks_.clear();
+  journal_.Save(Stored(*this, view, start), sealed_ ? BlockJournal::kNoDeltas : delta_blocks, out);
 }
 
 void PaneTable::Attach(StoredPanes& stored, uint16_t view, EventTime start) {
@@ -181,9 +209,9 @@ void PaneTable::Attach(StoredPanes& stored, uint16_t view, EventTime start) {
 }
 
 void PaneTable::LoadStored(uint32_t block) {
-  if (block >= blocks_.size()) blocks_.resize(std::max<size_t>(size_t{block} + 1, blocks_.size() * 3 / 2));
-  if ((blocks_[block] & kLoaded) != 0) return;
-  blocks_[block] |= kLoaded;
+  if (block >= read_.size()) read_.resize(size_t{block} + 1);
+  if (read_[block]) return;
+  read_[block] = true;
   Status read = ReadStored(block);
   if (!read.ok() && stored_->failure.ok()) stored_->failure = std::move(read);
 }
@@ -218,50 +246,27 @@ void PaneTable::DeleteSketches(uint16_t view, EventTime start, uint32_t row, Del
   }
 }
 
-// Blocks, then the sketches of their rows.
+// Deltas and blocks, then the sketches of their rows.
 bool PaneTable::DeleteStored(uint16_t view, EventTime start, size_t rows_max, DeltaSink& out) {
-  for (; deleted_ < blocks_.size(); ++deleted_) {
-    if ((blocks_[deleted_] & kStored) == 0) continue;
-    if (rows_max-- == 0) return false;
-    out.Delete(Family::kPanes, PaneBlockKey(view, start, static_cast<uint32_t>(deleted_)));
-  }
+  if (!journal_.DeleteStored(Stored(*this, view, start), rows_max, out)) return false;
   if (!layout_->has_distinct()) return true;
-  for (; deleted_ < blocks_.size() + size(); ++deleted_) {
+  for (; deleted_sketches_ < size(); ++deleted_sketches_) {
     if (rows_max-- == 0) return false;
-    DeleteSketches(view, start, static_cast<uint32_t>(deleted_ - blocks_.size()), out);
+    DeleteSketches(view, start, static_cast<uint32_t>(deleted_sketches_), out);
   }
   return true;
 }
 
-Status PaneTable::CheckSlots(uint64_t stored_slots) const {
-  if (stored_slots == layout_->slots()) return Status::Ok();
-  return Status(Code::kConfig,
-                fmt::format("the view's features are not those of the stored panes: {} slots stored, {} in the config",
-                            stored_slots, layout_->slots()),
-                Domain::kInput)
-      .WithRemedy("go back to the old features, or start with a new view name or a fresh state");
+Status PaneTable::LoadBlock(uint32_t block, size_t series, std::string_view bytes) {
+  return journal_.LoadBlock(
+      block, layout_->slots(), "a block of panes", bytes,
+      [&](uint32_t, uint32_t ids, ByteReader& rows) { return DecodeRows(block, ids, series, false, rows); });
 }
 
-Status PaneTable::LoadBlock(uint32_t block, size_t series, std::string_view bytes) {
-  ByteReader value(bytes);
-  if (const uint8_t version = value.U8(); version != kBlockVersion) {
-    return Status(Code::kVersion,
-                  fmt::format("a block of panes has format {}, this build reads {}", version, kBlockVersion));
-  }
-  TC_RETURN_IF_ERROR(CheckSlots(value.Varint()));
-  while (value.ok() && !value.AtEnd()) {
-    const uint8_t place = value.U8();
-    const uint64_t id = uint64_t{block} * kBlockIds + place;
-    if (place >= kBlockIds || id >= series || Find(static_cast<uint32_t>(id)) != kNoRow) {
-      return Status(
-          Code::kCorruption,
-          fmt::format("a stored block of panes makes no sense: block {}, place {}, {} series", block, place, series));
-    }
-    DecodeRow(static_cast<uint32_t>(id), value);
-  }
-  TC_RETURN_IF_ERROR(value.Finish("block of panes"));
-  if (block < blocks_.size()) blocks_[block] |= kStored;
-  return Status::Ok();
+Status PaneTable::LoadDelta(uint64_t number, size_t series, std::string_view bytes) {
+  return journal_.LoadDelta(
+      number, layout_->slots(), "a delta of panes", bytes,
+      [&](uint32_t block, uint32_t ids, ByteReader& rows) { return DecodeRows(block, ids, series, true, rows); });
 }
 
 Status PaneTable::LoadRow(uint32_t id, std::string_view bytes) {
@@ -271,7 +276,7 @@ Status PaneTable::LoadRow(uint32_t id, std::string_view bytes) {
   }
   const bool revised = value.Bool();
   const uint64_t revision = value.Varint();
-  TC_RETURN_IF_ERROR(CheckSlots(value.Varint()));
+  TC_RETURN_IF_ERROR(CheckStoredSlots("a pane", value.Varint(), layout_->slots()));
   const uint32_t row = Add(id);
   int64_t* row_slots = slots(row);
   for (size_t i = 0; i < layout_->slots(); ++i) {
@@ -303,8 +308,8 @@ Status PaneTable::LoadSketch(uint32_t id, uint16_t feature, std::string_view byt
 
 size_t PaneTable::memory_bytes() const {
   size_t bytes =
-      (row_of_.capacity() + by_id_.capacity() + ids_.capacity() + dirty_blocks_.capacity()) * sizeof(uint32_t) +
-      by_rank_.capacity() * sizeof(Rank) + blocks_.capacity() + meta_.capacity() * sizeof(RowMeta) +
+      (row_of_.capacity() + by_id_.capacity() + ids_.capacity()) * sizeof(uint32_t) +
+      by_rank_.capacity() * sizeof(Rank) + journal_.memory_bytes() + read_.capacity() / 8 + meta_.capacity() * sizeof(RowMeta) +
       slots_.capacity() * sizeof(int64_t) + sketches_.capacity() * sizeof(RowSketch);
   for (const RowSketch& sketch : sketches_) bytes += sketch.sketch.memory_bytes();
   return bytes;

@@ -8,6 +8,7 @@
 
 #include "engine/core/stateful.h"
 #include "operators/accumulator.h"
+#include "operators/block_journal.h"
 
 namespace tidecast {
 
@@ -19,13 +20,13 @@ struct StoredPanes {
 
 /// The panes of one bucket: a row of slots for each series that has one, found by series id through a flat index while
 /// the bucket is open, by binary search once it is sealed, or by a bit and a count where windows go on reading it. Rows
-/// keep their places; nothing is allocated per event once warm. Rows are stored in blocks of kBlockIds ids, so that an
-/// epoch writes a few dozen values a bucket instead of thousands. A table that is attached to the store reads a block
-/// when it is first asked for. Thread: confined.
+/// keep their places; nothing is allocated per event once warm. Rows are stored by a BlockJournal: in blocks of kBlockIds
+/// ids, so that an epoch writes a few dozen values a bucket instead of thousands. A table that is attached to the store
+/// reads a block when it is first asked for. Thread: confined.
 class PaneTable {
  public:
   static constexpr uint32_t kNoRow = UINT32_MAX;
-  static constexpr uint32_t kBlockIds = 32;
+  static constexpr uint32_t kBlockIds = BlockJournal::kBlockIds;
 
   explicit PaneTable(const Accumulator& layout) : layout_(&layout) {}
 
@@ -75,11 +76,15 @@ class PaneTable {
   uint32_t PublishRevision(uint32_t row);
   uint32_t revision(uint32_t row) const { return meta_[row].revision; }
   bool revised(uint32_t row) const { return meta_[row].revised; }
-  bool dirty() const { return !dirty_blocks_.empty(); }
-  /// What Save will take, about.
+  bool dirty() const { return journal_.dirty(); }
+  /// Whether Save has anything to do: a sealed table gives up its deltas, some with each Save.
+  bool needs_save() const { return journal_.dirty() || (sealed_ && journal_.has_deltas()); }
+  bool has_deltas() const { return journal_.has_deltas(); }
+  /// What Save will take at most, about.
   size_t dirty_bytes() const {
-    const size_t rows = std::min<size_t>(dirty_blocks_.size() * kBlockIds, ids_.size());
-    return dirty_blocks_.size() * kStoredBytes +
+    const size_t blocks = journal_.changed_blocks().size();
+    const size_t rows = std::min<size_t>(blocks * kBlockIds, ids_.size());
+    return blocks * kStoredBytes +
            rows * (2 + 2 * layout_->slots() + (layout_->has_distinct() ? kStoredBytes : 0));
   }
 
@@ -90,11 +95,13 @@ class PaneTable {
   /// Forgets everything but the memory.
   void Clear();
 
-  void Save(uint16_t view, EventTime start, DeltaSink& out);
+  /// `delta_blocks`: BlockJournal::Save.
+  void Save(uint16_t view, EventTime start, size_t delta_blocks, DeltaSink& out);
   /// Deletes what the store has of the rows in memory, about `rows_max` rows a call; returns whether nothing is left.
   bool DeleteStored(uint16_t view, EventTime start, size_t rows_max, DeltaSink& out);
-  /// `series`: how many there are.
+  /// All blocks, then all deltas by their numbers. `series`: how many there are.
   Status LoadBlock(uint32_t block, size_t series, std::string_view value);
+  Status LoadDelta(uint64_t number, size_t series, std::string_view value);
   /// A row as builds before blocks have stored it; the next Save writes its block.
   Status LoadRow(uint32_t id, std::string_view value);
   Status LoadSketch(uint32_t id, uint16_t feature, std::string_view value);
@@ -102,11 +109,11 @@ class PaneTable {
 
  private:
   static constexpr size_t kStoredBytes = 90;  // of a saved value: key, head, place in the batch
-  enum BlockFlag : uint8_t { kDirty = 1, kStored = 2, kLoaded = 4 };
   struct RowMeta {
     uint32_t revision = 1;
     bool revised = false;
   };
+  class Stored;
   /// 64 ids: which have rows, and how many rows stand before.
   struct Rank {
     uint64_t bits = 0;
@@ -116,8 +123,8 @@ class PaneTable {
   void LoadStored(uint32_t block);
   Status ReadStored(uint32_t block);
   void EncodeRow(uint32_t row, ByteWriter& value) const;
-  Status CheckSlots(uint64_t stored_slots) const;
-  void DecodeRow(uint32_t id, ByteReader& value);
+  void DecodeRow(uint32_t row, ByteReader& value);
+  Status DecodeRows(uint32_t block, uint32_t ids, size_t series, bool anew, ByteReader& value);
   void DeleteSketches(uint16_t view, EventTime start, uint32_t row, DeltaSink& out) const;
   void SaveSketches(uint16_t view, EventTime start, uint32_t row, DeltaSink& out);
   uint32_t FindSealed(uint32_t id) const;
@@ -131,13 +138,8 @@ class PaneTable {
   }
   void MakeRanks();
   template <typename Visit>
-  void VisitBlock(uint32_t block, Visit visit) const;
-  void MarkDirty(uint32_t row) {
-    const uint32_t block = ids_[row] / kBlockIds;
-    if ((blocks_[block] & kDirty) != 0) return;
-    blocks_[block] |= kDirty;
-    dirty_blocks_.push_back(block);
-  }
+  void VisitRows(uint32_t block, uint32_t ids, Visit visit) const;
+  void MarkDirty(uint32_t row) { journal_.Mark(ids_[row]); }
 
   const Accumulator* layout_;
   bool sealed_ = false;
@@ -149,9 +151,9 @@ class PaneTable {
   std::vector<RowMeta> meta_;
   std::vector<int64_t> slots_;
   std::vector<RowSketch> sketches_;
-  std::vector<uint8_t> blocks_;  ///< flags by block
-  std::vector<uint32_t> dirty_blocks_;
-  size_t deleted_ = 0;  ///< what DeleteStored has done
+  BlockJournal journal_;
+  std::vector<bool> read_;      ///< blocks of an attached table that were asked for
+  size_t deleted_sketches_ = 0;  ///< rows whose DeleteStored is done
   StoredPanes* stored_ = nullptr;
   uint16_t view_ = 0;  ///< where in the store
   EventTime start_;

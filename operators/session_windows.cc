@@ -1,6 +1,7 @@
 #include "operators/session_windows.h"
 
 #include <algorithm>
+#include <bit>
 #include <tuple>
 
 #include "operators/window_keys.h"
@@ -12,7 +13,6 @@ namespace tidecast {
 namespace {
 
 constexpr uint8_t kRowVersion = 1;  // a session of its own
-constexpr uint8_t kBlockVersion = 1;
 constexpr size_t kNodeBytes = 104;  // a session's place in the map
 
 }  // namespace
@@ -30,20 +30,12 @@ SessionWindows::At SessionWindows::Create(const Place& place) {
   return at;
 }
 
-void SessionWindows::MarkDirty(uint32_t id) {
-  const uint32_t block = id / kBlockIds;
-  if (block >= blocks_.size()) blocks_.resize(std::max<size_t>(size_t{block} + 1, blocks_.size() * 3 / 2));
-  if ((blocks_[block] & kDirty) != 0) return;
-  blocks_[block] |= kDirty;
-  dirty_blocks_.push_back(block);
-}
-
 void SessionWindows::Erase(At at) {
   const uint32_t id = at->first.first;
   const bool is_newest = id < newest_.size() && newest_[id] == at;
   sessions_.erase(at);
   if (is_newest) FindNewest(id);
-  MarkDirty(id);
+  journal_.Mark(id);
 }
 
 void SessionWindows::Drop(At at) {
@@ -53,7 +45,7 @@ void SessionWindows::Drop(At at) {
   layout_->InitRow(session.slots.data());
   session.sketches.clear();
   Enqueue(at);
-  MarkDirty(at->first.first);
+  journal_.Mark(at->first.first);
 }
 
 void SessionWindows::Enqueue(At at) {
@@ -93,7 +85,7 @@ void SessionWindows::Add(uint32_t id, const Event& event, EventTime judged_by) {
     if (session.phase == Phase::kOpen && t >= at->first.second && t < EndOf(session)) [[likely]] {
       if (t + gap_ + lateness_ <= judged_by) return;
       layout_->Add(event, session.slots.data(), session.sketches);
-      MarkDirty(id);
+      journal_.Mark(id);
       if (t <= session.last) return;
       session.last = t;
       if (queue_.top().second == at->first) FreshenQueue();
@@ -125,7 +117,7 @@ void SessionWindows::AddSlowly(uint32_t id, const Event& event) {
   session.phase = Phase::kOpen;
   Enqueue(base);
   FreshenQueue();
-  MarkDirty(id);
+  journal_.Mark(id);
   FindNewest(id);
 }
 
@@ -159,7 +151,7 @@ int64_t SessionWindows::Publish(const Due& due, std::vector<double>* values) {
   session.phase = Phase::kClosed;
   ++session.revision;
   closed_.push({ForgetAt(session), at->first});
-  MarkDirty(due.id);
+  journal_.Mark(due.id);
   return events;
 }
 
@@ -176,10 +168,6 @@ std::string SessionWindows::RowKey(uint32_t id, EventTime start) const {
   return KeyWriter().U8(static_cast<uint8_t>(WindowTable::kSession)).U16(view_).U16(index_).U32(id).Time(start).Take();
 }
 
-std::string SessionWindows::BlockKey(uint32_t block) const {
-  return KeyWriter().U8(static_cast<uint8_t>(WindowTable::kSessionBlock)).U16(view_).U16(index_).U32(block).Take();
-}
-
 void SessionWindows::EncodeSlots(const Session& session, ByteWriter& value) const {
   for (size_t i = 0; i < session.slots.size(); ++i) {
     if (!layout_->IsSketchSlot(i)) {
@@ -192,31 +180,48 @@ void SessionWindows::EncodeSlots(const Session& session, ByteWriter& value) cons
   }
 }
 
-void SessionWindows::Save(DeltaSink& out) {
-  std::sort(dirty_blocks_.begin(), dirty_blocks_.end());
-  ByteWriter value;
-  for (const uint32_t block : dirty_blocks_) {
-    const uint64_t end = (uint64_t{block} + 1) * kBlockIds;
-    value.Clear();
-    value.U8(kBlockVersion).Varint(layout_->slots());
-    bool any = false;
-    for (auto at = sessions_.lower_bound({block * kBlockIds, EventTime::Min()});
-         at != sessions_.end() && at->first.first < end; ++at) {
-      const Session& session = at->second;
-      value.U8(static_cast<uint8_t>(at->first.first % kBlockIds)).U8(static_cast<uint8_t>(session.phase));
-      value.Time(at->first.second).SignedVarint(session.last.us - at->first.second.us).Varint(session.revision);
-      EncodeSlots(session, value);
-      any = true;
-    }
-    if (any) {
-      out.Put(Family::kPanes, BlockKey(block), value.view());
-    } else if ((blocks_[block] & kStored) != 0) {
-      out.Delete(Family::kPanes, BlockKey(block));
-    }
-    blocks_[block] = any ? kStored : 0;
+// Where the journal finds its rows.
+class SessionWindows::Stored final : public BlockJournal::Table {
+ public:
+  explicit Stored(const SessionWindows& windows) : windows_(windows) {}
+  size_t rows() const override { return windows_.sessions_.size(); }
+  size_t slots() const override { return windows_.layout_->slots(); }
+  std::string BlockKey(uint32_t block) const override {
+    return KeyWriter()
+        .U8(static_cast<uint8_t>(WindowTable::kSessionBlock))
+        .U16(windows_.view_)
+        .U16(windows_.index_)
+        .U32(block)
+        .Take();
   }
-  dirty_blocks_.clear();
-}
+  std::string DeltaKey(uint64_t number) const override {
+    return KeyWriter()
+        .U8(static_cast<uint8_t>(WindowTable::kSessionDelta))
+        .U16(windows_.view_)
+        .U16(windows_.index_)
+        .U64(number)
+        .Take();
+  }
+  void EncodeRows(uint32_t block, uint32_t ids, ByteWriter& value) const override {
+    const uint32_t first = block * BlockJournal::kBlockIds;
+    const auto& sessions = windows_.sessions_;
+    for (auto at = sessions.end(); ids != 0; ids &= ids - 1) {
+      const uint32_t id = first + static_cast<uint32_t>(std::countr_zero(ids));
+      if (at == sessions.end() || at->first.first != id) at = sessions.lower_bound({id, EventTime::Min()});
+      for (; at != sessions.end() && at->first.first == id; ++at) {
+        const Session& session = at->second;
+        value.U8(static_cast<uint8_t>(id - first)).U8(static_cast<uint8_t>(session.phase));
+        value.Time(at->first.second).SignedVarint(session.last.us - at->first.second.us).Varint(session.revision);
+        windows_.EncodeSlots(session, value);
+      }
+    }
+  }
+
+ private:
+  const SessionWindows& windows_;
+};
+
+void SessionWindows::Save(size_t delta_blocks, DeltaSink& out) { journal_.Save(Stored(*this), delta_blocks, out); }
 
 void SessionWindows::DecodeSlots(ByteReader& value, Session* session, Status* status) const {
   session->slots.resize(layout_->slots());
@@ -245,20 +250,17 @@ void SessionWindows::Put(const Place& place, Session session) {
   FindNewest(place.first);
 }
 
-Status SessionWindows::WrongSlots(uint64_t stored) const {
-  return Status(Code::kCorruption,
-                fmt::format("stored sessions have {} slots, the view has {}", stored, layout_->slots()));
-}
-
-Status SessionWindows::LoadBlock(uint32_t block, size_t series, std::string_view bytes) {
-  ByteReader value(bytes);
-  if (const uint8_t version = value.U8(); version != kBlockVersion) {
-    return Status(Code::kVersion,
-                  fmt::format("a block of sessions has format {}, this build reads {}", version, kBlockVersion));
+// `anew`: in place of all sessions of these ids.
+Status SessionWindows::DecodeRows(uint32_t block, uint32_t ids, size_t series, bool anew, ByteReader& value) {
+  TC_RETURN_IF_ERROR(CheckStoredBlock("sessions", block, series));
+  for (uint32_t left = anew ? ids : 0; left != 0; left &= left - 1) {
+    const uint32_t id = block * BlockJournal::kBlockIds + static_cast<uint32_t>(std::countr_zero(left));
+    sessions_.erase(sessions_.lower_bound({id, EventTime::Min()}), sessions_.upper_bound({id, EventTime::Max()}));
+    FindNewest(id);
   }
-  if (const uint64_t slots = value.Varint(); slots != layout_->slots()) return WrongSlots(slots);
   while (value.ok() && !value.AtEnd()) {
-    const uint64_t id = uint64_t{block} * kBlockIds + value.U8();
+    const uint8_t place = value.U8();
+    const uint64_t id = uint64_t{block} * BlockJournal::kBlockIds + place;
     Session session;
     const uint8_t phase = value.U8();
     session.phase = static_cast<Phase>(phase);
@@ -268,15 +270,27 @@ Status SessionWindows::LoadBlock(uint32_t block, size_t series, std::string_view
     Status status;
     DecodeSlots(value, &session, &status);
     TC_RETURN_IF_ERROR(status);
-    if (id / kBlockIds != block || id >= series || phase > 2 || !in_range || session.last < start) {
+    if (place >= BlockJournal::kBlockIds || (ids >> place & 1) == 0 || id >= series || phase > 2 || !in_range ||
+        session.last < start) {
       return Status(Code::kCorruption,
                     fmt::format("a stored session makes no sense: series {} of {}, phase {}", id, series, phase));
     }
     if (value.ok()) Put({static_cast<uint32_t>(id), start}, std::move(session));
   }
-  TC_RETURN_IF_ERROR(value.Finish("block of sessions"));
-  if (block >= blocks_.size()) blocks_.resize(size_t{block} + 1);
-  blocks_[block] |= kStored;
+  return value.Finish("sessions");
+}
+
+Status SessionWindows::LoadBlock(uint32_t block, size_t series, std::string_view bytes) {
+  return journal_.LoadBlock(
+      block, layout_->slots(), "a block of sessions", bytes,
+      [&](uint32_t, uint32_t ids, ByteReader& rows) { return DecodeRows(block, ids, series, false, rows); });
+}
+
+Status SessionWindows::LoadDelta(uint64_t number, size_t series, std::string_view bytes) {
+  TC_RETURN_IF_ERROR(journal_.LoadDelta(
+      number, layout_->slots(), "a delta of sessions", bytes,
+      [&](uint32_t block, uint32_t ids, ByteReader& rows) { return DecodeRows(block, ids, series, true, rows); }));
+  FreshenQueue();
   return Status::Ok();
 }
 
@@ -290,7 +304,7 @@ Status SessionWindows::LoadRow(uint32_t id, EventTime start, std::string_view by
   session.phase = static_cast<Phase>(phase);
   session.last = value.Time();
   session.revision = static_cast<uint32_t>(value.Varint());
-  if (const uint64_t slots = value.Varint(); slots != layout_->slots()) return WrongSlots(slots);
+  TC_RETURN_IF_ERROR(CheckStoredSlots("a session", value.Varint(), layout_->slots()));
   int64_t length = 0;
   if (phase > 2 || __builtin_sub_overflow(session.last.us, start.us, &length) || length < 0) {
     return Status(Code::kCorruption, fmt::format("a stored session makes no sense: series {}, phase {}, from {} to {}",
@@ -301,7 +315,7 @@ Status SessionWindows::LoadRow(uint32_t id, EventTime start, std::string_view by
   TC_RETURN_IF_ERROR(status);
   TC_RETURN_IF_ERROR(value.Finish("session"));
   Put({id, start}, std::move(session));
-  MarkDirty(id);
+  journal_.Mark(id);
   return Status::Ok();
 }
 
@@ -310,13 +324,12 @@ void SessionWindows::Clear() {
   newest_.clear();
   queue_ = {};
   closed_ = {};
-  blocks_.clear();
-  dirty_blocks_.clear();
+  journal_.Clear();
 }
 
 size_t SessionWindows::memory_bytes() const {
   size_t bytes =
-      (queue_.size() + closed_.size()) * sizeof(Timed) + newest_.capacity() * sizeof(At) + blocks_.capacity();
+      (queue_.size() + closed_.size()) * sizeof(Timed) + newest_.capacity() * sizeof(At) + journal_.memory_bytes();
   if (!layout_->has_distinct()) return bytes + sessions_.size() * (kNodeBytes + layout_->slots() * sizeof(int64_t));
   for (const auto& [place, session] : sessions_) {
     bytes += kNodeBytes + session.slots.capacity() * sizeof(int64_t) + session.sketches.capacity() * sizeof(RowSketch);

@@ -10,6 +10,7 @@
 
 #include "engine/core/stateful.h"
 #include "operators/accumulator.h"
+#include "operators/block_journal.h"
 #include "operators/series_dictionary.h"
 
 namespace tidecast {
@@ -46,20 +47,23 @@ class SessionWindows {
   EventTime next_close() const { return queue_.empty() ? EventTime::Max() : queue_.top().first; }
   void Prune(EventTime watermark);
 
-  void Save(DeltaSink& out);
-  /// `series`: how many there are.
+  /// `delta_blocks`: BlockJournal::Save.
+  void Save(size_t delta_blocks, DeltaSink& out);
+  /// All blocks, then all deltas by their numbers. `series`: how many there are.
   Status LoadBlock(uint32_t block, size_t series, std::string_view value);
+  Status LoadDelta(uint64_t number, size_t series, std::string_view value);
   /// A session as builds before blocks have stored it; the next Save writes its block.
   Status LoadRow(uint32_t id, EventTime start, std::string_view value);
   std::string RowKey(uint32_t id, EventTime start) const;
   void Clear();
   size_t size() const { return sessions_.size(); }
   size_t memory_bytes() const;
-  /// What Save will take, about.
-  size_t dirty_bytes() const { return dirty_blocks_.size() * (kStoredBytes + kBlockIds * (14 + 2 * layout_->slots())); }
+  /// What Save will take at most, about.
+  size_t dirty_bytes() const {
+    return journal_.changed_blocks().size() * (kStoredBytes + BlockJournal::kBlockIds * (14 + 2 * layout_->slots()));
+  }
 
  private:
-  static constexpr uint32_t kBlockIds = 32;  ///< ids whose sessions are stored together
   static constexpr size_t kStoredBytes = 90;
   enum class Phase : uint8_t { kOpen = 0, kClosed = 1, kWithdrawn = 2 };
   struct Session {
@@ -74,9 +78,8 @@ class SessionWindows {
   using Timed = std::pair<EventTime, Place>;
   using TimeQueue = std::priority_queue<Timed, std::vector<Timed>, std::greater<>>;
   using At = std::map<Place, Session>::iterator;
-  enum BlockFlag : uint8_t { kDirty = 1, kStored = 2 };
+  class Stored;
 
-  std::string BlockKey(uint32_t block) const;
   EventTime EndOf(const Session& session) const { return session.last + gap_; }
   EventTime ForgetAt(const Session& session) const { return EndOf(session) + gap_ + lateness_; }
   void AddSlowly(uint32_t id, const Event& event);
@@ -86,11 +89,10 @@ class SessionWindows {
   void Enqueue(At at);
   void FreshenQueue();
   void FindNewest(uint32_t id);
-  void MarkDirty(uint32_t id);
   void EncodeSlots(const Session& session, ByteWriter& value) const;
   void DecodeSlots(ByteReader& value, Session* session, Status* status) const;
+  Status DecodeRows(uint32_t block, uint32_t ids, size_t series, bool anew, ByteReader& value);
   void Put(const Place& place, Session session);
-  Status WrongSlots(uint64_t stored) const;
 
   const Accumulator* layout_;
   uint16_t view_;
@@ -102,8 +104,7 @@ class SessionWindows {
   /// Open and withdrawn ones by an end that may have moved on since; the top one is always as it is.
   TimeQueue queue_;
   TimeQueue closed_;             ///< by the time at which they are forgotten
-  std::vector<uint8_t> blocks_;  ///< flags by block
-  std::vector<uint32_t> dirty_blocks_;
+  BlockJournal journal_;
 };
 
 }  // namespace tidecast

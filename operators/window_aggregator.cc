@@ -219,7 +219,7 @@ class KeyedWindows final : public WindowAggregator {
 
   void Save(Epoch epoch, DeltaSink& out) override {
     dictionary_.Save(out);
-    for (const auto& view : views_) view->Save(epoch, out);
+    for (const auto& view : views_) view->Save(epoch, delta_blocks_, out);
     for (DedupeTable& dedupe : dedupe_) dedupe.Save(out);
     facts_.Save(out);
     categories_.Save(out);
@@ -244,7 +244,7 @@ class KeyedWindows final : public WindowAggregator {
     // Buckets before their panes.
     for (const WindowTable table :
          {WindowTable::kCursor, WindowTable::kBucket, WindowTable::kPane, WindowTable::kSession,
-          WindowTable::kSessionBlock, WindowTable::kWindowRevision, WindowTable::kDedupe, WindowTable::kFact,
+          WindowTable::kSessionBlock, WindowTable::kSessionDelta, WindowTable::kWindowRevision, WindowTable::kDedupe, WindowTable::kFact,
           WindowTable::kContribution, WindowTable::kCategory}) {
       const std::string prefix = WindowTablePrefix(table);
       Status failed;
@@ -264,7 +264,8 @@ class KeyedWindows final : public WindowAggregator {
 
  private:
   explicit KeyedWindows(const Options& options)
-      : dictionary_(options.views.size()),
+      : delta_blocks_(options.delta_blocks),
+        dictionary_(options.views.size()),
         facts_(options.input_names.size()),
         contributions_(LatenessOf(options.views)) {}
 
@@ -368,6 +369,11 @@ class KeyedWindows final : public WindowAggregator {
         status = view.LoadSessionBlock(window, at.U32(), dictionary_.size(), value);
         break;
       }
+      case WindowTable::kSessionDelta: {
+        const uint16_t window = at.U16();
+        status = view.LoadSessionDelta(window, at.U64(), dictionary_.size(), value);
+        break;
+      }
       case WindowTable::kWindowRevision: {
         const uint16_t window = at.U16();
         const EventTime start = at.Time();
@@ -383,6 +389,7 @@ class KeyedWindows final : public WindowAggregator {
     return at.Finish("key of the windows");
   }
 
+  const size_t delta_blocks_;
   StoredPanes stored_;
   std::vector<std::unique_ptr<WindowView>> views_;
   std::vector<WindowView*> by_index_;  ///< null: not of this task's stage

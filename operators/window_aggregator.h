@@ -11,6 +11,7 @@
 #include "engine/core/bucket.h"
 #include "engine/core/event.h"
 #include "engine/core/stateful.h"
+#include "operators/block_journal.h"
 #include "operators/contribution.h"
 #include "operators/view_options.h"
 
@@ -98,6 +99,7 @@ class WindowAggregator : public Stateful {
     std::vector<InputKind> input_kinds;
     std::vector<Duration> dedupe_keep;
     std::vector<WindowRole> roles;  ///< by view; none: kRows
+    size_t delta_blocks = BlockJournal::kDeltaBlocks;  ///< BlockJournal::Save
   };
   static Result<std::unique_ptr<WindowAggregator>> Make(const Options& options);
 

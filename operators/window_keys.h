@@ -24,6 +24,8 @@ enum class WindowTable : uint8_t {
   kBottomUp = 0x0D,
   kPaneBlock = 0x10,
   kSessionBlock = 0x11,
+  kPaneDelta = 0x12,
+  kSessionDelta = 0x13,
 };
 
 inline std::string WindowTablePrefix(WindowTable table) { return KeyWriter().U8(static_cast<uint8_t>(table)).Take(); }
@@ -36,6 +38,12 @@ inline std::string PaneBlockKey(uint16_t view, EventTime start, uint32_t block) 
 }
 inline std::string PaneBlockPrefix(uint16_t view, EventTime start) {
   return KeyWriter().U8(static_cast<uint8_t>(WindowTable::kPaneBlock)).U16(view).Time(start).Take();
+}
+inline std::string PaneDeltaPrefix(uint16_t view, EventTime start) {
+  return KeyWriter().U8(static_cast<uint8_t>(WindowTable::kPaneDelta)).U16(view).Time(start).Take();
+}
+inline std::string PaneDeltaKey(uint16_t view, EventTime start, uint64_t number) {
+  return KeyWriter().U8(static_cast<uint8_t>(WindowTable::kPaneDelta)).U16(view).Time(start).U64(number).Take();
 }
 inline std::string DistinctPrefix(uint16_t view, EventTime start) {
   return KeyWriter().U8(static_cast<uint8_t>(WindowTable::kDistinct)).U16(view).Time(start).Take();

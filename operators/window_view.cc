@@ -129,10 +129,16 @@ const int64_t* WindowView::RowSoFar(uint32_t id) {
   return row == PaneTable::kNoRow ? nullptr : pane->slots(row);
 }
 
-PaneTable& WindowView::MakePane(Bucket& bucket) {
+PaneTable& WindowView::PaneToLoad(Bucket& bucket) {
+  if (bucket.pane != nullptr) return *bucket.pane;
   if (spare_panes_.empty()) spare_panes_.push_back(std::make_unique<PaneTable>(layout_));
   bucket.pane = std::move(spare_panes_.back());
   spare_panes_.pop_back();
+  return *bucket.pane;
+}
+
+PaneTable& WindowView::MakePane(Bucket& bucket) {
+  PaneToLoad(bucket);
   if (bucket.closed) bucket.pane->Seal(hopping_size_ > 0);
   if (bucket.in_store) bucket.pane->Attach(stored_, index_, bucket.span.start);
   return *bucket.pane;

@@ -101,7 +101,7 @@ class WindowView {
   double OpenValue(std::optional<uint32_t> id, size_t feature) const;
   std::vector<WindowAggregator::KeptBucket> BucketsOf(uint32_t id);
 
-  void Save(Epoch epoch, DeltaSink& out);
+  void Save(Epoch epoch, size_t delta_blocks, DeltaSink& out);
   /// Lets go of what only late events may ask for, and the store has.
   void OnCommitted(Epoch epoch);
   Status LoadCursor(std::string_view value);
@@ -111,6 +111,7 @@ class WindowView {
   Status LoadPanes(size_t series);
   Status LoadSession(uint16_t window, uint32_t id, EventTime start, std::string_view value);  ///< of old builds
   Status LoadSessionBlock(uint16_t window, uint32_t block, size_t series, std::string_view value);
+  Status LoadSessionDelta(uint16_t window, uint64_t number, size_t series, std::string_view value);
   Status LoadWindowRevision(uint16_t window, EventTime start, uint32_t id, std::string_view value);
   /// After all rows were loaded.
   void FinishLoad();
@@ -142,6 +143,7 @@ class WindowView {
   void SendContribution(Walk& walk, const Bucket& bucket, EventTime start, uint32_t id, uint32_t row,
                         uint32_t revision);
   PaneTable& MakePane(Bucket& bucket);
+  PaneTable& PaneToLoad(Bucket& bucket);
   PaneTable* PaneOf(Bucket& bucket);
   Status LoadPane(Bucket& bucket, size_t series);
   Status CheckRowsHaveBuckets() const;

@@ -51,6 +51,7 @@ bool WindowView::DeleteInStore(EventTime start, std::string* next, DeltaSink& ou
 // Hopping windows read all panes of their length at each close.
 bool WindowView::IsSettled(const Bucket& bucket) const {
   if (!bucket.closed || hopping_size_ > 0) return false;
+  if (bucket.pane != nullptr && bucket.pane->has_deltas()) return false;
   const auto revised = pending_.lower_bound({bucket.span.start, 0});
   return revised == pending_.end() || revised->first != bucket.span.start;
 }
@@ -66,10 +67,10 @@ void WindowView::OnCommitted(Epoch epoch) {
   }
 }
 
-void WindowView::Save(Epoch epoch, DeltaSink& out) {
+void WindowView::Save(Epoch epoch, size_t delta_blocks, DeltaSink& out) {
   SaveRemoved(out);
   for (auto& [start, bucket] : buckets_) {
-    if (bucket.pane != nullptr && bucket.pane->dirty()) bucket.pane->Save(index_, start, out);
+    if (bucket.pane != nullptr && bucket.pane->needs_save()) bucket.pane->Save(index_, start, delta_blocks, out);
     const bool settled = IsSettled(bucket);
     bucket.meta_dirty |= settled != bucket.settled;
     bucket.settled = settled;
@@ -88,7 +89,7 @@ void WindowView::Save(Epoch epoch, DeltaSink& out) {
     bucket.meta_stored = true;
   }
   for (HoppingWindow& window : hopping_) window.Save(out);
-  for (SessionWindows& sessions : sessions_) sessions.Save(out);
+  for (SessionWindows& sessions : sessions_) sessions.Save(delta_blocks, out);
   if (!cursor_dirty_) return;
   ByteWriter cursor;
   cursor.U8(kCursorVersion).Bool(begun_).Bool(closed_any_).Time(next_.start).Time(next_.end).Bool(walking_);
@@ -149,7 +150,7 @@ Status WindowView::LoadPane(EventTime start, uint32_t id, std::string_view value
   if (at == buckets_.end() || at->second.settled)
     return Status(Code::kCorruption, fmt::format("a stored pane has no bucket: start {}", start.us));
   Bucket& bucket = at->second;
-  PaneTable& pane = bucket.pane == nullptr ? MakePane(bucket) : *bucket.pane;
+  PaneTable& pane = PaneToLoad(bucket);
   TC_RETURN_IF_ERROR(pane.LoadRow(id, value));
   if (pane.revised(pane.Find(id))) pending_.emplace(start, id);
   tombstones_.push_back(PaneKey(index_, start, id));
@@ -158,7 +159,10 @@ Status WindowView::LoadPane(EventTime start, uint32_t id, std::string_view value
 
 Status WindowView::LoadPanes(size_t series) {
   for (auto& [start, bucket] : buckets_) {
-    if (!bucket.settled) TC_RETURN_IF_ERROR(LoadPane(bucket, series));
+    if (bucket.settled) continue;
+    TC_RETURN_IF_ERROR(LoadPane(bucket, series));
+    // Rows find their places faster before.
+    if (bucket.closed && bucket.pane != nullptr) bucket.pane->Seal(hopping_size_ > 0);
   }
   return Status::Ok();
 }
@@ -173,7 +177,18 @@ Status WindowView::LoadPane(Bucket& bucket, size_t series) {
         const uint32_t block = at.U32();
         loaded = at.Finish("key of a block of panes");
         if (loaded.ok())
-          loaded = (bucket.pane == nullptr ? MakePane(bucket) : *bucket.pane).LoadBlock(block, series, value);
+          loaded = PaneToLoad(bucket).LoadBlock(block, series, value);
+        return loaded.ok();
+      }));
+  TC_RETURN_IF_ERROR(loaded);
+  const std::string deltas = PaneDeltaPrefix(index_, start);
+  TC_RETURN_IF_ERROR(
+      stored_.store->Scan(Family::kPanes, deltas, deltas, [&](std::string_view key, std::string_view value) {
+        KeyReader at(key.substr(deltas.size()));
+        const uint64_t number = at.U64();
+        loaded = at.Finish("key of a delta of panes");
+        if (loaded.ok())
+          loaded = PaneToLoad(bucket).LoadDelta(number, series, value);
         return loaded.ok();
       }));
   TC_RETURN_IF_ERROR(loaded);
@@ -214,6 +229,13 @@ Status WindowView::LoadSessionBlock(uint16_t window, uint32_t block, size_t seri
   return Status(Code::kCorruption, fmt::format("a stored session is of a window that is not there: {}", window));
 }
 
+Status WindowView::LoadSessionDelta(uint16_t window, uint64_t number, size_t series, std::string_view value) {
+  for (size_t i = 0; i < sessions_.size(); ++i) {
+    if (session_index_[i] == window) return sessions_[i].LoadDelta(number, series, value);
+  }
+  return Status(Code::kCorruption, fmt::format("a stored session is of a window that is not there: {}", window));
+}
+
 Status WindowView::LoadWindowRevision(uint16_t window, EventTime start, uint32_t id, std::string_view value) {
   for (size_t i = 0; i < hopping_.size(); ++i) {
     if (hopping_index_[i] == window) return hopping_[i].LoadRevision(start, id, value);
@@ -249,7 +271,7 @@ Status WindowView::CheckLoaded(size_t series) const {
 Status WindowView::CheckRowsHaveBuckets() const {
   Duration back{};
   if (begun_) back = options_.allowed_lateness + static_cast<int64_t>(hopping_size_ + 1) * (next_.end - next_.start);
-  for (const WindowTable table : {WindowTable::kPaneBlock, WindowTable::kDistinct}) {
+  for (const WindowTable table : {WindowTable::kPaneBlock, WindowTable::kPaneDelta, WindowTable::kDistinct}) {
     const std::string prefix = KeyWriter().U8(static_cast<uint8_t>(table)).U16(index_).Take();
     EventTime from = begun_ ? next_.start - back : EventTime::Min();
     for (std::optional<EventTime> start;; start.reset()) {

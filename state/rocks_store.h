@@ -14,7 +14,7 @@ class Env;
 namespace tidecast {
 
 /// Format of the store as a whole: families, key layouts, versions of values. A store with a newer one is refused.
-inline constexpr uint32_t kStoreFormat = 3;
+inline constexpr uint32_t kStoreFormat = 4;
 
 /// Copies a store as it is now into `directory`, which must not be there yet; where the file system allows, files are
 /// shared by links. May run beside Write.  Errors: kInvalidArgument for a store that is in memory alone.

@@ -33,6 +33,7 @@ struct EngineOptions {
   std::string weights_path;           ///< where a new net begins; empty: at its base
   size_t memory_limit_bytes = 0;      ///< 0: half of the cgroup or machine
   Duration commit_interval = std::chrono::seconds(1);
+  size_t delta_blocks = 4;               ///< an epoch writes a delta where it stands for so many blocks of rows
   size_t epoch_bytes_max = 32ULL << 20;  ///< a config without it: a 16th of the memory limit
   int threads = 0;  ///< 0: as many as there are cores
   std::vector<InputOptions> inputs;

@@ -70,6 +70,7 @@ WindowAggregator::Options TaskPlan::WindowsOf(Stage stage) const {
   WindowAggregator::Options windows;
   windows.views = options.views;
   windows.roles = RolesIn(stage);
+  windows.delta_blocks = options.delta_blocks;
   for (const InputOptions& input : options.inputs) {
     windows.input_names.push_back(input.name);
     windows.input_kinds.push_back(input.kind);

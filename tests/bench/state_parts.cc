@@ -51,7 +51,7 @@ void ChangelogEncode(benchmark::State& state) {
     state.ResumeTiming();
     StateBatch batch;
     TaskDeltaSink sink(batch, {Stage::kSeries, 3});
-    pane.Save(0, EventTime::FromSeconds(60), sink);
+    pane.Save(0, EventTime::FromSeconds(60), BlockJournal::kNoDeltas, sink);
     bytes = 0;
     for (const StateBatch::Row& row : batch.rows()) bytes += row.key.size() + row.value.size();
     rows = batch.rows().size();
@@ -60,7 +60,7 @@ void ChangelogEncode(benchmark::State& state) {
   StateBatch batch;
   TaskDeltaSink sink(batch, {Stage::kSeries, 3});
   Touch(pane);
-  pane.Save(0, EventTime::FromSeconds(60), sink);
+  pane.Save(0, EventTime::FromSeconds(60), BlockJournal::kNoDeltas, sink);
   for (const StateBatch::Row& row : batch.rows()) {
     uint32_t block = 0;
     for (const char c : row.key.substr(row.key.size() - 4)) block = block << 8 | static_cast<unsigned char>(c);

@@ -107,6 +107,11 @@ class Schedule {
     spec.facts = Chance(4);
     spec.open = Chance(4) ? OpenRule::kLearned : OpenRule::kAll;
     spec.grouped = spec.seed % 3 == 0;  // no draw of its own
+    if (spec.seed % 16 == 9) {  // several blocks of series a task, most of which an epoch does not touch
+      spec.series = 120;
+      spec.days = 6;
+      spec.orders_a_day *= 2;
+    }
     // Who comes back from idle is judged by the task's watermark, which a plain recomputation does not know: so then
     // nothing is late by more than the bound.
     if (!backlog_ && Chance(3)) {
@@ -181,6 +186,7 @@ class Schedule {
     const bool small_epochs = shop_.spec.seed % 8 == 3;
     options.commit_interval = milliseconds(shop_.spec.seed % 4 == 1 || small_epochs ? 80 : 5);
     if (small_epochs) options.epoch_bytes_max = 24 << 10;
+    if (shop_.spec.series > 32) options.delta_blocks = 1;
     EngineProcess::Parts parts{broker_, clock_, *slot.wire, slot.disk, {}, nullptr};
     parts.changelog_lag = Lag();
     parts.rekey_kept = tears_ ? Lag() : milliseconds(100);

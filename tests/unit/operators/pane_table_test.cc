@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <random>
@@ -94,8 +95,8 @@ TEST_F(PaneTableTest, RowsThatWereLetGoComeBackAsTheyWere) {
       Add(attached, id, units, customer);
     }
     if (round == 0) plain.Seal();
-    plain.Save(0, EventTime{0}, plain_store);
-    attached.Save(0, EventTime{0}, attached_store);
+    plain.Save(0, EventTime{0}, BlockJournal::kDeltaBlocks, plain_store);
+    attached.Save(0, EventTime{0}, BlockJournal::kDeltaBlocks, attached_store);
     EXPECT_EQ(attached_store.rows, plain_store.rows) << round;
     attached.Clear();
     attached.Seal();
@@ -111,7 +112,7 @@ TEST_F(PaneTableTest, ABlockIsReadOnce) {
   Rows store;
   StoredPanes stored{&store, Status::Ok()};
   for (uint32_t id = 0; id < 200; ++id) Add(pane, id, 3, id);
-  pane.Save(0, EventTime{0}, store);
+  pane.Save(0, EventTime{0}, BlockJournal::kDeltaBlocks, store);
   pane.Clear();
   pane.Seal();
   pane.Attach(stored, 0, EventTime{0});
@@ -128,7 +129,7 @@ TEST_F(PaneTableTest, AnErrorOfTheStoreIsKept) {
   Rows store;
   StoredPanes stored{&store, Status::Ok()};
   Add(pane, 40, 3, 1);
-  pane.Save(0, EventTime{0}, store);
+  pane.Save(0, EventTime{0}, BlockJournal::kDeltaBlocks, store);
   store.rows[PaneBlockKey(0, EventTime{0}, 1)] = "nonsense";
   pane.Clear();
   pane.Attach(stored, 0, EventTime{0});
@@ -144,7 +145,7 @@ TEST_F(PaneTableTest, ARevisionIsKeptWhenItsRowIsLetGo) {
   pane.Seal();
   pane.MarkRevised(pane.Find(7));
   EXPECT_EQ(pane.PublishRevision(pane.Find(7)), 2U);
-  pane.Save(0, EventTime{0}, store);
+  pane.Save(0, EventTime{0}, BlockJournal::kDeltaBlocks, store);
   pane.Clear();
   pane.Attach(stored, 0, EventTime{0});
   const uint32_t row = pane.FindOrLoad(7);
@@ -157,13 +158,13 @@ TEST_F(PaneTableTest, RowsAreStoredInBlocksAndReadBack) {
   PaneTable pane(layout_);
   Rows store;
   for (uint32_t id = 0; id < 400; id += 3) Add(pane, id, static_cast<int>(id) + 1, id);
-  pane.Save(0, EventTime{0}, store);
+  pane.Save(0, EventTime{0}, BlockJournal::kDeltaBlocks, store);
   EXPECT_LE(store.rows.size() - 134, 400 / PaneTable::kBlockIds + 1);  // beside the distinct counts
   Add(pane, 33, 1, 1);                                                 // writes the row's whole block again
   pane.Seal();
   pane.MarkRevised(pane.Find(36));
   Rows delta;
-  pane.Save(0, EventTime{0}, delta);
+  pane.Save(0, EventTime{0}, BlockJournal::kDeltaBlocks, delta);
   EXPECT_EQ(delta.rows.size(), 2U);
   for (const auto& [key, value] : delta.rows) store.rows[key] = value;
 
@@ -187,6 +188,53 @@ TEST_F(PaneTableTest, RowsAreStoredInBlocksAndReadBack) {
   EXPECT_FALSE(PaneTable(layout_).LoadBlock(1u << 30, 400, store.rows.begin()->second).ok());  // no such series
 }
 
+TEST_F(PaneTableTest, AFewChangedRowsGoIntoADeltaWhichASealedTableGivesUp) {
+  std::mt19937 random(7);
+  PaneTable pane(layout_);
+  Rows store;
+  const auto is = [](const std::string& key, WindowTable table) { return static_cast<WindowTable>(key[0]) == table; };
+  const auto deltas = [&] {
+    return std::count_if(store.rows.begin(), store.rows.end(),
+                         [&](const auto& row) { return is(row.first, WindowTable::kPaneDelta); });
+  };
+  const auto expect_stored = [&] {
+    PaneTable again(layout_);
+    for (const auto& [key, value] : store.rows) {
+      KeyReader at(std::string_view(key).substr(11));
+      if (is(key, WindowTable::kPaneBlock)) {
+        ASSERT_TRUE(again.LoadBlock(at.U32(), 500, value).ok());
+      }
+      if (is(key, WindowTable::kPaneDelta)) {
+        ASSERT_TRUE(again.LoadDelta(at.U64(), 500, value).ok());
+      }
+    }
+    const std::string sketches = DistinctPrefix(0, EventTime{0});
+    for (auto at = store.rows.lower_bound(sketches); at != store.rows.end() && at->first.starts_with(sketches); ++at) {
+      KeyReader key(std::string_view(at->first).substr(sketches.size()));
+      const uint32_t id = key.U32();
+      ASSERT_TRUE(again.LoadSketch(id, key.U16(), at->second).ok());
+    }
+    ASSERT_EQ(again.size(), pane.size());
+    for (uint32_t id = 0; id < 500; ++id) EXPECT_EQ(Values(again, id), Values(pane, id)) << id;
+  };
+  for (uint32_t id = 0; id < 500; id += 1 + id % 2) Add(pane, id, 1, id);
+  pane.Save(0, EventTime{0}, BlockJournal::kDeltaBlocks, store);
+  EXPECT_EQ(deltas(), 0);
+  for (int round = 0; round < 40; ++round) {
+    for (uint32_t block = 0; block < 15; ++block) Add(pane, block * 32 + random() % 32, 1 + static_cast<int>(random() % 4), random() % 9);
+    pane.Save(0, EventTime{0}, BlockJournal::kDeltaBlocks, store);
+    EXPECT_GT(deltas(), 0) << round;
+    expect_stored();
+  }
+  EXPECT_FALSE(pane.needs_save());
+  pane.Seal();
+  EXPECT_TRUE(pane.needs_save());
+  pane.Save(0, EventTime{0}, BlockJournal::kDeltaBlocks, store);
+  EXPECT_EQ(deltas(), 0);
+  EXPECT_FALSE(pane.needs_save() || pane.has_deltas());
+  expect_stored();
+}
+
 TEST_F(PaneTableTest, ARowOfAnOlderFormatIsReadAndWrittenAsABlock) {
   PaneTable pane(layout_);
   const ByteWriter old = [&] {
@@ -199,7 +247,7 @@ TEST_F(PaneTableTest, ARowOfAnOlderFormatIsReadAndWrittenAsABlock) {
   EXPECT_TRUE(pane.revised(pane.Find(40)));
   EXPECT_EQ(pane.PublishRevision(pane.Find(40)), 3U);
   Rows store;
-  pane.Save(0, EventTime{0}, store);
+  pane.Save(0, EventTime{0}, BlockJournal::kDeltaBlocks, store);
   ASSERT_EQ(store.rows.size(), 1U);
   PaneTable again(layout_);
   ASSERT_TRUE(again.LoadBlock(1, 41, store.rows.begin()->second).ok());
@@ -228,9 +276,9 @@ TEST_F(PaneTableTest, DeletesAllThatIsStoredInPortions) {
   Rows store;
   for (uint32_t id = 0; id < 500; ++id) Add(pane, id * 3, 1, id);
   pane.Seal();
-  pane.Save(0, EventTime{0}, store);
+  pane.Save(0, EventTime{0}, BlockJournal::kDeltaBlocks, store);
   for (uint32_t id = 0; id < 100; ++id) Add(pane, id * 5, 1, id);  // some changed, some new
-  pane.Save(0, EventTime{0}, store);
+  pane.Save(0, EventTime{0}, BlockJournal::kDeltaBlocks, store);
   Add(pane, 1000000, 1, 1);  // never saved
   const size_t rows = store.rows.size();
   ASSERT_GT(rows, 500U);

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "operators/session_windows.h"
+#include "operators/window_keys.h"
 #include "tests/unit/operators/windows_fixture.h"
 
 namespace tidecast {
@@ -120,7 +121,7 @@ TEST_F(SessionBlocksTest, AreReadBackWithWhatIsDueNext) {
     sessions.Add(id, Order("x", 1000 + id + (id % 3) * 150), EventTime::Min());
     sessions.Add(id, Order("x", 1000 + id + 20), EventTime::Min());
   }
-  sessions.Save(sink);
+  sessions.Save(BlockJournal::kDeltaBlocks, sink);
   EXPECT_EQ(store.size(), 3U);
   SessionWindows again = Make();
   for (const auto& [key, value] : store)
@@ -133,8 +134,53 @@ TEST_F(SessionBlocksTest, AreReadBackWithWhatIsDueNext) {
   EXPECT_TRUE(closed.starts_with("0[1000,1120)=3r1 1[1001,1121)=2r1 2[1002,1122)=2r1 ")) << closed;
   EXPECT_NE(closed.find(" 69[1069,1189)=3r1 1[1151,1251)=1r1 4[1154,"), std::string::npos) << closed;
   sessions.Prune(At(200'000));
-  sessions.Save(sink);
+  sessions.Save(BlockJournal::kDeltaBlocks, sink);
   EXPECT_TRUE(store.empty());
+}
+
+TEST_F(SessionBlocksTest, AFewChangesAreReadBackFromTheirDeltas) {
+  SessionWindows sessions = Make();
+  std::map<std::string, std::string> store;
+  class Sink final : public DeltaSink {
+   public:
+    explicit Sink(std::map<std::string, std::string>& rows) : rows_(rows) {}
+    void Put(Family, std::string_view key, std::string_view value) override { rows_[std::string(key)] = value; }
+    void Delete(Family, std::string_view key) override { rows_.erase(std::string(key)); }
+    std::map<std::string, std::string>& rows_;
+  } sink(store);
+  constexpr uint32_t kIds = 320;
+  for (uint32_t id = 0; id < kIds; ++id) {
+    dictionary_.Intern(fmt::format("{:03}", id));
+    sessions.Add(id, Order("x", id % 50 == 7 ? 100 : 1000 + id), EventTime::Min());
+  }
+  sessions.Save(BlockJournal::kDeltaBlocks, sink);
+  // Some go on, some get a second session, some close and are forgotten.
+  for (uint32_t id = 3; id < kIds; id += 40) sessions.Add(id, Order("x", 1050 + id), EventTime::Min());
+  for (uint32_t id = 4; id < kIds; id += 40) sessions.Add(id, Order("x", 1900 + id), EventTime::Min());
+  std::vector<double> values;
+  for (const SessionWindows::Due& due : sessions.TakeDue(At(500), dictionary_)) sessions.Publish(due, &values);
+  sessions.Prune(At(500));
+  sessions.Save(BlockJournal::kDeltaBlocks, sink);
+  size_t deltas = 0;
+  for (const auto& [key, value] : store) deltas += static_cast<WindowTable>(key[0]) == WindowTable::kSessionDelta;
+  EXPECT_EQ(deltas, 1U);
+
+  SessionWindows again = Make();
+  for (const auto& [key, value] : store) {
+    KeyReader at(std::string_view(key).substr(5));
+    ASSERT_TRUE((static_cast<WindowTable>(key[0]) == WindowTable::kSessionBlock
+                     ? again.LoadBlock(at.U32(), kIds, value)
+                     : again.LoadDelta(at.U64(), kIds, value))
+                    .ok());
+  }
+  EXPECT_EQ(again.size(), sessions.size());
+  EXPECT_EQ(again.size(), kIds - 7 + 8);
+  EXPECT_EQ(again.next_close(), sessions.next_close());
+  const std::string closed = CloseAll(sessions);
+  EXPECT_EQ(CloseAll(again), closed);
+  EXPECT_NE(closed.find(" 43[1043,1193)=2r1 "), std::string::npos) << closed;
+  EXPECT_EQ(closed.find(" 7["), std::string::npos) << closed;
+  EXPECT_FALSE(Make().LoadDelta(1, 3, store.rbegin()->second).ok());  // more series than there are
 }
 
 TEST_F(SessionBlocksTest, ARowOfAnOlderBuildThatEndsBeforeItBeginsIsRefused) {
