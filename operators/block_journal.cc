@@ -49,7 +49,7 @@ void BlockJournal::PutBlock(const Table& table, uint32_t number, DeltaSink& out)
   block.changed = 0;
 }
 
-// The changed rows of into_delta_: one delta, or several where they are many.
+// The rows of into_delta_ that are still to be written: one delta, or several where they are many.
 void BlockJournal::PutDelta(const Table& table, DeltaSink& out) {
   const auto put = [&] {
     ++newest_;
@@ -60,6 +60,7 @@ void BlockJournal::PutDelta(const Table& table, DeltaSink& out) {
   value_.Clear();
   for (const uint32_t number : into_delta_) {
     Block& block = blocks_[number];
+    if (block.changed == 0) continue;  // it was its turn
     rows_.Clear();
     table.EncodeRows(number, block.changed, rows_);
     if (value_.empty()) value_.U8(kDeltaVersion).Varint(table.slots());
@@ -100,13 +101,18 @@ void BlockJournal::Save(const Table& table, size_t delta_blocks, DeltaSink& out)
     delta_rows += changed;
   }
   if (into_delta_.size() < delta_blocks) into_delta_.clear();
-  PutDelta(table, out);
+  auto left_out = into_delta_.begin();
   for (const uint32_t number : changed_) {
-    if (blocks_[number].changed != 0) PutBlock(table, number, out);
+    if (left_out != into_delta_.end() && *left_out == number) {
+      ++left_out;
+    } else {
+      PutBlock(table, number, out);
+    }
   }
   changed_.clear();
-  if (deltas_.empty()) return;
-  PutInTurn(table, delta_blocks == kNoDeltas ? kWholeBlocks : delta_rows / std::max<size_t>(rows_a_block, 1) + 1, out);
+  if (!deltas_.empty())
+    PutInTurn(table, delta_blocks == kNoDeltas ? kWholeBlocks : delta_rows / std::max<size_t>(rows_a_block, 1) + 1, out);
+  PutDelta(table, out);
 }
 
 bool BlockJournal::DeleteStored(const Table& table, size_t most, DeltaSink& out) {

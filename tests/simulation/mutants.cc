@@ -146,6 +146,8 @@ std::string_view MutantName(Mutant mutant) {
       return "model-outside-the-cut";
     case Mutant::kSeqReused:
       return "seq-reused";
+    case Mutant::kDeltasOutdoBlocks:
+      return "deltas-outdo-blocks";
     case Mutant::kCount_:
       break;
   }

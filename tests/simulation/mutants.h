@@ -29,6 +29,7 @@ enum class Mutant : uint8_t {
   kOrphansApplied,        ///< rows without their commit record are restored
   kModelOutsideTheCut,    ///< the model is not saved with every epoch
   kSeqReused,             ///< an epoch that was aborted leaves its seq to the next one
+  kDeltasOutdoBlocks,     ///< what a delta said of a row outlives what its block says since
   kCount_,
 };
 constexpr Mutant kFirstInSources = Mutant::kNextEpochKept;

@@ -23,6 +23,9 @@ PATCHES = {
         ("kWatermarkNotRestored", "SeriesTask::Reload(", "TC_RETURN_IF_ERROR(watermarks_->Decode(watermarks));",
          "if (!{is}) TC_RETURN_IF_ERROR(watermarks_->Decode(watermarks));"),
     ],
+    "block_journal.cc": [
+        ("kDeltasOutdoBlocks", "Status BlockJournal::LoadDelta(", "newer_than_[number] >= delta) continue;", "newer_than_[number] >= delta && !{is}) continue;"),
+    ],
     "changelog_fold.cc": [
         ("kOrphansApplied", "ChangelogFold::OnCommit(", "if (!is_own && !is_thinned) {", "if (!is_own && !is_thinned && !{is}) {"),
     ],
