@@ -64,6 +64,7 @@ Status SeriesTask::Reload(const StateStore& store) {
   for (const Source& source : sources_) watermark_sources.push_back({plan_.options.inputs[source.input].watermark, source.is_clock});
   watermarks_ = std::make_unique<WatermarkTracker>(std::move(watermark_sources));
   TC_RETURN_IF_ERROR(windows_->Reload(*state_));
+  dirty_bytes_ = windows_->dirty_bytes();
 
   std::string value;
   TC_ASSIGN_OR_RETURN(const bool found, state_->Get(Family::kMeta, kCommitRecordKey, &value));
@@ -91,6 +92,7 @@ Status SeriesTask::Reload(const StateStore& store) {
 void SeriesTask::Save(Epoch epoch, uint64_t seq, StateBatch& out) {
   TaskDeltaSink sink(out, id());
   windows_->Save(epoch, sink);
+  dirty_bytes_ = windows_->dirty_bytes();
   ByteWriter value;
   value.U8(kCommitRecordVersion).U64(seq).Varint(sources_.size());
   for (const Source& source : sources_) value.Bytes(source.tp.topic).I64(source.position);
@@ -279,6 +281,7 @@ void SeriesTask::Process(const ActivityBoard& activity, size_t bytes_max, TaskSt
   Run(activity, bytes_max, sink, out);
   out.progressed |= sink.calls() > 0;
   dirty_ |= out.progressed;
+  if (out.progressed) dirty_bytes_ = windows_->dirty_bytes();
 }
 
 void SeriesTask::Run(const ActivityBoard& activity, size_t bytes_max, RowSink& sink, TaskStepOutput& out) {

@@ -49,7 +49,7 @@ class SeriesTask final : public StageTask {
   const std::array<int64_t, 16>& rejects() const override { return rejects_; }
   void Save(Epoch epoch, uint64_t seq, StateBatch& out) override;
   void OnCommitted(Epoch epoch) override { windows_->OnCommitted(epoch); }
-  size_t dirty_bytes() const override { return windows_->dirty_bytes(); }
+  size_t dirty_bytes() const override { return dirty_bytes_; }
   /// What moved the watermark may be no more than a source that fell idle: others are told of it, so it is kept, too.
   bool dirty() const override { return dirty_ || watermark() != saved_watermark_; }
   uint64_t stored_seq() const override { return stored_seq_; }
@@ -100,6 +100,7 @@ class SeriesTask final : public StageTask {
   std::array<int64_t, 16> rejects_{};
   uint64_t stored_seq_ = 0;
   bool dirty_ = false;
+  size_t dirty_bytes_ = 0;  ///< of the windows: asked for in each step, and they look through all buckets
   EventTime saved_watermark_;
   bool waiting_ = false;             ///< a closing bucket waits for the other tasks
 };
