@@ -134,7 +134,8 @@ Status WindowView::LoadBucket(EventTime start, std::string_view bytes) {
   bucket.target_active = value.Bool();
   const uint8_t openness = value.U8();
   bucket.openness = static_cast<Openness>(openness);
-  bucket.settled = bucket.in_store = version > 1 && value.Bool();
+  const bool settled = version > 1 && value.Bool();
+  bucket.settled = bucket.in_store = settled && hopping_size_ == 0;  // the view may have got hopping windows since
   bucket.meta_dirty = false;
   bucket.meta_stored = true;
   TC_RETURN_IF_ERROR(value.Finish("bucket"));

@@ -27,6 +27,7 @@ WindowAggregator::Options AllTables() {
   options.input_names = {"orders", "catalog"};
   options.input_kinds = {InputKind::kOrders, InputKind::kCatalog};
   options.dedupe_keep = {std::chrono::hours(2), Duration{}};
+  options.delta_blocks = 1;
   return options;
 }
 
@@ -100,6 +101,16 @@ std::vector<std::string> FuzzSeeds() {
     }
     FuzzRows rows;
     windows->Save(1, rows);
+    seeds.push_back(std::string(1, '\1') + rows.Encode());
+  }
+  {  // rows that changed alone
+    const std::unique_ptr<WindowAggregator> windows = std::move(WindowAggregator::Make(AllTables())).value();
+    FuzzRows rows;
+    for (int round = 0; round < 3; ++round) {
+      for (int i = 0; i < 48; i += 1 + 15 * round)
+        windows->OnEvent(OrderAt(i % 50, std::to_string(i), 1, static_cast<uint64_t>(i % 2)), EventTime::Min());
+      windows->Save(static_cast<Epoch>(round) + 1, rows);
+    }
     seeds.push_back(std::string(1, '\1') + rows.Encode());
   }
   FuzzRows old_names;  // a block of names in rows of their own, and one of the format of today
