@@ -20,10 +20,11 @@ Status NewerFormat(std::string_view what, uint8_t version, uint8_t ours) {
 
 Status CheckStoredSlots(std::string_view what, uint64_t stored, size_t slots) {
   if (stored == slots) return Status::Ok();
-  return Status(Code::kConfig,
-                fmt::format("the view's features are not those of what is stored: {}, {} slots stored, {} in the config",
-                            what, stored, slots),
-                Domain::kInput)
+  return Status(
+             Code::kConfig,
+             fmt::format("the view's features are not those of what is stored: {}, {} slots stored, {} in the config",
+                         what, stored, slots),
+             Domain::kInput)
       .WithRemedy("go back to the old features, or start with a new view name or a fresh state");
 }
 
@@ -111,7 +112,8 @@ void BlockJournal::Save(const Table& table, size_t delta_blocks, DeltaSink& out)
   }
   changed_.clear();
   if (!deltas_.empty())
-    PutInTurn(table, delta_blocks == kNoDeltas ? kWholeBlocks : delta_rows / std::max<size_t>(rows_a_block, 1) + 1, out);
+    PutInTurn(table, delta_blocks == kNoDeltas ? kWholeBlocks : delta_rows / std::max<size_t>(rows_a_block, 1) + 1,
+              out);
   PutDelta(table, out);
 }
 

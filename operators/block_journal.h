@@ -18,9 +18,9 @@ Status CheckStoredSlots(std::string_view what, uint64_t stored, size_t slots);
 Status CheckStoredBlock(std::string_view what, uint32_t block, size_t series);
 
 /// How a table is stored whose rows go by series id, 32 ids a block. Save writes a block whole where many of its rows
-/// have changed. The changed rows of all others go together into one delta, so that a short epoch does not write 32 rows
-/// for each that has changed; it writes as many rows again by blocks in turn, and deletes a delta once each block that
-/// it might be of has been written since. A block says how many deltas it is newer than (state/FORMAT.md 6).
+/// have changed. The changed rows of all others go together into one delta, so that a short epoch does not write 32
+/// rows for each that has changed; it writes as many rows again by blocks in turn, and deletes a delta once each block
+/// that it might be of has been written since. A block says how many deltas it is newer than (state/FORMAT.md 6).
 /// Thread: confined.
 class BlockJournal {
  public:
@@ -91,11 +91,11 @@ class BlockJournal {
 
   std::vector<Block> blocks_;
   std::vector<uint32_t> changed_;
-  std::vector<Delta> deltas_;  ///< stored, the oldest first
-  uint64_t newest_ = 0;             ///< number of the last delta
-  uint64_t passed_ = 0;             ///< blocks that were written in turn, or needed no writing
-  size_t turn_ = 0;                 ///< the next of them
-  size_t deleted_ = 0;              ///< what DeleteStored has done
+  std::vector<Delta> deltas_;         ///< stored, the oldest first
+  uint64_t newest_ = 0;               ///< number of the last delta
+  uint64_t passed_ = 0;               ///< blocks that were written in turn, or needed no writing
+  size_t turn_ = 0;                   ///< the next of them
+  size_t deleted_ = 0;                ///< what DeleteStored has done
   std::vector<uint64_t> newer_than_;  ///< by block, while it is loaded
   std::vector<uint32_t> into_delta_;
   ByteWriter value_, rows_;

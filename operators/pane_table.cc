@@ -307,10 +307,10 @@ Status PaneTable::LoadSketch(uint32_t id, uint16_t feature, std::string_view byt
 }
 
 size_t PaneTable::memory_bytes() const {
-  size_t bytes =
-      (row_of_.capacity() + by_id_.capacity() + ids_.capacity()) * sizeof(uint32_t) +
-      by_rank_.capacity() * sizeof(Rank) + journal_.memory_bytes() + read_.capacity() / 8 + meta_.capacity() * sizeof(RowMeta) +
-      slots_.capacity() * sizeof(int64_t) + sketches_.capacity() * sizeof(RowSketch);
+  size_t bytes = (row_of_.capacity() + by_id_.capacity() + ids_.capacity()) * sizeof(uint32_t) +
+                 by_rank_.capacity() * sizeof(Rank) + journal_.memory_bytes() + read_.capacity() / 8 +
+                 meta_.capacity() * sizeof(RowMeta) + slots_.capacity() * sizeof(int64_t) +
+                 sketches_.capacity() * sizeof(RowSketch);
   for (const RowSketch& sketch : sketches_) bytes += sketch.sketch.memory_bytes();
   return bytes;
 }

@@ -20,9 +20,9 @@ struct StoredPanes {
 
 /// The panes of one bucket: a row of slots for each series that has one, found by series id through a flat index while
 /// the bucket is open, by binary search once it is sealed, or by a bit and a count where windows go on reading it. Rows
-/// keep their places; nothing is allocated per event once warm. Rows are stored by a BlockJournal: in blocks of kBlockIds
-/// ids, so that an epoch writes a few dozen values a bucket instead of thousands. A table that is attached to the store
-/// reads a block when it is first asked for. Thread: confined.
+/// keep their places; nothing is allocated per event once warm. Rows are stored by a BlockJournal: in blocks of
+/// kBlockIds ids, so that an epoch writes a few dozen values a bucket instead of thousands. A table that is attached to
+/// the store reads a block when it is first asked for. Thread: confined.
 class PaneTable {
  public:
   static constexpr uint32_t kNoRow = UINT32_MAX;
@@ -84,8 +84,7 @@ class PaneTable {
   size_t dirty_bytes() const {
     const size_t blocks = journal_.changed_blocks().size();
     const size_t rows = std::min<size_t>(blocks * kBlockIds, ids_.size());
-    return blocks * kStoredBytes +
-           rows * (2 + 2 * layout_->slots() + (layout_->has_distinct() ? kStoredBytes : 0));
+    return blocks * kStoredBytes + rows * (2 + 2 * layout_->slots() + (layout_->has_distinct() ? kStoredBytes : 0));
   }
 
   /// No more than late events from now on: gives the flat index up. `read_often`: windows go on reading all of it.
@@ -152,7 +151,7 @@ class PaneTable {
   std::vector<int64_t> slots_;
   std::vector<RowSketch> sketches_;
   BlockJournal journal_;
-  std::vector<bool> read_;      ///< blocks of an attached table that were asked for
+  std::vector<bool> read_;       ///< blocks of an attached table that were asked for
   size_t deleted_sketches_ = 0;  ///< rows whose DeleteStored is done
   StoredPanes* stored_ = nullptr;
   uint16_t view_ = 0;  ///< where in the store

@@ -103,7 +103,7 @@ class SessionWindows {
   std::vector<At> newest_;  ///< by id: its last session that is not withdrawn, or end()
   /// Open and withdrawn ones by an end that may have moved on since; the top one is always as it is.
   TimeQueue queue_;
-  TimeQueue closed_;             ///< by the time at which they are forgotten
+  TimeQueue closed_;  ///< by the time at which they are forgotten
   BlockJournal journal_;
 };
 

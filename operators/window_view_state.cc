@@ -177,8 +177,7 @@ Status WindowView::LoadPane(Bucket& bucket, size_t series) {
         KeyReader at(key.substr(blocks.size()));
         const uint32_t block = at.U32();
         loaded = at.Finish("key of a block of panes");
-        if (loaded.ok())
-          loaded = PaneToLoad(bucket).LoadBlock(block, series, value);
+        if (loaded.ok()) loaded = PaneToLoad(bucket).LoadBlock(block, series, value);
         return loaded.ok();
       }));
   TC_RETURN_IF_ERROR(loaded);
@@ -188,8 +187,7 @@ Status WindowView::LoadPane(Bucket& bucket, size_t series) {
         KeyReader at(key.substr(deltas.size()));
         const uint64_t number = at.U64();
         loaded = at.Finish("key of a delta of panes");
-        if (loaded.ok())
-          loaded = PaneToLoad(bucket).LoadDelta(number, series, value);
+        if (loaded.ok()) loaded = PaneToLoad(bucket).LoadDelta(number, series, value);
         return loaded.ok();
       }));
   TC_RETURN_IF_ERROR(loaded);

@@ -22,7 +22,8 @@ class Rows final : public DeltaSink {
     EXPECT_EQ(rows.erase(std::string(key)), 1U) << "deleted, but not there: " << key;
   }
   size_t deltas() const {
-    return static_cast<size_t>(std::count_if(rows.begin(), rows.end(), [](const auto& r) { return r.first[0] == 'd'; }));
+    return static_cast<size_t>(
+        std::count_if(rows.begin(), rows.end(), [](const auto& r) { return r.first[0] == 'd'; }));
   }
   std::map<std::string, std::string> rows;
   size_t puts = 0, bytes = 0, longest = 0;
@@ -73,7 +74,9 @@ class BlockJournalTest : public ::testing::Test {
   Numbers Load(BlockJournal& journal) const {
     Numbers read;
     read.padding = numbers_.padding;
-    const auto decode = [&read](uint32_t block, uint32_t ids, ByteReader& rows) { return read.Decode(block, ids, rows); };
+    const auto decode = [&read](uint32_t block, uint32_t ids, ByteReader& rows) {
+      return read.Decode(block, ids, rows);
+    };
     for (const auto& [key, value] : store_.rows) {
       KeyReader at(std::string_view(key).substr(1));
       const Status loaded = key[0] == 'b' ? journal.LoadBlock(at.U32(), 1, "a block", value, decode)
@@ -127,7 +130,8 @@ TEST_F(BlockJournalTest, AFewChangedRowsOfManyBlocksAreWrittenTwiceAndNotThirtyT
   const size_t puts = store_.puts, bytes = store_.bytes;
   constexpr int kRounds = 200;
   for (int round = 0; round < kRounds; ++round) {
-    for (uint32_t block = 0; block < 100; ++block) Set(block * 32 + static_cast<uint32_t>(random() % 32), random() % 100);
+    for (uint32_t block = 0; block < 100; ++block)
+      Set(block * 32 + static_cast<uint32_t>(random() % 32), random() % 100);
     Save();
   }
   // By blocks alone a hundred puts a round, of 32 rows of 2 to 3 bytes each.
@@ -220,7 +224,9 @@ TEST_F(BlockJournalTest, BlocksOfTheFormatBeforeAreRead) {
 }
 
 TEST_F(BlockJournalTest, WhatMakesNoSenseIsRefused) {
-  const auto decode = [this](uint32_t block, uint32_t ids, ByteReader& rows) { return numbers_.Decode(block, ids, rows); };
+  const auto decode = [this](uint32_t block, uint32_t ids, ByteReader& rows) {
+    return numbers_.Decode(block, ids, rows);
+  };
   const auto block = [&](const ByteWriter& value) { return journal_.LoadBlock(0, 1, "a block", value.view(), decode); };
   const auto delta = [&](const ByteWriter& value) { return journal_.LoadDelta(1, 1, "a delta", value.view(), decode); };
   EXPECT_EQ(block(ByteWriter().U8(3).Varint(1)).code(), Code::kVersion);

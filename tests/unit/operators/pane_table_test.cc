@@ -221,7 +221,8 @@ TEST_F(PaneTableTest, AFewChangedRowsGoIntoADeltaWhichASealedTableGivesUp) {
   pane.Save(0, EventTime{0}, BlockJournal::kDeltaBlocks, store);
   EXPECT_EQ(deltas(), 0);
   for (int round = 0; round < 40; ++round) {
-    for (uint32_t block = 0; block < 15; ++block) Add(pane, block * 32 + random() % 32, 1 + static_cast<int>(random() % 4), random() % 9);
+    for (uint32_t block = 0; block < 15; ++block)
+      Add(pane, block * 32 + random() % 32, 1 + static_cast<int>(random() % 4), random() % 9);
     pane.Save(0, EventTime{0}, BlockJournal::kDeltaBlocks, store);
     EXPECT_GT(deltas(), 0) << round;
     expect_stored();
