@@ -104,6 +104,13 @@ class Adviser {
           fmt::format("{} of {} series sell rarely (intermittent or lumpy)", sparse, audit_.series),
           "judge by WQL, RMSSE and bias: by MAE, MAPE, WAPE or MASE alone a forecast of zero wins");
     }
+    if (std::isfinite(totals.load_step)) {
+      Add(AdviceWeight::kNote,
+          fmt::format("the series are next to never 0 and move by {:.0f} % of themselves an hour: loads, not sales",
+                      100 * totals.load_step),
+          "`tidecast backtest` takes the experts of reals by itself; for `run` set domain: real in the view (more "
+          "state a series, and forecasts may then fall below 0)");
+    }
     const size_t steady = totals.levels[0], wandering = totals.levels[1], unclear = totals.levels[2];
     if (wandering > steady + unclear) {
       Add(AdviceWeight::kNote,

@@ -13,7 +13,6 @@ constexpr int kDay = 24;  ///< steps: what the regressions by the hour ask for
 constexpr double kLevelStepMax = .05;
 constexpr size_t kLevelStepsMin = 20;
 constexpr double kLoadStepMax = .2;
-constexpr size_t kLoadStepsMin = 2 * kDay;
 constexpr double kLoadZerosMax = .01;
 
 /// Of a series by the pool of hourly reals; measured to a few per cent (models/README.md).
@@ -45,6 +44,10 @@ Movement MovementOf(const SeriesTable& table, size_t series, size_t from, size_t
 
 }  // namespace
 
+bool AreLoads(double zeros, double step_sum, size_t judged) {
+  return judged > 0 && zeros <= kLoadZerosMax && step_sum <= kLoadStepMax * static_cast<double>(judged);
+}
+
 bool AreForecastAsReals(const SeriesTable& table, ValueDomain domain, int horizon, size_t from, size_t to) {
   if (domain == ValueDomain::kReal) return false;
   bool levels = domain == ValueDomain::kNonNegative;
@@ -64,8 +67,7 @@ bool AreForecastAsReals(const SeriesTable& table, ValueDomain domain, int horizo
   const auto& seasons = table.season_lengths;
   const bool by_hour = std::find(seasons.begin(), seasons.end(), kDay) != seasons.end();
   const bool fits = horizon + 2 * kDay <= kHistory && table.names.size() * LoadBytes(horizon) <= kLoadBytesMax;
-  return by_hour && fits && judged > 0 && zeros <= kLoadZerosMax * values &&
-         step_sum <= kLoadStepMax * static_cast<double>(judged);
+  return by_hour && fits && values > 0 && AreLoads(zeros / values, step_sum, judged);
 }
 
 }  // namespace tidecast

@@ -17,6 +17,12 @@ struct SeriesTable;
 /// Thread: safe.
 bool AreForecastAsReals(const SeriesTable& table, ValueDomain domain, int horizon, size_t from, size_t to);
 
+/// Of `judged` series of hours or more: whether they move like loads. `zeros`: share of all values; `step_sum`: of what
+/// each moves by from value to value, as a share of itself.
+bool AreLoads(double zeros, double step_sum, size_t judged);
+/// Steps from value to value from which on a series is judged.
+inline constexpr size_t kLoadStepsMin = 48;
+
 /// 10,000 series at horizon 48.
 inline constexpr size_t kLoadBytesMax = 1'300'000'000;
 

@@ -11,6 +11,7 @@
 #include <numeric>
 #include <set>
 
+#include "operators/pool_choice.h"
 #include "operators/series_seasons.h"
 
 namespace tidecast {
@@ -73,6 +74,8 @@ SeriesTotals TotalsOf(const SeriesAudit& audit) {
   SeriesTotals totals;
   double volume = 0;
   std::vector<std::vector<double>> strengths(audit.seasons.size());
+  double step_sum = 0;
+  size_t stepping = 0;
   for (const SeriesFinding& finding : audit.findings) {
     totals.cells += finding.buckets;
     totals.missing += finding.missing;
@@ -89,11 +92,19 @@ SeriesTotals TotalsOf(const SeriesAudit& audit) {
                             : 0;
     totals.volume[finding.demand_class] += sold;
     volume += sold;
+    if (finding.buckets - finding.missing > kLoadStepsMin && std::isfinite(finding.step)) {
+      step_sum += finding.step;
+      ++stepping;
+    }
     for (size_t p = 0; p < strengths.size(); ++p) {
       if (std::isfinite(finding.seasonality[p])) strengths[p].push_back(finding.seasonality[p]);
     }
   }
   for (double& share : totals.volume) share = volume > 0 ? share / volume : 0;
+  const size_t values = totals.cells - totals.missing;
+  const bool loads = audit.frequency == SeriesFrequency::kHour && totals.negatives == 0 && values > 0 &&
+                     AreLoads(static_cast<double>(totals.zeros) / static_cast<double>(values), step_sum, stepping);
+  totals.load_step = loads ? step_sum / static_cast<double>(stepping) : std::numeric_limits<double>::quiet_NaN();
   for (std::vector<double>& of : strengths) totals.seasonality.push_back(MedianOf(std::move(of)));
   return totals;
 }

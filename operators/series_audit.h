@@ -24,6 +24,7 @@ struct SeriesTotals {
   std::array<size_t, 4> classes{};  ///< series by demand class
   std::array<double, 4> volume{};   ///< share of the volume by demand class
   std::vector<double> seasonality;  ///< median over series by season; NaN: all too short
+  double load_step = 0;             ///< mean step of the series where they move like loads (pool_choice.h); NaN: not so
 };
 
 /// The audit of a series file.

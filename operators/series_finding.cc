@@ -90,6 +90,9 @@ SeriesFinding LookAtSeries(const std::string& name, std::span<const float> value
     if (y < 0) ++finding.negatives;
   }
   finding.mean = seen.empty() ? kNothing : sum / static_cast<double>(seen.size());
+  double steps = 0;
+  for (size_t i = 1; i < seen.size(); ++i) steps += std::fabs(seen[i] - seen[i - 1]);
+  finding.step = seen.size() > 1 && sum > seen[0] ? steps / (sum - seen[0]) : kNothing;
   finding.demand_class = DemandClassOf(values);
   const bool logarithmic = finding.negatives == 0;
   const bool without_zeros = 3 * finding.zeros > seen.size();

@@ -39,6 +39,7 @@ struct SeriesFinding {
   size_t leading_zeros = 0;  ///< of them: before the first other value
   size_t negatives = 0;
   double mean = 0;                ///< of the values; NaN: none
+  double step = 0;                ///< mean way from value to value, as a share of the values; NaN: none
   uint8_t demand_class = 0;       ///< kDemandClassNames
   std::vector<Outlier> outliers;  ///< largest first
   std::optional<StationarityTest> adf, kpss;

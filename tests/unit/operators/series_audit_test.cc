@@ -127,6 +127,27 @@ TEST_F(SeriesAuditTest, TellsASeasonFromNoise) {
   EXPECT_THAT(WordsOf(seasonal), Not(Contains(HasSubstr("no season is strong"))));
 }
 
+TEST_F(SeriesAuditTest, TellsLoadsByTheHourFromSales) {
+  const auto hours = [](double noise, double level, int step_s) {
+    std::string text = "unique_id,ds,y\n";
+    uint64_t state = 11;
+    for (int hour = 0; hour < 240; ++hour) {
+      const double value = level * (1.5 + std::sin(hour * 2 * M_PI / 24)) + noise * Uniform(&state);
+      text += "a," + TimeLabel(19723LL * 86400 + int64_t{step_s} * hour, "2024-01-01 00:00:00") + "," +
+              std::to_string(std::floor(value)) + "\n";
+    }
+    return text;
+  };
+  const auto says = Contains(HasSubstr("loads, not sales"));
+  const SeriesAudit load = Audit(hours(100, 1000, 3600));
+  ASSERT_EQ(load.frequency, SeriesFrequency::kHour);
+  EXPECT_GT(load.totals.load_step, .05);
+  EXPECT_LT(load.totals.load_step, .2);
+  EXPECT_THAT(WordsOf(load), says);
+  EXPECT_THAT(WordsOf(Audit(hours(6, 1, 3600))), Not(says)) << "noise moves small counts further";
+  EXPECT_THAT(WordsOf(Audit(hours(100, 1000, 86400))), Not(says)) << "days have no hours";
+}
+
 TEST_F(SeriesAuditTest, AWeekIsAWeekAlsoWhereDaysAreMissing) {
   std::string text = "unique_id,ds,y\n";
   uint64_t state = 3;
