@@ -222,6 +222,7 @@ std::string CheckChangelog(SimulatedBroker& broker, ManualClock& clock, const Di
 
 std::vector<std::string> ForecastsAndAlerts(const SimulatedBroker& broker) {
   std::map<std::pair<std::string, std::string>, std::vector<std::string>> by_key;
+  std::set<std::pair<std::string, std::string>> left_out;  // with the tombstone of an alert, which does not say of what it was
   for (const char* topic : {"shop.forecasts", "shop.trends", "shop.alerts", "shop.alerts.state"}) {
     const auto info = broker.DescribeTopic(topic);
     for (int32_t p = 0; info.ok() && p < info->partitions; ++p) {
@@ -230,13 +231,15 @@ std::vector<std::string> ForecastsAndAlerts(const SimulatedBroker& broker) {
         const OutputRecord& record = log.slot(at).record;
         const std::string text = TextOf(record);
         const auto is_of = [&text](std::string_view view) { return text.find(view) != std::string::npos; };
-        if (!log.IsVisible(at, true) || is_of("total/") || is_of("country/") || is_of("category/")) continue;
-        by_key[{topic, record.key}].push_back(TextOf(record));
+        if (!log.IsVisible(at, true)) continue;
+        if (is_of("total/") || is_of("country/") || is_of("category/")) left_out.insert({topic, record.key});
+        by_key[{topic, record.key}].push_back(text);
       }
     }
   }
   std::vector<std::string> texts;
   for (auto& [key, of_key] : by_key) {
+    if (left_out.contains(key)) continue;
     for (std::string& one : of_key) texts.push_back(std::move(one));
   }
   return texts;
