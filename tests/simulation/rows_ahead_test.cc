@@ -1,5 +1,5 @@
 // Rows go ahead of their cut where they would fill the epoch: it goes on for its interval, and a crash amid it repeats
-// none.
+// none. State that fills it cuts it.
 #include <gtest/gtest.h>
 
 #include "tests/simulation/lab.h"
@@ -34,6 +34,22 @@ TEST_F(RowsAhead, AnEpochFullOfRowsLastsForItsInterval) {
   ASSERT_TRUE(lab_.Finish()) << one_.ended.message();
   const auto intervals = static_cast<Epoch>((lab_.clock.Now() - began) / lab_.commit_interval);
   EXPECT_LE(one_.process->instance().committed_epochs() - before, intervals + 8);
+}
+
+TEST_F(RowsAhead, AnEpochFullOfStateIsCut) {
+  Start(false);
+  lab_.commit_interval = seconds(100'000);
+  lab_.adjust = [](EngineOptions& options) {
+    options.epoch_bytes_max = 4 << 10;
+    options.model_enabled = false;
+    options.inputs[0].dedupe.reset();
+  };
+  one_.wire->fetched_max = 10;
+  lab_.Kill(one_);
+  lab_.Start(one_);
+  lab_.Feed(600);  // of the first day, which does not close
+  EXPECT_TRUE(lab_.Run([&] { return one_.process->instance().committed_epochs() >= 5; }))
+      << one_.process->instance().committed_epochs();
 }
 
 TEST_F(RowsAhead, ACrashWhileTheyAreAheadRepeatsNone) {
