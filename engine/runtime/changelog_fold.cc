@@ -87,6 +87,7 @@ ChangelogFold::Found ChangelogFold::OnCommit(const ChangelogRow& row, EventTime 
     }
   }
   if (is_whole) committed_.Put(row.family, row.key, row.value);
+  committed_on_ = row.prev_seq;
   tip_ = row.seq;
   tip_time_ = time;
   tip_writer_ = row.writer;

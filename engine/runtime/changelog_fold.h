@@ -54,6 +54,7 @@ class ChangelogFold {
   StateBatch TakeCommitted() { return std::move(committed_); }
   uint64_t committed_seq() const { return tip_; }
   uint64_t committed_rows() const { return committed_rows_; }
+  uint64_t committed_on() const { return committed_on_; }  ///< the seq that its writer had before it; 0: none
   const std::string& committed_by() const { return tip_writer_; }
   uint64_t missing() const { return missing_; }
   const std::string& gap() const { return gap_; }  ///< in words, of the newest kGap or kFork
@@ -89,6 +90,7 @@ class ChangelogFold {
   uint64_t highest_seq_ = 0;
   StateBatch committed_;
   uint64_t committed_rows_ = 0;
+  uint64_t committed_on_ = 0;
   uint64_t missing_ = 0;
   std::string gap_;
   std::vector<Orphan> orphans_;

@@ -115,6 +115,12 @@ Status ChangelogRestorer::Apply(Stream& stream, ChangelogFold::Found found) {
     return Status::Ok();
   }
   if (!stream.probing.empty()) return BeginAgain(stream, stream.base, stream.probing);
+  // A torn seq of ours that somebody went on without. Forks within the log itself are none that beginning again mends.
+  if (found != Found::kFork && fold.committed_on() < stream.local_seq) {
+    return BeginAgain(stream, stream.base,
+                      fmt::format("{} has built seq {} on {} without knowing ours up to {}", fold.committed_by(), seq,
+                                  fold.committed_on(), stream.local_seq));
+  }
   if (found == Found::kFork || (found == Found::kGap && fold.missing() > stream.local_seq)) {
     stream.gap_is_open = true;
     stream.finding.why = fold.gap();

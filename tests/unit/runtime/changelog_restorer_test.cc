@@ -301,6 +301,26 @@ TEST_F(ChangelogRestorerTest, DropsLocalStateThatOthersDidNotBuildOn) {
   EXPECT_EQ(Value("b"), "none");
 }
 
+TEST_F(ChangelogRestorerTest, DropsLocalStateThatOthersDidNotBuildOnThoughTheyWentOnBeyondIt) {
+  Commit(1, {{"a", "1"}});
+  Restore();
+  Commit(2, {{"a", "ours"}, {"b", "ours"}});
+  Restore();
+  Tear(2);
+  StateBatch note;
+  PutHint(layout_.SourceOf(kTask), {2, clock_.Now(), 1}, note);
+  ASSERT_TRUE(store_->Write(note).ok());
+  Commit(3, {{"c", "theirs"}}, 1, "i2/1");
+  Commit(4, {{"d", "theirs"}}, 3, "i2/1");
+  const auto finding = Restore();
+  EXPECT_TRUE(finding.stopped.ok()) << finding.stopped.message();
+  EXPECT_TRUE(finding.dropped);
+  EXPECT_THAT(finding.why, HasSubstr("i2/1 has built seq 3 on 1"));
+  EXPECT_EQ(Value("a"), "1");
+  EXPECT_EQ(Value("b"), "none");
+  EXPECT_EQ(Value("d"), "theirs");
+}
+
 TEST_F(ChangelogRestorerTest, TakesACompactedLogFromItsBeginning) {
   Commit(1, {{"a", "1"}, {"c", "1"}});
   Commit(2, {{"a", "2"}});
