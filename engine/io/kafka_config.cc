@@ -1,5 +1,6 @@
 #include "engine/io/kafka_config.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -207,6 +208,12 @@ int OnStatistics(rd_kafka_t*, char* json, size_t size, void* opaque) {
   return 0;  // librdkafka frees the text
 }
 
+// As librdkafka's own, and counted.
+int OnSocket(int domain, int type, int protocol, void* opaque) {
+  static_cast<KafkaCallbacks*>(opaque)->connections->fetch_add(1);
+  return socket(domain, type | SOCK_CLOEXEC, protocol);
+}
+
 void OnRebalance(rd_kafka_t*, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* partitions, void* opaque) {
   static_cast<KafkaCallbacks*>(opaque)->on_rebalance(error, partitions);
 }
@@ -286,6 +293,7 @@ Result<KafkaClient> MakeKafkaClient(KafkaConf conf, KafkaRole role, KafkaCallbac
   rd_kafka_conf_set_log_cb(conf.get(), OnLog);
   rd_kafka_conf_set_error_cb(conf.get(), OnError);
   if (role == KafkaRole::kMember) rd_kafka_conf_set_rebalance_cb(conf.get(), OnRebalance);
+  if (owned->connections) rd_kafka_conf_set_socket_cb(conf.get(), OnSocket);
   owned->role = role;
   if (owned->queue_bytes != nullptr) rd_kafka_conf_set_stats_cb(conf.get(), OnStatistics);
   std::array<char, 512> why{};

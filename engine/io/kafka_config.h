@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -51,7 +52,8 @@ struct KafkaCallbacks {
   std::function<void(rd_kafka_resp_err_t error, std::string_view reason)> on_error;
   std::function<void(rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* partitions)> on_rebalance;
   Metric* queue_bytes = nullptr;          ///< set from the statistics, every few seconds; may be null
-  KafkaRole role = KafkaRole::kObserver;  ///< set by MakeKafkaClient
+  std::shared_ptr<std::atomic<uint64_t>> connections;  ///< counts each one that the client begins; may be null
+  KafkaRole role = KafkaRole::kObserver;               ///< set by MakeKafkaClient
 };
 
 /// Makes a client that owns its callbacks.  Errors: kConfig.

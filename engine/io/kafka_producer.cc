@@ -92,7 +92,7 @@ Status KafkaProducer::Open(std::chrono::milliseconds timeout) {
   if (!client_) {
     TC_ASSIGN_OR_RETURN(KafkaConf conf, MakeKafkaConf(options_, KafkaRole::kProducer));
     TC_ASSIGN_OR_RETURN(client_, MakeKafkaClient(std::move(conf), KafkaRole::kProducer,
-                                                 {log_, on_error_, {}, options_.send_queue_bytes}));
+                                                 {log_, on_error_, {}, options_.send_queue_bytes, connections_}));
   }
   return initialised_ ? Status::Ok() : Init(timeout);
 }
@@ -122,6 +122,7 @@ Status KafkaProducer::Renew() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return jobs_.empty() && !busy_; });
     ended_.clear();
+    doubted_ = false;
   }
   if (client_ && initialised_) {
     last_topic_ = nullptr;
@@ -141,6 +142,12 @@ Status KafkaProducer::Renew() {
 
 Status KafkaProducer::Begin() {
   TC_CHECK(state_ != State::kOpen && state_ != State::kEnding, "a transaction is open already");
+  if (state_ == State::kDoubted) {
+    log_->Write(KafkaLogLevel::kInfo, "TXNEND",
+                "a connection broke while a transaction ended: the next one begins with a new producer epoch, so that "
+                "no late copy of that end can tear it");
+    TC_RETURN_IF_ERROR(Renew());
+  }
   if (state_ == State::kDead)
     return Status(Code::kFatal, "the producer is dead and must be renewed", Domain::kExternal);
   const KafkaError error(rd_kafka_begin_transaction(client_.get()));
@@ -296,7 +303,8 @@ void KafkaProducer::Drain(std::vector<TransportEvent>* events) {
   for (TransportEvent& event : ended_) {
     if (state_ == State::kEnding) {
       const bool open = event.outcome == Outcome::kAbortable;
-      state_ = event.outcome == Outcome::kOk ? State::kIdle : open ? State::kOpen : State::kDead;
+      const State idle = doubted_ ? State::kDoubted : State::kIdle;
+      state_ = event.outcome == Outcome::kOk ? idle : open ? State::kOpen : State::kDead;
     }
     events->push_back(std::move(event));
   }
@@ -348,6 +356,9 @@ void KafkaProducer::Run(const Job& job) {
   const auto end = SteadyClock::now() + kPatience;
   Outcome outcome = Outcome::kOk;
   Status status;
+  // Records may need connections of their own. What fails here fails the commit.
+  if (job.step == TransactionStep::kCommit) rd_kafka_flush(client_.get(), kCallMs);
+  const uint64_t connections_before = connections_->load();
   for (;;) {
     const KafkaError error = Call(job);
     if (!error) break;
@@ -364,7 +375,8 @@ void KafkaProducer::Run(const Job& job) {
     outcome = Outcome::kOk;
     status = Status::Ok();
   }
-  if (job.step != TransactionStep::kSendOffsets) return Finish(outcome, std::move(status));
+  if (job.step != TransactionStep::kSendOffsets)
+    return Finish(outcome, std::move(status), connections_->load() != connections_before);
   if (outcome == Outcome::kUnknown) outcome = Outcome::kAbortable;  // nothing was committed yet
   offsets_outcome_ = outcome;
   offsets_status_ = std::move(status);
@@ -389,13 +401,14 @@ Status KafkaProducer::FencedStatus() const {
       .WithRemedy("give each process its own instance id, and end the other one");
 }
 
-void KafkaProducer::Finish(Outcome outcome, Status status) {
+void KafkaProducer::Finish(Outcome outcome, Status status, bool doubted) {
   {
     const std::lock_guard lock(mutex_);
     TransportEvent event{.kind = TransportEvent::Kind::kTransaction};
     event.outcome = outcome;
     event.status = std::move(status);
     ended_.push_back(std::move(event));
+    doubted_ |= doubted;
   }
   wake_();
 }

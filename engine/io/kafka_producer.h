@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -23,6 +24,11 @@ namespace tidecast {
 /// A fenced producer alone does not tell whether another process has our identity or the broker gave our transaction up
 /// in an outage. So two heartbeats are waited for: if the membership is fenced too, the outcome is kFenced, else ours
 /// to renew (kUnknown, kFatal).
+///
+/// A request to end a transaction whose connection breaks is sent again by the client. The first copy may still reach
+/// the broker, which takes it for the end of the next transaction and tears that (KIP-890: brokers tell them apart for
+/// newer clients only). So where a connection was begun while a transaction ended, the next one begins with a new
+/// client: its epoch is a greater one, and the broker refuses the late copy.
 ///
 /// Thread: confined to the instance's thread, but for the wake function, which the own thread calls.
 class KafkaProducer {
@@ -61,7 +67,8 @@ class KafkaProducer {
   rd_kafka_t* client() const { return client_.get(); }
 
  private:
-  enum class State : uint8_t { kIdle, kOpen, kEnding, kDead };
+  /// kDoubted: as kIdle, but a copy of the request that ended the last transaction may be on its way yet.
+  enum class State : uint8_t { kIdle, kDoubted, kOpen, kEnding, kDead };
   struct Job {
     TransactionStep step = TransactionStep::kCommit;
     KafkaPartitionList offsets;
@@ -82,7 +89,7 @@ class KafkaProducer {
   void Run(const Job& job);
   KafkaError Call(const Job& job);
   Outcome JudgeFence(Outcome if_ours);
-  void Finish(Outcome outcome, Status status);
+  void Finish(Outcome outcome, Status status, bool doubted = false);
   Status FencedStatus() const;
 
   const KafkaTransportOptions options_;
@@ -90,6 +97,7 @@ class KafkaProducer {
   const std::function<void()> wake_;
   const std::function<void(rd_kafka_resp_err_t, std::string_view)> on_error_;
 
+  const std::shared_ptr<std::atomic<uint64_t>> connections_ = std::make_shared<std::atomic<uint64_t>>(0);
   KafkaClient client_;
   std::map<std::string, Topic, std::less<>> topics_;
   Topic* last_topic_ = nullptr;  ///< rows of a topic come in runs
@@ -106,6 +114,7 @@ class KafkaProducer {
   bool stopping_ = false;
   KafkaClient member_;
   std::vector<TransportEvent> ended_;
+  bool doubted_ = false;  ///< of the transaction that is ending, or ended last
   // Of the own thread, while a transaction is open: the first failure, told when the transaction is to be committed.
   Outcome offsets_outcome_ = Outcome::kOk;
   Status offsets_status_;
