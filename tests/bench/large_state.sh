@@ -2,9 +2,10 @@
 # kill -9 to the first commit with new input, where the state is large: a model and closed windows of very many series,
 # while orders go on coming. Every row is checked in the end:
 #   ./dev bench large_state [--series 100000] [--buckets 4] [--partitions 8] [--kills 20] [--rate 2000] [--model lstm] [--limit 2GiB]
-#     [--hours]   buckets of an hour and a real target 48 hours ahead: more state a series
+#     [--hours]       buckets of an hour and a real target 48 hours ahead: more state a series
+#     [--minutes N]   buckets of an hour, and windows of its first N minutes beside them: 15 features, kept for a day
 . "$(dirname "${BASH_SOURCE[0]}")/yardstick.sh"
-series=100000 buckets=4 partitions=8 kills=20 rate=2000 model=lstm limit=2GiB seconds=60
+series=100000 buckets=4 partitions=8 kills=20 rate=2000 model=lstm limit=2GiB seconds=60 minutes=1
 while [ $# -gt 0 ]; do
   case $1 in
     --series) series=$2; shift 2 ;;
@@ -12,10 +13,11 @@ while [ $# -gt 0 ]; do
     --partitions) partitions=$2; shift 2 ;;
     --kills) kills=$2; shift 2 ;;
     --hours) hours=1; shift ;;
+    --minutes) minutes=$2; shift 2 ;;
     --rate) rate=$2; shift 2 ;;
     --model) model=$2; shift 2 ;;
     --limit) limit=$2; shift 2 ;;
-    *) sed -n 2,5p "${BASH_SOURCE[0]}" >&2; exit 64 ;;
+    *) sed -n 2,7p "${BASH_SOURCE[0]}" >&2; exit 64 ;;
   esac
 done
 open_yardstick "${EVENTS:-100000}"
@@ -23,6 +25,24 @@ open_namespace "$bench_folder/large_state.yaml"
 if [ -n "${hours:-}" ]; then
   seconds=3600
   sed -i 's/bucket: 1m/bucket: 1h/; s/horizon: 14/horizon: 48/; s/target: units/target: units\n    domain: real/' "$config"
+fi
+if [ "$minutes" -gt 1 ]; then
+  seconds=3600
+  features=$(for field in quantity unit_price amount; do
+    for aggregate in sum mean max min last; do echo "      ${field}_$aggregate: {input: orders, $aggregate: $field}"; done
+  done)
+  minute_view="  minute:
+    bucket: 1m
+    emit_empty: false
+    forecast: false
+    allowed_lateness: 1d
+    features:
+$features
+    target: quantity_sum
+    rows: {topic: $ns.minutes, headers: none, times: millis, fields: {sku: series, end: end, units: quantity_sum}}"
+  awk -v view="$minute_view" '/^model:/ {print view} {print}' "$config" >"$config.minutes"
+  mv "$config.minutes" "$config"
+  sed -i '0,/bucket: 1m/s//bucket: 1h/' "$config"
 fi
 export TIDECAST__STATE__MEMORY_LIMIT=$limit TIDECAST__MODEL__KIND=$model
 client=$project/build/release/tests/bench/clients/many_series
@@ -32,13 +52,13 @@ ask=(--brokers "$BROKERS" --group "$GROUP" --topics "$ns.orders")
 pid=0 dripping=0
 trap 'kill -9 "$pid" "$dripping" 2>/dev/null || true; stop_broker' EXIT
 [ -z "${KEEP_BROKER:-}" ] || trap 'kill -9 "$pid" "$dripping" 2>/dev/null || true' EXIT
-"$client" feed "${size[@]}" >&2
+"$client" feed "${size[@]}" "$minutes" >&2
 launch
 sleep 2
 kill -0 "$pid" || { tail "$log" >&2; exit 1; }
 "$client" drip "${size[@]}" "$rate" >"$R60/$ns.dripped" & dripping=$!
 # The model's rounds come before new input: once that comes at its own rate, the state stands.
-"$tools/lagwatch" wait "${ask[@]}" --above $((series * buckets + 1)) --max 3600 >/dev/null
+"$tools/lagwatch" wait "${ask[@]}" --above $((series * buckets * minutes + 1)) --max 3600 >/dev/null
 for ((steady = 0; steady < 3;)); do
   before=$("$tools/lagwatch" committed "${ask[@]}")
   sleep 5
@@ -54,7 +74,7 @@ kill -TERM "$dripping"
 wait "$dripping" || true
 dripped=$(cat "$R60/$ns.dripped")
 "$client" end "${size[@]}"
-"$tools/lagwatch" wait "${ask[@]}" --above $((series * buckets + dripped + partitions - 1)) --max 3600 >/dev/null
+"$tools/lagwatch" wait "${ask[@]}" --above $((series * buckets * minutes + dripped + partitions - 1)) --max 3600 >/dev/null
 sleep 3
 note_peak
 kill -TERM "$pid"

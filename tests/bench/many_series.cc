@@ -1,16 +1,18 @@
 // Orders of very many series, and a check of the rows that an engine makes of them (wide.yaml):
 //
-//   many_series feed  BOOTSTRAP NAMESPACE PARTITIONS SERIES BUCKETS SECONDS
+//   many_series feed  BOOTSTRAP NAMESPACE PARTITIONS SERIES BUCKETS SECONDS [MINUTES]
 //   many_series end   BOOTSTRAP NAMESPACE PARTITIONS SERIES BUCKETS SECONDS
 //   many_series drip  BOOTSTRAP NAMESPACE PARTITIONS SERIES BUCKETS SECONDS RATE
 //   many_series check BOOTSTRAP NAMESPACE PARTITIONS SERIES BUCKETS SECONDS [DRIPPED]
 //
-// Every series has one order a bucket of SECONDS; quantity and price are functions of series and bucket. `end`: a last
+// Every series has one order a bucket of SECONDS; quantity and price are functions of series and bucket. With MINUTES
+// it has one in each of the first MINUTES minutes of the bucket; those after the first are of no pieces. `end`: a last
 // order a partition, three buckets on, closes what is open. `drip`: RATE orders of one piece a second, all in the
 // bucket after those of `feed`, until SIGTERM; prints how many. `check` wants every row of NAMESPACE.features once and
 // right, and DRIPPED pieces in that bucket; it prints one JSON line.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <csignal>
@@ -30,6 +32,7 @@ namespace tidecast {
 namespace {
 
 constexpr int64_t kBaseMs = 1'795'219'200'000;
+constexpr int64_t kMinuteMs = 60'000;
 constexpr size_t kBatch = 20'000;
 constexpr int64_t kDripMs = 30'000;  // into its bucket: later than the lateness of the one before
 
@@ -93,21 +96,24 @@ OutputRecord Order(const Size& size, int64_t i, int64_t ms, int64_t quantity) {
                                cents / 100, cents % 100)};
 }
 
-int Feed(const Size& size) {
+int Feed(const Size& size, int64_t minutes) {
   auto transport = MakeKafkaTransport(OptionsOf(size, "feed"));
   if (!transport.ok()) Die(transport.status());
   if (Status opened = (*transport)->Open(); !opened.ok()) Die(opened);
   if (Status made = (*transport)->CreateTopic({Topic(size), size.partitions, {}}); !made.ok()) Die(made);
   Sender sender(size);
   for (int64_t bucket = 0; bucket < size.buckets; ++bucket) {
-    for (int64_t i = 0; i < size.series; ++i) {
-      // Spread over the bucket, each series at a second of its own.
-      sender.Add(
-          Order(size, i, kBaseMs + bucket * size.bucket_ms + i * size.bucket_ms / size.series, Quantity(i, bucket)));
+    const int64_t span = minutes > 1 ? kMinuteMs : size.bucket_ms;
+    for (int64_t minute = 0; minute < minutes; ++minute) {
+      for (int64_t i = 0; i < size.series; ++i) {
+        // Spread over the bucket, or the minute, each series at a second of its own.
+        sender.Add(Order(size, i, kBaseMs + bucket * size.bucket_ms + minute * kMinuteMs + i * span / size.series,
+                         minute == 0 ? Quantity(i, bucket) : 0));
+      }
     }
   }
   sender.Send();
-  fmt::print("{} orders\n", size.series * size.buckets);
+  fmt::print("{} orders\n", size.series * size.buckets * minutes);
   return 0;
 }
 
@@ -206,12 +212,12 @@ int Check(const Size& size, int64_t dripped) {
 int main(int argc, char** argv) {
   using namespace tidecast;
   const std::string_view verb = argc > 1 ? argv[1] : "";
-  if (argc == 8 || (argc == 9 && (verb == "drip" || verb == "check"))) {
+  if (argc == 8 || (argc == 9 && verb != "end")) {
     const Size size{
         argv[2], argv[3], std::atoi(argv[4]), std::atoll(argv[5]), std::atoll(argv[6]), std::atoll(argv[7]) * 1000};
     const int64_t last = argc == 9 ? std::atoll(argv[8]) : 0;
     if (size.partitions > 0 && size.series > 0 && size.buckets > 0 && size.bucket_ms > 0) {
-      if (verb == "feed") return Feed(size);
+      if (verb == "feed" && last >= 0) return Feed(size, std::max<int64_t>(last, 1));
       if (verb == "end") return End(size);
       if (verb == "drip" && last > 0) return Drip(size, last);
       if (verb == "check") return Check(size, last);
@@ -219,6 +225,7 @@ int main(int argc, char** argv) {
   }
   std::fprintf(
       stderr,
-      "usage: many_series feed|end|drip|check BOOTSTRAP NAMESPACE PARTITIONS SERIES BUCKETS SECONDS [RATE|DRIPPED]\n");
+      "usage: many_series feed|end|drip|check BOOTSTRAP NAMESPACE PARTITIONS SERIES BUCKETS SECONDS "
+      "[MINUTES|RATE|DRIPPED]\n");
   return 64;
 }
