@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <span>
 
 #include "operators/window_keys.h"
@@ -12,7 +11,6 @@ namespace {
 
 constexpr uint8_t kVersion = 3;        // before it each name had a row
 constexpr uint8_t kBirthsVersion = 1;  // had no signs
-constexpr size_t kChunkBytes = 64 * 1024;
 constexpr size_t kRowBytes = 64;
 constexpr size_t kTimeBytes = 5;  // as most differences are stored
 // Ids whose rows of older formats one Save carries over, each with a deletion: a few milliseconds of an epoch.
@@ -61,28 +59,13 @@ uint32_t SeriesDictionary::Add(std::string_view name, uint32_t hash) {
   TC_CHECK_LT(names_.size(), size_t{kNobody});
   const auto id = static_cast<uint32_t>(names_.size());
   if (names_.size() >= RoomIn(slots_.size())) GrowSlots();
-  names_.push_back(Keep(name));
+  names_.Add(name);
   slots_[SlotOf(name, hash)] = {hash, id};
   for (std::vector<EventTime>& births : births_) births.push_back(EventTime::Max());
   for (std::vector<EventTime>& signs : signs_) signs.push_back(EventTime::Min());
   if (id / kBlockIds == blocks_.size()) blocks_.push_back(0);
   MarkDirty(id);
   return id;
-}
-
-std::string_view SeriesDictionary::Keep(std::string_view bytes) {
-  if (bytes.size() > chunk_left_) {
-    const size_t size = std::max(kChunkBytes, bytes.size());
-    chunks_.push_back(std::make_unique_for_overwrite<char[]>(size));
-    chunk_at_ = chunks_.back().get();
-    chunk_left_ = size;
-    chunk_bytes_ += size;
-  }
-  if (!bytes.empty()) std::memcpy(chunk_at_, bytes.data(), bytes.size());
-  const std::string_view kept(chunk_at_, bytes.size());
-  chunk_at_ += bytes.size();
-  chunk_left_ -= bytes.size();
-  return kept;
 }
 
 void SeriesDictionary::MarkBlockDirty(uint32_t block) {
@@ -172,7 +155,7 @@ Status SeriesDictionary::Damaged(uint32_t id, size_t views) const {
 
 // The reader stands behind the name's views.
 void SeriesDictionary::LoadOldName(std::string_view name, uint8_t version, ByteReader& value) {
-  names_.push_back(Keep(name));
+  names_.Add(name);
   for (size_t view = 0; view < births_.size(); ++view) {
     births_[view].push_back(value.Time());
     // The oldest knew births alone: from there on the time runs anew.
@@ -187,10 +170,10 @@ void SeriesDictionary::LoadNames(size_t count, ByteReader& value) {
   std::array<size_t, kBlockIds> sizes;
   size_t bytes = 0;
   for (size_t i = 0; i < count; ++i) bytes += sizes[i] = value.Count();
-  const std::string_view kept = Keep(value.Raw(bytes));
+  const std::string_view together = value.Raw(bytes);
   if (!value.ok()) return;
-  const char* at = kept.data();
-  for (size_t i = 0; i < count; at += sizes[i], ++i) names_.emplace_back(at, sizes[i]);
+  const char* at = together.data();
+  for (size_t i = 0; i < count; at += sizes[i], ++i) names_.Add({at, sizes[i]});
   for (size_t view = 0; view < births_.size(); ++view) {
     births_[view].resize(known + count);
     DecodeTimes(value, std::span(births_[view]).subspan(known));
@@ -274,14 +257,14 @@ Status SeriesDictionary::Reload(const StateReader& store) {
 
 size_t SeriesDictionary::dirty_bytes() const {
   const size_t ids = std::min(dirty_blocks_.size() * kBlockIds, names_.size());
-  const size_t name_bytes = names_.empty() ? 0 : (chunk_bytes_ - chunk_left_) / names_.size();
+  const size_t name_bytes = names_.empty() ? 0 : names_.name_bytes() / names_.size();
   return dirty_blocks_.size() * kRowBytes + ids * (1 + name_bytes + 2 * kTimeBytes * births_.size()) +
          dirty_old_blocks_ * kBlockIds * kRowBytes;
 }
 
 size_t SeriesDictionary::memory_bytes() const {
-  return chunk_bytes_ + slots_.capacity() * sizeof(Slot) + names_.capacity() * sizeof(std::string_view) +
-         2 * births_.size() * names_.capacity() * sizeof(EventTime) +
+  const size_t ids = births_.empty() ? 0 : births_.front().capacity();
+  return names_.memory_bytes() + slots_.capacity() * sizeof(Slot) + 2 * births_.size() * ids * sizeof(EventTime) +
          (order_.capacity() + ranks_.capacity() + dirty_blocks_.capacity()) * sizeof(uint32_t) + blocks_.capacity();
 }
 

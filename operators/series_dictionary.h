@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "engine/core/hash.h"
 #include "engine/core/stateful.h"
 #include "engine/core/time.h"
+#include "operators/name_list.h"
 #include "state/key_codec.h"
 
 namespace tidecast {
@@ -78,12 +78,13 @@ class SeriesDictionary {
   size_t SlotOf(std::string_view name, uint32_t hash) const {
     const size_t mask = slots_.size() - 1;
     size_t at = hash & mask;
-    while (slots_[at].id != kNobody && (slots_[at].hash != hash || names_[slots_[at].id] != name)) at = (at + 1) & mask;
+    const NameList::Probe probe(name);
+    while (slots_[at].id != kNobody && (slots_[at].hash != hash || !names_.Is(slots_[at].id, probe)))
+      at = (at + 1) & mask;
     return at;
   }
   void GrowSlots();
   uint32_t Add(std::string_view name, uint32_t hash);
-  std::string_view Keep(std::string_view bytes);
   void MarkDirty(uint32_t id) { MarkBlockDirty(id / kBlockIds); }
   void MarkBlockDirty(uint32_t block);
   /// Where the row ends that begins at `first`.
@@ -99,11 +100,7 @@ class SeriesDictionary {
   /// Ids by name: open addressing, a power of two, at most three quarters full. Eight bytes a slot and the hash beside
   /// the id, so that a start misses few cache lines, can fetch them ahead, and growing looks at no name.
   std::vector<Slot> slots_;
-  std::vector<std::string_view> names_;
-  std::vector<std::unique_ptr<char[]>> chunks_;  ///< hold the names
-  size_t chunk_left_ = 0;
-  char* chunk_at_ = nullptr;
-  size_t chunk_bytes_ = 0;
+  NameList names_;
   std::vector<std::vector<EventTime>> births_;  ///< [view][id]
   std::vector<std::vector<EventTime>> signs_;   ///< likewise
   std::vector<uint32_t> order_;

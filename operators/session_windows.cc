@@ -57,7 +57,8 @@ void SessionWindows::Enqueue(At at) {
 void SessionWindows::FreshenQueue() {
   while (!queue_.empty()) {
     const auto [queued, place] = queue_.top();
-    const auto at = sessions_.find(place);
+    const At newest = place.first < newest_.size() ? newest_[place.first] : sessions_.end();
+    const At at = newest != sessions_.end() && newest->first == place ? newest : sessions_.find(place);
     const bool is_entry = at != sessions_.end() && at->second.queued == queued;
     if (is_entry && EndOf(at->second) == queued) return;
     queue_.pop();

@@ -181,8 +181,10 @@ Status CheckFiles(const KafkaTransportOptions& options) {
 KafkaCallbacks* CallbacksOf(const rd_kafka_t* client) { return static_cast<KafkaCallbacks*>(rd_kafka_opaque(client)); }
 
 void OnLog(const rd_kafka_t* client, int level, const char* facility, const char* text) {
-  KafkaLog& log = *CallbacksOf(client)->log;
+  const KafkaCallbacks& callbacks = *CallbacksOf(client);
+  KafkaLog& log = *callbacks.log;
   const std::string_view kind = facility;
+  if (kind == "GETPID" && callbacks.signs) callbacks.signs->pids_refused.fetch_add(1);
   if (kind == "FAIL" || kind == "ERROR") log.RememberTrouble(text);
   // The user's properties go to consumers and producers alike: that some belong to one kind only is no news.
   const KafkaLogLevel words = kind == "CONFWARN" ? KafkaLogLevel::kDebug
@@ -210,7 +212,7 @@ int OnStatistics(rd_kafka_t*, char* json, size_t size, void* opaque) {
 
 // As librdkafka's own, and counted.
 int OnSocket(int domain, int type, int protocol, void* opaque) {
-  static_cast<KafkaCallbacks*>(opaque)->connections->fetch_add(1);
+  static_cast<KafkaCallbacks*>(opaque)->signs->connections.fetch_add(1);
   return socket(domain, type | SOCK_CLOEXEC, protocol);
 }
 
@@ -293,7 +295,7 @@ Result<KafkaClient> MakeKafkaClient(KafkaConf conf, KafkaRole role, KafkaCallbac
   rd_kafka_conf_set_log_cb(conf.get(), OnLog);
   rd_kafka_conf_set_error_cb(conf.get(), OnError);
   if (role == KafkaRole::kMember) rd_kafka_conf_set_rebalance_cb(conf.get(), OnRebalance);
-  if (owned->connections) rd_kafka_conf_set_socket_cb(conf.get(), OnSocket);
+  if (owned->signs) rd_kafka_conf_set_socket_cb(conf.get(), OnSocket);
   owned->role = role;
   if (owned->queue_bytes != nullptr) rd_kafka_conf_set_stats_cb(conf.get(), OnStatistics);
   std::array<char, 512> why{};

@@ -45,6 +45,12 @@ inline constexpr size_t kQueuedRecordLeast = 256;
 /// Most bytes to read ahead for each partition, so that all together stay within `fetch_bytes_total`.
 size_t FetchQueueBytes(const KafkaTransportOptions& options, int64_t partitions);
 
+/// What a transactional producer has to know of its client and librdkafka has no call for. Thread: safe.
+struct ProducerSigns {
+  std::atomic<uint64_t> connections{0};   ///< that the client has begun
+  std::atomic<uint64_t> pids_refused{0};  ///< requests for its identity that the brokers have put off
+};
+
 /// What a client calls back. The functions run inside the poll calls of whoever polls the client; log lines come from
 /// any thread.
 struct KafkaCallbacks {
@@ -52,8 +58,8 @@ struct KafkaCallbacks {
   std::function<void(rd_kafka_resp_err_t error, std::string_view reason)> on_error;
   std::function<void(rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* partitions)> on_rebalance;
   Metric* queue_bytes = nullptr;          ///< set from the statistics, every few seconds; may be null
-  std::shared_ptr<std::atomic<uint64_t>> connections;  ///< counts each one that the client begins; may be null
-  KafkaRole role = KafkaRole::kObserver;               ///< set by MakeKafkaClient
+  std::shared_ptr<ProducerSigns> signs;   ///< may be null
+  KafkaRole role = KafkaRole::kObserver;  ///< set by MakeKafkaClient
 };
 
 /// Makes a client that owns its callbacks.  Errors: kConfig.

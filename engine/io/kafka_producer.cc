@@ -19,6 +19,8 @@ constexpr std::chrono::minutes kPatience{5};
 constexpr std::chrono::milliseconds kFenceWait{2500};
 constexpr int kMetadataMs = 1000;
 constexpr std::chrono::milliseconds kRenewMs{500};
+constexpr int64_t kInitMs = 100;
+constexpr int kInitsAnew = 10;
 // Records of one partition in a row that are handed over at once; a call of its own costs more than it saves for fewer.
 constexpr size_t kRunLeast = 4;
 constexpr size_t kRunMax = 512;
@@ -89,19 +91,26 @@ KafkaProducer::~KafkaProducer() {
 Status KafkaProducer::Open() { return Open(options_.open_timeout); }
 
 Status KafkaProducer::Open(std::chrono::milliseconds timeout) {
-  if (!client_) {
-    TC_ASSIGN_OR_RETURN(KafkaConf conf, MakeKafkaConf(options_, KafkaRole::kProducer));
-    TC_ASSIGN_OR_RETURN(client_, MakeKafkaClient(std::move(conf), KafkaRole::kProducer,
-                                                 {log_, on_error_, {}, options_.send_queue_bytes, connections_}));
-  }
+  if (!client_) TC_RETURN_IF_ERROR(MakeClient());
   return initialised_ ? Status::Ok() : Init(timeout);
 }
 
+Status KafkaProducer::MakeClient() {
+  pids_refused_before_ = signs_->pids_refused.load();
+  TC_ASSIGN_OR_RETURN(KafkaConf conf, MakeKafkaConf(options_, KafkaRole::kProducer));
+  TC_ASSIGN_OR_RETURN(client_, MakeKafkaClient(std::move(conf), KafkaRole::kProducer,
+                                               {log_, on_error_, {}, options_.send_queue_bytes, signs_}));
+  return Status::Ok();
+}
+
+// What a dead self left open is aborted first, and meanwhile the brokers put us off. librdkafka then asks again after half
+// a second, come what may; a new client asks at once.
 Status KafkaProducer::Init(std::chrono::milliseconds timeout) {
   const auto end = SteadyClock::now() + timeout;
-  for (;;) {
+  for (int anew = 0;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - SteadyClock::now()).count();
-    const KafkaError error(rd_kafka_init_transactions(client_.get(), static_cast<int>(std::max<int64_t>(left, 1))));
+    const int piece = static_cast<int>(std::max<int64_t>(1, anew < kInitsAnew ? std::min(left, kInitMs) : left));
+    const KafkaError error(rd_kafka_init_transactions(client_.get(), piece));
     if (!error) {
       initialised_ = true;
       state_ = State::kIdle;
@@ -113,7 +122,14 @@ Status KafkaProducer::Init(std::chrono::milliseconds timeout) {
       return status;
     }
     if (SteadyClock::now() >= end) return UnreachableStatus(options_, rd_kafka_error_string(error.get()));
-    std::this_thread::sleep_for(kPause);
+    const bool is_refused = anew < kInitsAnew && signs_->pids_refused.load() != pids_refused_before_;
+    if (is_refused || rd_kafka_error_code(error.get()) != RD_KAFKA_RESP_ERR__TIMED_OUT)
+      std::this_thread::sleep_for(kPause);
+    if (is_refused) {
+      ++anew;
+      client_.reset();
+      TC_RETURN_IF_ERROR(MakeClient());
+    }
   }
 }
 
@@ -358,7 +374,7 @@ void KafkaProducer::Run(const Job& job) {
   Status status;
   // Records may need connections of their own. What fails here fails the commit.
   if (job.step == TransactionStep::kCommit) rd_kafka_flush(client_.get(), kCallMs);
-  const uint64_t connections_before = connections_->load();
+  const uint64_t connections_before = signs_->connections.load();
   for (;;) {
     const KafkaError error = Call(job);
     if (!error) break;
@@ -376,7 +392,7 @@ void KafkaProducer::Run(const Job& job) {
     status = Status::Ok();
   }
   if (job.step != TransactionStep::kSendOffsets)
-    return Finish(outcome, std::move(status), connections_->load() != connections_before);
+    return Finish(outcome, std::move(status), signs_->connections.load() != connections_before);
   if (outcome == Outcome::kUnknown) outcome = Outcome::kAbortable;  // nothing was committed yet
   offsets_outcome_ = outcome;
   offsets_status_ = std::move(status);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -81,6 +80,7 @@ class KafkaProducer {
   };
 
   Status Open(std::chrono::milliseconds timeout);
+  Status MakeClient();
   Status Init(std::chrono::milliseconds timeout);
   Result<Topic*> TopicOf(std::string_view name);
   static Result<int32_t> PartitionIn(const Topic& topic, const RecordView& record);
@@ -97,7 +97,8 @@ class KafkaProducer {
   const std::function<void()> wake_;
   const std::function<void(rd_kafka_resp_err_t, std::string_view)> on_error_;
 
-  const std::shared_ptr<std::atomic<uint64_t>> connections_ = std::make_shared<std::atomic<uint64_t>>(0);
+  const std::shared_ptr<ProducerSigns> signs_ = std::make_shared<ProducerSigns>();
+  uint64_t pids_refused_before_ = 0;  ///< when the client was made
   KafkaClient client_;
   std::map<std::string, Topic, std::less<>> topics_;
   Topic* last_topic_ = nullptr;  ///< rows of a topic come in runs

@@ -3,7 +3,7 @@
 # while orders go on coming. Every row is checked in the end:
 #   ./dev bench large_state [--series 100000] [--buckets 4] [--partitions 8] [--kills 20] [--rate 2000] [--model lstm] [--limit 2GiB]
 #     [--hours]       buckets of an hour and a real target 48 hours ahead: more state a series
-#     [--minutes N]   buckets of an hour, and windows of its first N minutes beside them: 15 features, kept for a day
+#     [--minutes N]   buckets of hours, and windows of their first N minutes beside them: 15 features, kept for a day
 . "$(dirname "${BASH_SOURCE[0]}")/yardstick.sh"
 series=100000 buckets=4 partitions=8 kills=20 rate=2000 model=lstm limit=2GiB seconds=60 minutes=1
 while [ $# -gt 0 ]; do
@@ -27,7 +27,8 @@ if [ -n "${hours:-}" ]; then
   sed -i 's/bucket: 1m/bucket: 1h/; s/horizon: 14/horizon: 48/; s/target: units/target: units\n    domain: real/' "$config"
 fi
 if [ "$minutes" -gt 1 ]; then
-  seconds=3600
+  for span in 1 2 3 4 6 8 12 24; do [ $((span * 60)) -lt "$minutes" ] || break; done
+  seconds=$((span * 3600))
   features=$(for field in quantity unit_price amount; do
     for aggregate in sum mean max min last; do echo "      ${field}_$aggregate: {input: orders, $aggregate: $field}"; done
   done)
@@ -42,19 +43,20 @@ $features
     rows: {topic: $ns.minutes, headers: none, times: millis, fields: {sku: series, end: end, units: quantity_sum}}"
   awk -v view="$minute_view" '/^model:/ {print view} {print}' "$config" >"$config.minutes"
   mv "$config.minutes" "$config"
-  sed -i '0,/bucket: 1m/s//bucket: 1h/' "$config"
+  sed -i "0,/bucket: 1m/s//bucket: ${span}h/" "$config"
 fi
 export TIDECAST__STATE__MEMORY_LIMIT=$limit TIDECAST__MODEL__KIND=$model
 client=$project/build/release/tests/bench/clients/many_series
 size=("$BROKERS" "$ns" "$partitions" "$series" "$buckets" "$seconds")
 log=$R60/$ns.log
 ask=(--brokers "$BROKERS" --group "$GROUP" --topics "$ns.orders")
-pid=0 dripping=0
-trap 'kill -9 "$pid" "$dripping" 2>/dev/null || true; stop_broker' EXIT
-[ -z "${KEEP_BROKER:-}" ] || trap 'kill -9 "$pid" "$dripping" 2>/dev/null || true' EXIT
-"$client" feed "${size[@]}" "$minutes" >&2
+pid=0 dripping=0 feeding=0
+trap 'kill -9 "$pid" "$dripping" "$feeding" 2>/dev/null || true; stop_broker' EXIT
+[ -z "${KEEP_BROKER:-}" ] || trap 'kill -9 "$pid" "$dripping" "$feeding" 2>/dev/null || true' EXIT
+"$client" feed "${size[@]}" "$minutes" >&2 & feeding=$!
+sleep 1
 launch
-sleep 2
+wait "$feeding"
 kill -0 "$pid" || { tail "$log" >&2; exit 1; }
 "$client" drip "${size[@]}" "$rate" >"$R60/$ns.dripped" & dripping=$!
 # The model's rounds come before new input: once that comes at its own rate, the state stands.

@@ -162,6 +162,10 @@ double FieldOf(std::string_view json, std::string_view name) {
   return value;
 }
 
+void Show(const InputRecord& record) {
+  fmt::print(stderr, "many_series: a wrong row: {} {}\n", record.key, record.value);
+}
+
 int Check(const Size& size, int64_t dripped) {
   auto transport = MakeKafkaTransport(OptionsOf(size, "check"));
   if (!transport.ok()) Die(transport.status());
@@ -176,22 +180,24 @@ int Check(const Size& size, int64_t dripped) {
       const auto read = (*reader)->Read(*batch, 10'000, 100);
       if (!read.ok()) Die(read.status());
       for (const InputRecord& record : batch->records()) {
-        if (record.key.starts_with("END-")) continue;
+        const std::string_view sku = record.key.substr(record.key.rfind('/') + 1);  // of several views: sku/S...
+        if (sku.starts_with("END-")) continue;
         int64_t i = -1;
-        std::from_chars(record.key.data() + 1, record.key.data() + record.key.size(), i);
+        std::from_chars(sku.data() + 1, sku.data() + sku.size(), i);
         const int64_t bucket = (static_cast<int64_t>(FieldOf(record.value, "\"end\":")) - kBaseMs) / size.bucket_ms - 1;
         if (bucket == size.buckets && dripped > 0) {
           pieces += static_cast<int64_t>(FieldOf(record.value, "\"units\":"));
           continue;
         }
         if (i < 0 || i >= size.series || bucket < 0 || bucket >= size.buckets) {
-          ++wrong;
+          if (wrong++ == 0) Show(record);
           continue;
         }
         const double units = static_cast<double>(Quantity(i, bucket));
         const double revenue = static_cast<double>(Quantity(i, bucket) * PriceCents(i)) / 100;
         const bool right =
             FieldOf(record.value, "\"units\":") == units && FieldOf(record.value, "\"revenue\":") == revenue;
+        if (!right && wrong == 0) Show(record);
         uint8_t& mark = seen[static_cast<size_t>(bucket * size.series + i)];
         (mark != 0 ? twice : right ? exact : wrong) += 1;
         mark = 1;
