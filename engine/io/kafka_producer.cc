@@ -127,6 +127,7 @@ Status KafkaProducer::Init(std::chrono::milliseconds timeout) {
       std::this_thread::sleep_for(kPause);
     if (is_refused) {
       ++anew;
+      log_->Write(KafkaLogLevel::kInfo, "TXNINIT", "put off while a transaction ends: a new producer client asks again");
       client_.reset();
       TC_RETURN_IF_ERROR(MakeClient());
     }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <ctime>
+#include <mutex>
 #include <random>
 
 #include "tests/integration/kafka_transport_fixture.h"
@@ -62,6 +63,32 @@ TEST_F(KafkaTransportTest, AZombieIsFencedByItsSuccessorAndNamesTheInstance) {
     return read->at_end;
   }));
   EXPECT_THAT(values, ::testing::ElementsAre("successor"));
+}
+
+TEST_F(KafkaTransportTest, AProducerThatIsPutOffAsksAgainWithANewClient) {
+  const std::string out = MakeTopic("out", 1);
+  auto dead = world_->MakeClient("twin");
+  ASSERT_TRUE(dead->Open().ok());
+  ASSERT_TRUE(dead->Begin().ok());
+  ASSERT_TRUE(dead->Produce(RecordOf(out, "left open")).ok());
+  std::vector<TransportEvent> events;
+  ASSERT_TRUE(Await([&] {
+    dead->Step(20, &events);
+    const auto reader = world_->feeder().OpenReader({out, 0}, -2, false);
+    return reader.ok() && (*reader)->end_offset() > 0;
+  }));
+  std::mutex mutex;
+  std::string log;
+  auto successor = world_->MakeClientWith("twin", {}, [&](KafkaTransportOptions& options) {
+    options.log = [&](KafkaLogLevel, std::string_view text) {
+      const std::lock_guard lock(mutex);
+      log += text;
+    };
+  });
+  const Status opened = successor->Open();
+  EXPECT_TRUE(opened.ok()) << opened.message();
+  successor.reset();
+  EXPECT_THAT(log, HasSubstr("a new producer client asks again"));
 }
 
 TEST_F(KafkaTransportTest, AnOpenTransactionOfAnotherBlocksAndIsNotTheEnd) {

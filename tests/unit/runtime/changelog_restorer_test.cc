@@ -82,6 +82,17 @@ class ChangelogRestorerTest : public ::testing::Test {
     ADD_FAILURE() << "the restore does not end";
     return {};
   }
+  /// Seqs 1 and 2 are in the store, of which the log has lost the second; what is noted is the first.
+  void HaveATornSeq() {
+    Commit(1, {{"a", "1"}});
+    Restore();
+    Commit(2, {{"a", "ours"}, {"b", "ours"}});
+    Restore();
+    Tear(2);
+    StateBatch note;
+    PutHint(layout_.SourceOf(kTask), {2, clock_.Now(), 1}, note);
+    ASSERT_TRUE(store_->Write(note).ok());
+  }
   std::string Value(std::string_view key) {
     std::string value;
     return *store_->Get(Family::kPanes, TaskPrefix(kTask) + std::string(key), &value) ? value : "none";
@@ -286,14 +297,7 @@ TEST_F(ChangelogRestorerTest, KeepsLocalStateThatIsAheadOfItsChangelogAndOwesASn
 }
 
 TEST_F(ChangelogRestorerTest, DropsLocalStateThatOthersDidNotBuildOn) {
-  Commit(1, {{"a", "1"}});
-  Restore();
-  Commit(2, {{"a", "ours"}, {"b", "ours"}});
-  Restore();
-  Tear(2);
-  StateBatch note;
-  PutHint(layout_.SourceOf(kTask), {2, clock_.Now(), 1}, note);
-  ASSERT_TRUE(store_->Write(note).ok());
+  HaveATornSeq();
   Commit(2, {{"a", "theirs"}}, 1, "i2/1");
   const auto finding = Restore();
   EXPECT_TRUE(finding.dropped);
@@ -302,14 +306,7 @@ TEST_F(ChangelogRestorerTest, DropsLocalStateThatOthersDidNotBuildOn) {
 }
 
 TEST_F(ChangelogRestorerTest, DropsLocalStateThatOthersDidNotBuildOnThoughTheyWentOnBeyondIt) {
-  Commit(1, {{"a", "1"}});
-  Restore();
-  Commit(2, {{"a", "ours"}, {"b", "ours"}});
-  Restore();
-  Tear(2);
-  StateBatch note;
-  PutHint(layout_.SourceOf(kTask), {2, clock_.Now(), 1}, note);
-  ASSERT_TRUE(store_->Write(note).ok());
+  HaveATornSeq();
   Commit(3, {{"c", "theirs"}}, 1, "i2/1");
   Commit(4, {{"d", "theirs"}}, 3, "i2/1");
   const auto finding = Restore();
