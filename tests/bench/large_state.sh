@@ -17,7 +17,7 @@ while [ $# -gt 0 ]; do
     --rate) rate=$2; shift 2 ;;
     --model) model=$2; shift 2 ;;
     --limit) limit=$2; shift 2 ;;
-    *) sed -n 2,7p "${BASH_SOURCE[0]}" >&2; exit 64 ;;
+    *) sed -n 2,6p "${BASH_SOURCE[0]}" >&2; exit 64 ;;
   esac
 done
 open_yardstick "${EVENTS:-100000}"
