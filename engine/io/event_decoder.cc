@@ -87,6 +87,8 @@ class JsonEventDecoder final : public EventDecoder {
         dedupe_slots_(std::move(dedupe_slots)),
         scanner_(std::move(slots)) {}
 
+  bool reads_headers() const override { return options_.time_source == TimeSource::kCeTime; }
+
   void Decode(std::span<const InputRecord> records, const TopicPartition& source, int32_t partitions, uint32_t record_base,
               EventBatch& out) override {
     out.events.reserve(out.events.size() + records.size());

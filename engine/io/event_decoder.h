@@ -20,6 +20,8 @@ class EventDecoder {
   /// the records, which must outlive the batch. Order is kept; Event::record is the index into `records` plus `record_base`.
   virtual void Decode(std::span<const InputRecord> records, const TopicPartition& source, int32_t partitions, uint32_t record_base,
                       EventBatch& out) = 0;
+  /// Whether it looks at records' headers.
+  virtual bool reads_headers() const = 0;
 
   /// Errors: kConfig (bad pointer, unknown field, unknown zone).
   static Result<std::unique_ptr<EventDecoder>> Make(const InputOptions& options, uint16_t input_index, std::string_view pseudonym_key);

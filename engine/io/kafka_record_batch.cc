@@ -44,7 +44,7 @@ std::span<const InputRecord> KafkaRecordBatch::records() const {
   for (size_t i = 0; i < messages_.size(); ++i) {
     const rd_kafka_message_t& message = *messages_[i];
     const size_t before = headers_.size();
-    AppendHeaders(message, headers_);
+    if (with_headers_) AppendHeaders(message, headers_);
     if (headers_.size() > before && header_ends.empty()) header_ends.assign(i, 0);
     if (!headers_.empty()) header_ends.push_back(headers_.size());
     records_.push_back({.offset = message.offset,

@@ -13,6 +13,8 @@ class KafkaRecordBatch final : public RecordBatch {
  public:
   std::span<const InputRecord> records() const override;
   void Clear() override;
+  /// librdkafka unpacks them where they are asked for, with an allocation or two even for a message that has none.
+  void LeaveOutHeaders() override { with_headers_ = false; }
 
   /// Empties it for messages of this client, which it keeps alive as long as it holds them.
   void Reset(const KafkaClient& client);
@@ -22,6 +24,7 @@ class KafkaRecordBatch final : public RecordBatch {
  private:
   KafkaClient client_;  // shared: messages point into it, and a batch may outlive its transport
   std::vector<KafkaMessage> messages_;
+  bool with_headers_ = true;
   // Built on demand, once: headers move while they are collected.
   mutable std::vector<InputRecord> records_;
   mutable std::vector<HeaderView> headers_;

@@ -20,6 +20,8 @@ class RecordBatch {
   virtual ~RecordBatch() = default;
   virtual std::span<const InputRecord> records() const = 0;
   virtual void Clear() = 0;
+  /// From now on nobody looks at headers: a log that tells them at a cost may leave them out.
+  virtual void LeaveOutHeaders() {}
 };
 
 /// What a poll of one partition found.

@@ -116,7 +116,10 @@ bool SeriesTask::WantsRecords(size_t source) const { return !sources_[source].lo
 
 RecordBatch& SeriesTask::PrepareBatch(size_t source, LogTransport& transport) {
   Source& s = sources_[source];
-  if (!s.batch) s.batch = transport.MakeBatch();
+  if (!s.batch) {
+    s.batch = transport.MakeBatch();
+    if (!s.decoder->reads_headers()) s.batch->LeaveOutHeaders();
+  }
   s.batch->Clear();
   s.records = {};
   s.events.Clear();

@@ -464,6 +464,30 @@ TEST_P(LogTransportContract, CarriesKeysHeadersNullsAndRecordTime) {
   EXPECT_EQ(seen[2].value, "");
 }
 
+TEST_P(LogTransportContract, ABatchThatMayLeaveOutHeadersCarriesTheRest) {
+  OpenClient();
+  const std::string topic = MakeTopic("plain", 1);
+  OutputRecord record = MakeRecord(topic, 0, "k", "v");
+  record.headers = {{"h", "1"}};
+  record.record_time = EventTime::FromMillis(1'700'000'000'123);
+  CommitRecords({record, record});
+  JoinAndStart({topic});
+  auto batch = client_->MakeBatch();
+  batch->LeaveOutHeaders();
+  std::vector<SeenRecord> seen;
+  EXPECT_TRUE(Await([&] {
+    StepOnce();
+    EXPECT_TRUE(client_->Poll(handles_.at({topic, 0}), 1, 1 << 20, *batch).ok());
+    for (const InputRecord& read : batch->records()) seen.push_back(Keep(read));
+    return seen.size() == 2;
+  }));
+  for (const SeenRecord& read : seen) {
+    EXPECT_EQ(read.key, "k");
+    EXPECT_EQ(read.value, "v");
+    EXPECT_EQ(read.record_time, record.record_time);
+  }
+}
+
 TEST_P(LogTransportContract, ChoosesThePartitionByMurmur2OfTheKey) {
   OpenClient();
   const std::string topic = MakeTopic("keyed", 5);

@@ -20,6 +20,7 @@ class CopiedBatch final : public RecordBatch {
     views_.clear();
     copies_.clear();
   }
+  void LeaveOutHeaders() override { with_headers_ = false; }
 
   /// Adds the visible records of [from, to), up to the limits but at least one. Returns the position after them.
   int64_t Take(const PartitionLog& log, int64_t from, int64_t to, bool read_committed, size_t records_max,
@@ -43,13 +44,15 @@ class CopiedBatch final : public RecordBatch {
   };
   void Add(int64_t offset, const OutputRecord& record) {
     Copy& copy = copies_.emplace_back(Copy{record, {}});
-    for (const Header& header : copy.record.headers) copy.headers.push_back({header.name, header.value});
+    for (const Header& header : copy.record.headers)
+      if (with_headers_) copy.headers.push_back({header.name, header.value});
     views_.push_back({offset, copy.record.record_time, !copy.record.key.empty(), copy.record.key,
                       copy.record.value ? std::string_view(*copy.record.value) : std::string_view(),
                       !copy.record.value.has_value(), copy.headers});
   }
   std::vector<InputRecord> views_;
   std::deque<Copy> copies_;
+  bool with_headers_ = true;
 };
 
 /// Reads one partition apart from the group.

@@ -18,9 +18,11 @@ class VectorBatch final : public RecordBatch {
     records_.clear();
     headers_.clear();
   }
+  void LeaveOutHeaders() override { with_headers_ = false; }
   void Add(int64_t offset, const OutputRecord& record) {
     std::vector<HeaderView>& headers = headers_.emplace_back();
-    for (const Header& header : record.headers) headers.push_back({header.name, header.value});
+    for (const Header& header : record.headers)
+      if (with_headers_) headers.push_back({header.name, header.value});
     records_.push_back({offset, record.record_time, true, record.key, record.value ? std::string_view(*record.value) : std::string_view(),
                         !record.value.has_value(), headers});
   }
@@ -28,6 +30,7 @@ class VectorBatch final : public RecordBatch {
  private:
   std::vector<InputRecord> records_;
   std::deque<std::vector<HeaderView>> headers_;
+  bool with_headers_ = true;
 };
 
 /// A transport that writes down what it is asked and answers as it is told. It has no semantics of its own: what a real
