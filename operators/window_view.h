@@ -147,6 +147,7 @@ class WindowView {
   PaneTable* PaneOf(Bucket& bucket);
   Status LoadPane(Bucket& bucket, size_t series);
   Status CheckRowsHaveBuckets() const;
+  Status CheckNoRows(EventTime from, EventTime to) const;
   Bucket& BucketAt(const BucketCalendar::Span& span);
   void CloseBackTo(EventTime start);
   bool IsPast(const Bucket& bucket, uint32_t id, const SeriesDictionary& dictionary) const;

@@ -16,8 +16,12 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <condition_variable>
 #include <filesystem>
+#include <mutex>
+#include <stop_token>
 #include <system_error>
+#include <thread>
 
 #include "engine/core/check.h"
 #include "state/key_codec.h"
@@ -41,6 +45,10 @@ constexpr std::string_view kFormatKey(
 constexpr size_t kMemoryLeast = 8ULL << 20;
 // A start reads all of the WAL: about a sixth of a second for this much (measured 210 MiB: 1.0 s of CPU).
 constexpr size_t kWalMost = 32ULL << 20;
+// So is the manifest, twice; a start writes it anew, which a long life never did.
+constexpr size_t kManifestMost = 1ULL << 20;
+// A life that was killed while it wrote much leaves gigabytes to be compacted: a start and its first commit come first.
+constexpr std::chrono::seconds kCompactAfter{3};
 
 rocksdb::Slice ToSlice(std::string_view text) { return {text.data(), text.size()}; }
 
@@ -72,6 +80,10 @@ class RocksStore final : public StateStore {
   RocksStore(std::string directory, bool read_only) : directory_(std::move(directory)), read_only_(read_only) {}
   ~RocksStore() override {
     if (!db_) return;
+    if (upkeep_.joinable()) {
+      upkeep_.request_stop();
+      upkeep_.join();
+    }
     for (rocksdb::ColumnFamilyHandle* handle : handles_) {
       db_->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
     }
@@ -180,6 +192,7 @@ class RocksStore final : public StateStore {
   rocksdb::Options MakeOptions(size_t memory_bytes_max, rocksdb::Env* env);
   Status CheckDirectory() const;
   Status CheckFormat();
+  void CompactLater(std::stop_token stop);
 
   std::string directory_;
   bool read_only_;
@@ -189,6 +202,7 @@ class RocksStore final : public StateStore {
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   std::array<rocksdb::ColumnFamilyHandle*, kFamilies> families_{};
   std::atomic<bool> stopped_ = false;  ///< a write failed: RocksDB must be resumed first
+  std::jthread upkeep_;                ///< ends before db_
 };
 
 rocksdb::Options RocksStore::MakeOptions(size_t memory_bytes_max, rocksdb::Env* env) {
@@ -208,6 +222,8 @@ rocksdb::Options RocksStore::MakeOptions(size_t memory_bytes_max, rocksdb::Env* 
   options.max_total_wal_size = kWalMost;
   // What the WAL held goes on in write buffers: a restart need not wait for a flush.
   options.avoid_flush_during_recovery = true;
+  options.disable_auto_compactions = true;  // until CompactLater
+  options.max_manifest_file_size = kManifestMost;
   options.max_background_jobs = 2;
   options.max_open_files = 512;
   options.bytes_per_sync = 1 << 20;
@@ -290,6 +306,14 @@ Status RocksStore::CheckFormat() {
   return format < kStoreFormat ? write_ours() : Status::Ok();
 }
 
+// On a thread of its own: each family's options go to a file that is synced.
+void RocksStore::CompactLater(std::stop_token stop) {
+  std::mutex unshared;
+  std::unique_lock<std::mutex> lock(unshared);
+  std::condition_variable_any().wait_for(lock, stop, kCompactAfter, [] { return false; });
+  if (!stop.stop_requested()) db_->EnableAutoCompaction(handles_).PermitUncheckedError();
+}
+
 Status RocksStore::Open(size_t memory_bytes_max, rocksdb::Env* env) {
   TC_RETURN_IF_ERROR(CheckDirectory());
   const rocksdb::Options options = MakeOptions(memory_bytes_max, env);
@@ -317,7 +341,9 @@ Status RocksStore::Open(size_t memory_bytes_max, rocksdb::Env* env) {
       families_[static_cast<size_t>(family - kFamilyNames.begin())] = handles_[i];
     }
   }
-  return CheckFormat();
+  TC_RETURN_IF_ERROR(CheckFormat());
+  if (!read_only_) upkeep_ = std::jthread([this](std::stop_token stop) { CompactLater(stop); });
+  return Status::Ok();
 }
 
 }  // namespace

@@ -572,9 +572,11 @@ TEST_F(WindowAggregatorTest, RefusesStoredRowsWithoutABucket) {
     Close(hour * kHour);
     sound.Commit(*windows_);
   }
+  Send(Order("a", 12 * kHour));
+  sound.Commit(*windows_);
   Use(HourlyUnits(2 * kHour));
   ASSERT_TRUE(windows_->Reload(sound.reader()).ok());
-  for (const int64_t hour : {6, 9, 30}) {
+  for (const int64_t hour : {4, 10, 30}) {  // before the oldest one, between two, behind the last
     SCOPED_TRACE(hour);
     for (const std::string& orphan :
          {PaneBlockKey(0, At(hour * kHour + 1), 0), DistinctKey(0, At(hour * kHour + 1), 0, 0)}) {

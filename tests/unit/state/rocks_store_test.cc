@@ -5,11 +5,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include "state/key_codec.h"
 #include "state/testing/full_disk.h"
@@ -174,6 +177,33 @@ TEST_F(RocksStoreTest, WhatAFullDiskRefusedIsNotThereAfterADeath) {
   const auto store = Open();
   ASSERT_NE(store, nullptr);
   EXPECT_EQ(NumberOf(*store, kRows), 1);
+}
+
+// A start must not share its cores with what a life before left to be done; nor may that be left for good.
+TEST_F(RocksStoreTest, CompactionWaitsForTheStartAndThenComes) {
+  const auto tables = [this] {
+    const auto files = std::filesystem::directory_iterator(directory());
+    return std::count_if(begin(files), end(files), [](const auto& file) { return file.path().extension() == ".sst"; });
+  };
+  constexpr int kRows = 12;
+  constexpr int kTables = 6 * static_cast<int>(kFamilies);  // RocksDB compacts from four a family
+  int last = 0;
+  for (int life = 0; life < 100 && (life == 0 || tables() < kTables); ++life) {
+    const auto store = Open();
+    ASSERT_NE(store, nullptr);
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(store->Write(Rows(++last, kRows, 30'000)).ok());
+  }
+  const auto left = tables();
+  ASSERT_GE(left, kTables);
+  const auto store = Open();
+  ASSERT_NE(store, nullptr);
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  EXPECT_GE(tables(), left) << "compacted as it was opened";
+  for (int look = 0; look < 600 && tables() > left / 2; ++look) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_LE(tables(), left / 2) << "never compacted";
+  EXPECT_EQ(NumberOf(*store, kRows), last);
 }
 
 TEST_F(RocksStoreTest, ASecondProcessIsRefusedWithTheDirectoryAndARemedy) {
