@@ -16,12 +16,11 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
-#include <stop_token>
 #include <system_error>
-#include <thread>
 
 #include "engine/core/check.h"
 #include "state/key_codec.h"
@@ -74,16 +73,37 @@ class NoRecoveryBehindOurBack final : public rocksdb::EventListener {
   }
 };
 
+/// Holds compactions back for kCompactAfter, or until the store is closed. Not by RocksDB's own switch: to turn that writes
+/// files, which a full disk does not take.
+/// Thread: safe.
+class CompactLater final : public rocksdb::EventListener {
+ public:
+  void OnCompactionBegin(rocksdb::DB*, const rocksdb::CompactionJobInfo&) override {
+    std::unique_lock<std::mutex> lock(mutex_);
+    closing_changed_.wait_until(lock, from_, [this] { return closing_; });
+  }
+  void WaitNoMore() {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      closing_ = true;
+    }
+    closing_changed_.notify_all();
+  }
+
+ private:
+  const std::chrono::steady_clock::time_point from_ = std::chrono::steady_clock::now() + kCompactAfter;
+  std::mutex mutex_;
+  std::condition_variable closing_changed_;
+  bool closing_ = false;
+};
+
 /// Thread: safe, as RocksDB is.
 class RocksStore final : public StateStore {
  public:
   RocksStore(std::string directory, bool read_only) : directory_(std::move(directory)), read_only_(read_only) {}
   ~RocksStore() override {
     if (!db_) return;
-    if (upkeep_.joinable()) {
-      upkeep_.request_stop();
-      upkeep_.join();
-    }
+    compact_later_->WaitNoMore();
     for (rocksdb::ColumnFamilyHandle* handle : handles_) {
       db_->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
     }
@@ -192,7 +212,6 @@ class RocksStore final : public StateStore {
   rocksdb::Options MakeOptions(size_t memory_bytes_max, rocksdb::Env* env);
   Status CheckDirectory() const;
   Status CheckFormat();
-  void CompactLater(std::stop_token stop);
 
   std::string directory_;
   bool read_only_;
@@ -202,7 +221,7 @@ class RocksStore final : public StateStore {
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   std::array<rocksdb::ColumnFamilyHandle*, kFamilies> families_{};
   std::atomic<bool> stopped_ = false;  ///< a write failed: RocksDB must be resumed first
-  std::jthread upkeep_;                ///< ends before db_
+  std::shared_ptr<CompactLater> compact_later_ = std::make_shared<CompactLater>();
 };
 
 rocksdb::Options RocksStore::MakeOptions(size_t memory_bytes_max, rocksdb::Env* env) {
@@ -222,7 +241,6 @@ rocksdb::Options RocksStore::MakeOptions(size_t memory_bytes_max, rocksdb::Env* 
   options.max_total_wal_size = kWalMost;
   // What the WAL held goes on in write buffers: a restart need not wait for a flush.
   options.avoid_flush_during_recovery = true;
-  options.disable_auto_compactions = true;  // until CompactLater
   options.max_manifest_file_size = kManifestMost;
   options.max_background_jobs = 2;
   options.max_open_files = 512;
@@ -234,6 +252,7 @@ rocksdb::Options RocksStore::MakeOptions(size_t memory_bytes_max, rocksdb::Env* 
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   options.listeners.push_back(std::make_shared<NoRecoveryBehindOurBack>());
+  options.listeners.push_back(compact_later_);
   const auto supported = rocksdb::GetSupportedCompressions();
   options.compression = std::find(supported.begin(), supported.end(), rocksdb::kLZ4Compression) != supported.end()
                             ? rocksdb::kLZ4Compression
@@ -306,14 +325,6 @@ Status RocksStore::CheckFormat() {
   return format < kStoreFormat ? write_ours() : Status::Ok();
 }
 
-// On a thread of its own: each family's options go to a file that is synced.
-void RocksStore::CompactLater(std::stop_token stop) {
-  std::mutex unshared;
-  std::unique_lock<std::mutex> lock(unshared);
-  std::condition_variable_any().wait_for(lock, stop, kCompactAfter, [] { return false; });
-  if (!stop.stop_requested()) db_->EnableAutoCompaction(handles_).PermitUncheckedError();
-}
-
 Status RocksStore::Open(size_t memory_bytes_max, rocksdb::Env* env) {
   TC_RETURN_IF_ERROR(CheckDirectory());
   const rocksdb::Options options = MakeOptions(memory_bytes_max, env);
@@ -341,9 +352,7 @@ Status RocksStore::Open(size_t memory_bytes_max, rocksdb::Env* env) {
       families_[static_cast<size_t>(family - kFamilyNames.begin())] = handles_[i];
     }
   }
-  TC_RETURN_IF_ERROR(CheckFormat());
-  if (!read_only_) upkeep_ = std::jthread([this](std::stop_token stop) { CompactLater(stop); });
-  return Status::Ok();
+  return CheckFormat();
 }
 
 }  // namespace

@@ -156,7 +156,7 @@ class Instance {
   StageTimes ClosedUpTo() const;
   bool AllEnded() const;
   void PublishStatus(bool force);
-  void PublishMemory() const;
+  void PublishMemory();
 
   std::unique_ptr<TaskPlan> plan_;
   Parts parts_;
@@ -219,6 +219,7 @@ class Instance {
   bool unreachable_ = false;                   ///< says the transport
   std::optional<ProcessingTime> waits_since_;  ///< for brokers: unreachable, or a new producer is not to be had
   std::vector<std::string> alarms_;            ///< the newest few
+  bool windows_told_ = false;                  ///< that they are too large for the limit
   std::vector<std::string> notes_;
 };
 

@@ -80,7 +80,7 @@ LiveStatus Instance::Look() const {
   return status;
 }
 
-void Instance::PublishMemory() const {
+void Instance::PublishMemory() {
   const auto set = [&](const char* part, size_t bytes) {
     parts_.metrics.Gauge("tidecast_memory_bytes", kMemoryHelp, {{"part", part}}).Set(static_cast<double>(bytes));
   };
@@ -90,6 +90,16 @@ void Instance::PublishMemory() const {
   size_t windows = 0;
   for (const auto& task : tasks_) windows += task->windows().memory_bytes();
   set("windows", windows);
+  // Store, queues and epochs share what is left; the windows alone cannot be made smaller by it.
+  const size_t limit = plan_->options.memory_limit_bytes;
+  if (!windows_told_ && limit > 0 && windows > limit / 2) {
+    windows_told_ = true;
+    constexpr double kMiB = 1 << 20;
+    notes_.push_back(fmt::format(
+        "open windows take {:.1f} MiB, more than half of state.memory_limit ({:.1f} MiB), and stay in memory: the "
+        "process can grow beyond the limit; raise it, run more instances, or make hopping windows shorter",
+        static_cast<double>(windows) / kMiB, static_cast<double>(limit) / kMiB));
+  }
   set("model", model_ ? model_->memory_bytes() : 0);
   set("open_epoch", model_ ? OpenBytes() : 0);
   size_t flying = 0;
