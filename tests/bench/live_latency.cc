@@ -116,8 +116,12 @@ class Sender {
   Sender(const std::string& bootstrap, const std::string& name) {
     rd_kafka_conf_t* const conf = rd_kafka_conf_new();
     std::array<char, 256> why{};
-    for (const auto& [key, value] : std::initializer_list<std::pair<const char*, const char*>>{
-             {"bootstrap.servers", bootstrap.c_str()}, {"enable.idempotence", "true"}, {"linger.ms", "5"}}) {
+    for (const auto& [key, value] :
+         std::initializer_list<std::pair<const char*, const char*>>{{"bootstrap.servers", bootstrap.c_str()},
+                                                                    {"enable.idempotence", "true"},
+                                                                    {"linger.ms", "5"},
+                                                                    {"queue.buffering.max.messages", "5000000"},
+                                                                    {"queue.buffering.max.kbytes", "2000000"}}) {
       if (rd_kafka_conf_set(conf, key, value, why.data(), why.size()) != RD_KAFKA_CONF_OK)
         Die(Status(Code::kConfig, why.data()));
     }
@@ -138,23 +142,19 @@ class Sender {
     rd_kafka_destroy(client_);
   }
   void Send(size_t input, size_t partition, std::span<const InputRecord> records) {
-    while (!records.empty()) {
-      messages_.assign(records.size(), {});
-      for (size_t i = 0; i < records.size(); ++i) {
-        messages_[i].payload = const_cast<char*>(records[i].value.data());
-        messages_[i].len = records[i].value.size();
-        messages_[i].key = const_cast<char*>(records[i].key.data());
-        messages_[i].key_len = records[i].key.size();
-      }
-      const int taken = rd_kafka_produce_batch(topics_[input], static_cast<int32_t>(partition), RD_KAFKA_MSG_F_COPY,
-                                               messages_.data(), static_cast<int>(messages_.size()));
-      for (size_t i = 0; i < messages_.size(); ++i) {
-        if (messages_[i].err != 0 && messages_[i].err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-          Die(Status(Code::kUnavailable, rd_kafka_err2str(messages_[i].err)));
-      }
-      records = records.subspan(static_cast<size_t>(taken));  // a full queue refuses all from one on
-      rd_kafka_poll(client_, records.empty() ? 0 : 10);
+    messages_.assign(records.size(), {});
+    for (size_t i = 0; i < records.size(); ++i) {
+      messages_[i].payload = const_cast<char*>(records[i].value.data());
+      messages_[i].len = records[i].value.size();
+      messages_[i].key = const_cast<char*>(records[i].key.data());
+      messages_[i].key_len = records[i].key.size();
     }
+    rd_kafka_produce_batch(topics_[input], static_cast<int32_t>(partition), RD_KAFKA_MSG_F_COPY, messages_.data(),
+                           static_cast<int>(messages_.size()));
+    for (const rd_kafka_message_t& message : messages_) {
+      if (message.err != 0) Die(Status(Code::kUnavailable, rd_kafka_err2str(message.err)));
+    }
+    rd_kafka_poll(client_, 0);
   }
   void Flush() {
     if (const auto error = rd_kafka_flush(client_, 60'000); error != RD_KAFKA_RESP_ERR_NO_ERROR)
