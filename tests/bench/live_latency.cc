@@ -120,6 +120,7 @@ class Sender {
          std::initializer_list<std::pair<const char*, const char*>>{{"bootstrap.servers", bootstrap.c_str()},
                                                                     {"enable.idempotence", "true"},
                                                                     {"linger.ms", "5"},
+                                                                    {"compression.type", "lz4"},
                                                                     {"queue.buffering.max.messages", "5000000"},
                                                                     {"queue.buffering.max.kbytes", "2000000"}}) {
       if (rd_kafka_conf_set(conf, key, value, why.data(), why.size()) != RD_KAFKA_CONF_OK)
