@@ -13,6 +13,8 @@ while [ $# -gt 0 ]; do
   esac
 done
 open_yardstick "$events"
+client=$project/build/release/tests/bench/clients/live_latency file=$R60/events-$EVENTS.bin
+[ -f "$file" ] || { "$client" copy "$BROKERS" "$file.part" && mv "$file.part" "$file"; }
 open_namespace "$bench_folder/retail60.yaml"
 sed -i "s/topic: \(orders\|clicks\),/topic: $ns.\1,/" "$config"
 export TIDECAST__COMMIT__INTERVAL=$interval
@@ -24,7 +26,7 @@ end() { kill -TERM "$pid" 2>/dev/null && wait "$pid" || true; [ -n "${KEEP_BROKE
 trap end EXIT
 sleep 3
 before=$(awk '{print $14 + $15}' "/proc/$pid/stat")
-"$project/build/release/tests/bench/clients/live_latency" "$BROKERS" "$ns" "$rate" | tee "$R60/latency.json"
+"$client" send "$BROKERS" "$file" "$ns" "$rate" | tee "$R60/latency.json"
 after=$(awk '{print $14 + $15}' "/proc/$pid/stat")
 check=$("$tools/check" --brokers "$BROKERS" --oracle "$R60/oracle-$EVENTS.bin" --features "$ns.features" --sessions "$ns.sessions" --late "$ns.late" 2>/dev/null) || true
 printf '{"interval":"%s","cpu_s":%s,"peak_rss_kib":%s,"check":%s}\n' "$interval" "$(awk "BEGIN{print ($after - $before) / 100}")" \

@@ -1,15 +1,20 @@
 // From an event's way into its topic to the rows that it let close being visible to a read_committed consumer:
 //
-//   live_latency BOOTSTRAP NAMESPACE RATE [WARMUP_S]
+//   live_latency copy BOOTSTRAP FILE
+//   live_latency send BOOTSTRAP FILE NAMESPACE RATE [WARMUP_S]
 //
-// Copies the topics `orders` and `clicks` in the order of their record times, RATE events a second, to NAMESPACE.orders
-// and NAMESPACE.clicks, which an engine reads (retail60.yaml), and reads NAMESPACE.features. The row of a window that
-// ends at e could come once both inputs of its partition had an event at e + 60 s or later: its latency counts from
-// when the broker appended the later of the two (both topics keep that time: message.timestamp.type=LogAppendTime, in
-// whole ms) until it was read. Prints one JSON line; `sent_p50_ms` and `sent_p99_ms` count from just before it was
-// sent.
+// `copy` writes the topics `orders` and `clicks` to FILE, in the order of their record times. `send` writes that, RATE
+// events a second, to NAMESPACE.orders and NAMESPACE.clicks, which an engine reads (retail60.yaml), and reads
+// NAMESPACE.features. The row of a window that ends at e could come once both inputs of its partition had an event at
+// e + 60 s or later: its latency counts from when the broker appended the later of the two (both topics keep that time:
+// message.timestamp.type=LogAppendTime, in whole ms) until it was read. Prints one JSON line; `sent_p50_ms` and
+// `sent_p99_ms` count from just before it was sent.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -18,6 +23,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <thread>
 #include <vector>
@@ -109,130 +115,57 @@ class Reader {
   std::vector<TopicPartition> sources_;
 };
 
-/// Writes records to the partitions that they are given for: in order, each once. Not the engine's way to do so, since
-/// it shares two cores with what it measures: no report and no lock a record.
-class Sender {
- public:
-  Sender(const std::string& bootstrap, const std::string& name) {
-    rd_kafka_conf_t* const conf = rd_kafka_conf_new();
-    std::array<char, 256> why{};
-    for (const auto& [key, value] :
-         std::initializer_list<std::pair<const char*, const char*>>{{"bootstrap.servers", bootstrap.c_str()},
-                                                                    {"enable.idempotence", "true"},
-                                                                    {"linger.ms", "5"},
-                                                                    {"compression.type", "lz4"},
-                                                                    {"queue.buffering.max.messages", "5000000"},
-                                                                    {"queue.buffering.max.kbytes", "2000000"}}) {
-      if (rd_kafka_conf_set(conf, key, value, why.data(), why.size()) != RD_KAFKA_CONF_OK)
-        Die(Status(Code::kConfig, why.data()));
-    }
-    rd_kafka_conf_set_dr_msg_cb(conf, [](rd_kafka_t*, const rd_kafka_message_t* message, void*) {
-      if (message->err != 0) Die(Status(Code::kUnavailable, rd_kafka_err2str(message->err)));
-    });
-    if (rd_kafka_conf_set(conf, "delivery.report.only.error", "true", why.data(), why.size()) != RD_KAFKA_CONF_OK)
-      Die(Status(Code::kConfig, why.data()));
-    client_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why.data(), why.size());
-    if (client_ == nullptr) Die(Status(Code::kConfig, why.data()));
-    for (size_t i = 0; i < kInputs.size(); ++i)
-      topics_[i] = rd_kafka_topic_new(client_, (name + "." + kInputs[i]).c_str(), nullptr);
-  }
-  Sender(const Sender&) = delete;
-  Sender& operator=(const Sender&) = delete;
-  ~Sender() {
-    for (rd_kafka_topic_t* topic : topics_) rd_kafka_topic_destroy(topic);
-    rd_kafka_destroy(client_);
-  }
-  void Send(size_t input, size_t partition, std::span<const InputRecord> records) {
-    messages_.assign(records.size(), {});
-    for (size_t i = 0; i < records.size(); ++i) {
-      messages_[i].payload = const_cast<char*>(records[i].value.data());
-      messages_[i].len = records[i].value.size();
-      messages_[i].key = const_cast<char*>(records[i].key.data());
-      messages_[i].key_len = records[i].key.size();
-    }
-    rd_kafka_produce_batch(topics_[input], static_cast<int32_t>(partition), RD_KAFKA_MSG_F_COPY, messages_.data(),
-                           static_cast<int>(messages_.size()));
-    for (const rd_kafka_message_t& message : messages_) {
-      if (message.err != 0) Die(Status(Code::kUnavailable, rd_kafka_err2str(message.err)));
-    }
-    rd_kafka_poll(client_, 0);
-  }
-  void Flush() {
-    if (const auto error = rd_kafka_flush(client_, 60'000); error != RD_KAFKA_RESP_ERR_NO_ERROR)
-      Die(Status(Code::kUnavailable, rd_kafka_err2str(error)));
-  }
-
- private:
-  rd_kafka_t* client_ = nullptr;
-  std::array<rd_kafka_topic_t*, kInputs.size()> topics_{};
-  std::vector<rd_kafka_message_t> messages_;
+/// An event as it lies in the file that is sent from, before its key and its value. In time order.
+struct Stored {
+  int64_t time_ms = 0;
+  uint16_t input = 0;
+  uint16_t partition = 0;
+  uint16_t key_size = 0;
+  uint16_t value_size = 0;
 };
 
-/// Sends the events on, in time order, and notes which minutes they let close.
-class Pacer {
+/// Writes the events of the topics `orders` and `clicks` to a file, in the order of their record times.
+class Copier {
  public:
-  Pacer(const std::string& bootstrap, const std::string& name, double rate, DueTimes& due)
-      : reader_(bootstrap, name + ".pacer", {kInputs[0], kInputs[1]}),
-        rate_(rate),
-        due_(due),
-        sender_(bootstrap, name) {
+  explicit Copier(const std::string& bootstrap) : reader_(bootstrap, "live_latency.copier", {kInputs[0], kInputs[1]}) {
     for (const TopicPartition& source : reader_.sources()) {
       Source& added = sources_.emplace_back();
       added.input = source.topic == kInputs[0] ? 0 : 1;
-      added.partition = static_cast<size_t>(source.partition);
+      added.partition = static_cast<uint16_t>(source.partition);
       added.batch = reader_.MakeBatch();
     }
   }
 
-  int64_t Run() {
-    const auto start = Clock::now();
-    int64_t sent = 0;
-    for (bool more = true; more;) {
-      const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
-      const auto wanted = static_cast<int64_t>(elapsed * rate_);
-      const int64_t now = NowUs();
-      for (; sent < wanted; ++sent) {
-        Source* const source = Earliest();
-        if (source == nullptr) {
-          more = false;
-          break;
-        }
-        Note(*source, source->batch->records()[source->next++].record_time.us / 1000, now);
-      }
-      for (Source& source : sources_) Hand(source);
-      std::this_thread::sleep_for(kTick);
+  void CopyTo(const std::string& path) {
+    std::FILE* const file = std::fopen(path.c_str(), "wb");
+    if (file == nullptr) Die(Status(Code::kIo, fmt::format("{}: cannot be written", path)));
+    bool written = true;
+    for (Source* source = Earliest(); source != nullptr; source = Earliest()) {
+      const InputRecord& record = source->batch->records()[source->next++];
+      const Stored head{record.record_time.us / 1000, source->input, source->partition,
+                        static_cast<uint16_t>(record.key.size()), static_cast<uint16_t>(record.value.size())};
+      written &= std::fwrite(&head, sizeof head, 1, file) == 1;
+      written &= std::fwrite(record.key.data(), 1, record.key.size(), file) == record.key.size();
+      written &= std::fwrite(record.value.data(), 1, record.value.size(), file) == record.value.size();
     }
-    sender_.Flush();
-    return sent;
+    if (std::fclose(file) != 0 || !written) Die(Status(Code::kIo, fmt::format("{}: could not be written", path)));
   }
 
  private:
-  static constexpr std::chrono::milliseconds kTick{10};
   struct Source {
-    size_t input = 0;
-    size_t partition = 0;
+    uint16_t input = 0;
+    uint16_t partition = 0;
     std::unique_ptr<RecordBatch> batch;
-    size_t handed = 0;  ///< records of the batch that are with the sender
     size_t next = 0;
     bool ended = false;
-    int64_t newest_ms = INT64_MIN;
-    int64_t sent = 0;
   };
-
-  void Hand(Source& source) {
-    sender_.Send(
-        source.input, source.partition,
-        std::span<const InputRecord>(source.batch->records()).subspan(source.handed, source.next - source.handed));
-    source.handed = source.next;
-  }
 
   Source* Earliest() {
     Source* best = nullptr;
     for (size_t i = 0; i < sources_.size(); ++i) {
       Source& source = sources_[i];
       while (!source.ended && source.next == source.batch->records().size()) {
-        Hand(source);
-        source.next = source.handed = 0;
+        source.next = 0;
         const PollResult polled = reader_.Poll(i, *source.batch);
         if (!source.batch->records().empty()) break;
         if (polled.at_end) source.ended = true;
@@ -246,30 +179,156 @@ class Pacer {
     return best;
   }
 
-  void Note(Source& source, int64_t time_ms, int64_t now_us) {
-    const int64_t offset = source.sent++;
-    if (time_ms <= source.newest_ms) return;
-    source.newest_ms = time_ms;
-    int64_t both = INT64_MAX;
-    for (const Source& other : sources_) {
-      if (other.partition == source.partition) both = std::min(both, other.newest_ms);
+  Reader reader_;
+  std::vector<Source> sources_;
+};
+
+/// A whole file in memory, as far as the system keeps it there.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::string& path) {
+    const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    struct stat about {};
+    if (file < 0 || fstat(file, &about) != 0) Die(Status(Code::kIo, fmt::format("{}: cannot be read", path)));
+    size_ = static_cast<size_t>(about.st_size);
+    void* const at = mmap(nullptr, size_, PROT_READ, MAP_SHARED, file, 0);
+    close(file);
+    if (at == MAP_FAILED) Die(Status(Code::kIo, fmt::format("{}: cannot be mapped", path)));
+    madvise(at, size_, MADV_SEQUENTIAL);
+    data_ = static_cast<char*>(at);
+  }
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile() { munmap(data_, size_); }
+  char* begin() const { return data_; }
+  char* end() const { return data_ + size_; }
+
+ private:
+  char* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+/// Writes messages to the partitions that they are given for: in order, each once, without a copy, a report or a lock
+/// each, since it shares its cores with what it measures.
+class Sender {
+ public:
+  Sender(const std::string& bootstrap, const std::string& name) {
+    rd_kafka_conf_t* const conf = rd_kafka_conf_new();
+    std::array<char, 256> why{};
+    for (const auto& [key, value] :
+         std::initializer_list<std::pair<const char*, const char*>>{{"bootstrap.servers", bootstrap.c_str()},
+                                                                    {"enable.idempotence", "true"},
+                                                                    {"linger.ms", "5"},
+                                                                    {"compression.type", "lz4"},
+                                                                    {"queue.buffering.max.messages", "5000000"},
+                                                                    {"queue.buffering.max.kbytes", "2000000"},
+                                                                    {"delivery.report.only.error", "true"}}) {
+      if (rd_kafka_conf_set(conf, key, value, why.data(), why.size()) != RD_KAFKA_CONF_OK)
+        Die(Status(Code::kConfig, why.data()));
     }
+    rd_kafka_conf_set_dr_msg_cb(conf, [](rd_kafka_t*, const rd_kafka_message_t* message, void*) {
+      if (message->err != 0) Die(Status(Code::kUnavailable, rd_kafka_err2str(message->err)));
+    });
+    client_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why.data(), why.size());
+    if (client_ == nullptr) Die(Status(Code::kConfig, why.data()));
+    for (size_t i = 0; i < kInputs.size(); ++i)
+      topics_[i] = rd_kafka_topic_new(client_, (name + "." + kInputs[i]).c_str(), nullptr);
+  }
+  Sender(const Sender&) = delete;
+  Sender& operator=(const Sender&) = delete;
+  ~Sender() {
+    for (rd_kafka_topic_t* topic : topics_) rd_kafka_topic_destroy(topic);
+    rd_kafka_destroy(client_);
+  }
+  /// What the messages point to must stay until the next Flush().
+  void Send(size_t input, size_t partition, std::vector<rd_kafka_message_t>& messages) {
+    rd_kafka_produce_batch(topics_[input], static_cast<int32_t>(partition), 0, messages.data(),
+                           static_cast<int>(messages.size()));
+    for (const rd_kafka_message_t& message : messages) {
+      if (message.err != 0) Die(Status(Code::kUnavailable, rd_kafka_err2str(message.err)));
+    }
+    rd_kafka_poll(client_, 0);
+  }
+  void Flush() {
+    if (const auto error = rd_kafka_flush(client_, 60'000); error != RD_KAFKA_RESP_ERR_NO_ERROR)
+      Die(Status(Code::kUnavailable, rd_kafka_err2str(error)));
+  }
+
+ private:
+  rd_kafka_t* client_ = nullptr;
+  std::array<rd_kafka_topic_t*, kInputs.size()> topics_{};
+};
+
+/// Sends the events of a file and notes which minutes they let close.
+class Pacer {
+ public:
+  Pacer(const std::string& path, const std::string& bootstrap, const std::string& name, double rate, DueTimes& due)
+      : events_(path), rate_(rate), due_(due), sender_(bootstrap, name) {}
+
+  int64_t Run() {
+    const auto start = Clock::now();
+    int64_t sent = 0;
+    for (char* at = events_.begin(); at != events_.end();) {
+      const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+      const auto wanted = static_cast<int64_t>(elapsed * rate_);
+      const int64_t now = NowUs();
+      for (; sent < wanted && at != events_.end(); ++sent) at = Take(at, now);
+      for (size_t input = 0; input < kInputs.size(); ++input) {
+        for (size_t partition = 0; partition < kPartitions; ++partition) {
+          Target& target = targets_[input][partition];
+          sender_.Send(input, partition, target.messages);
+          target.messages.clear();
+        }
+      }
+      std::this_thread::sleep_for(kTick);
+    }
+    sender_.Flush();
+    return sent;
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kTick{10};
+  struct Target {
+    std::vector<rd_kafka_message_t> messages;  ///< to be sent
+    int64_t newest_ms = INT64_MIN;
+    int64_t sent = 0;
+  };
+
+  char* Take(char* at, int64_t now_us) {
+    Stored head;
+    std::memcpy(&head, at, sizeof head);
+    at += sizeof head;
+    rd_kafka_message_t& message = targets_[head.input][head.partition].messages.emplace_back();
+    message.key = at;
+    message.key_len = head.key_size;
+    message.payload = at + head.key_size;
+    message.len = head.value_size;
+    Note(head.input, head.partition, head.time_ms, now_us);
+    return at + head.key_size + head.value_size;
+  }
+
+  void Note(size_t input, size_t partition, int64_t time_ms, int64_t now_us) {
+    Target& target = targets_[input][partition];
+    const int64_t offset = target.sent++;
+    if (time_ms <= target.newest_ms) return;
+    target.newest_ms = time_ms;
+    const int64_t both = std::min(targets_[0][partition].newest_ms, targets_[1][partition].newest_ms);
     if (both == INT64_MIN) return;
     const int64_t closed = both / kMinuteMs - 1;  // the last minute whose end lies 60 s back
     if (due_.first_minute < 0) due_.first_minute = closed;
     for (int64_t m = closed - due_.first_minute; m >= 0 && static_cast<size_t>(m) < kMinutesMax; --m) {
-      auto& at = due_.at[source.partition][static_cast<size_t>(m)];
-      if (at != 0) break;
-      due_.by[source.partition][static_cast<size_t>(m)] = {source.input, offset, 0};
-      at = now_us;
+      auto& due = due_.at[partition][static_cast<size_t>(m)];
+      if (due != 0) break;
+      due_.by[partition][static_cast<size_t>(m)] = {input, offset, 0};
+      due = now_us;
     }
   }
 
-  Reader reader_;
+  MappedFile events_;
   const double rate_;
   DueTimes& due_;
   Sender sender_;
-  std::vector<Source> sources_;
+  std::array<std::array<Target, kPartitions>, kInputs.size()> targets_{};
 };
 
 int64_t EndOf(std::string_view json) {
@@ -356,10 +415,10 @@ size_t Quantile(const std::vector<uint64_t>& rows_by_ms, double q) {
   return rows_by_ms.size();
 }
 
-int Run(const std::string& bootstrap, const std::string& name, double rate, double warmup_s) {
+int Run(const std::string& bootstrap, const std::string& file, const std::string& name, double rate, double warmup_s) {
   DueTimes due;
   std::vector<Seen> seen;
-  Pacer pacer(bootstrap, name, rate, due);
+  Pacer pacer(file, bootstrap, name, rate, due);
   const int64_t start = NowUs();
   std::thread watch([&] { Watch(bootstrap, name, start + static_cast<int64_t>(warmup_s * 1e6), due, &seen); });
   const int64_t sent = pacer.Run();
@@ -394,9 +453,15 @@ int Run(const std::string& bootstrap, const std::string& name, double rate, doub
 }  // namespace tidecast
 
 int main(int argc, char** argv) {
-  if (argc < 4) {
-    std::fprintf(stderr, "usage: live_latency BOOTSTRAP NAMESPACE RATE [WARMUP_S]\n");
-    return 64;
+  const std::string_view verb = argc > 1 ? argv[1] : "";
+  if (verb == "copy" && argc == 4) {
+    tidecast::Copier(argv[2]).CopyTo(argv[3]);
+    return 0;
   }
-  return tidecast::Run(argv[1], argv[2], std::atof(argv[3]), argc > 4 ? std::atof(argv[4]) : 10);
+  if (verb == "send" && argc >= 6)
+    return tidecast::Run(argv[2], argv[3], argv[4], std::atof(argv[5]), argc > 6 ? std::atof(argv[6]) : 10);
+  std::fprintf(stderr,
+               "usage: live_latency copy BOOTSTRAP FILE\n"
+               "       live_latency send BOOTSTRAP FILE NAMESPACE RATE [WARMUP_S]\n");
+  return 64;
 }
