@@ -10,14 +10,16 @@ constexpr Duration kLive = std::chrono::seconds(1);
 // A transaction that is open this long is not yet near its timeout.
 constexpr Duration kMoments = std::chrono::seconds(1);
 constexpr Duration kMeasureFor = std::chrono::milliseconds(500);
-constexpr double kNewest = .3;  // weight of the newest commit
+constexpr int kHoldsApart = 10;  // intervals: where buckets are short, input has no less room for that
+constexpr double kNewest = .3;   // weight of the newest commit
 
 }  // namespace
 
 void CutPace::StartAt(ProcessingTime at) {
   last_cut_ = at;
   last_early_ = {};
-  closed_ = false;
+  closed_ = holds_input_ = false;
+  held_at_ = {};
   close_expected_ = kNever;
   speed_ = 0;
   speed_from_ = EventTime::Min();
@@ -48,10 +50,13 @@ void CutPace::OnStep(const Step& step) {
 void CutPace::OnCut(ProcessingTime now) {
   if (now - last_cut_ < interval_) last_early_ = now;
   last_cut_ = now;
+  holds_input_ = closed_ && now - held_at_ >= kHoldsApart * interval_;
+  if (holds_input_) held_at_ = now;
   closed_ = false;
 }
 
 void CutPace::OnCommitted(ProcessingTime now) {
+  holds_input_ = false;
   const Duration took = std::max(now - last_cut_, Duration{});
   const double smoothed =
       static_cast<double>(commit_takes_.count()) * (1 - kNewest) + static_cast<double>(took.count()) * kNewest;
@@ -68,6 +73,10 @@ bool CutPace::IsNear(ProcessingTime now) const {
 
 bool CutPace::WaitsForOthers(ProcessingTime now) const {
   return closed_ && IsLive(now) && IsNear(now) && now - closed_at_ < longest_wait();
+}
+
+bool CutPace::HoldsInput(ProcessingTime now) const {
+  return holds_input_ && IsLive(now) && now - last_cut_ < longest_wait();
 }
 
 bool CutPace::Due(ProcessingTime now, bool settled) const {

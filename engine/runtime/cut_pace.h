@@ -10,8 +10,10 @@ namespace tidecast {
 /// rows of closed buckets are what somebody waits for, so that of live input (records that were appended just now)
 ///   - an epoch in which buckets closed is cut as soon as no other task is about to close, at most once an interval;
 ///   - one in which none closed leaves the way free for a close that comes before its commit would be through.
-/// Either waits for no longer than a commit takes, and half an interval. Of input that lies behind, cuts keep their
-/// interval: a commit more costs there and nobody waits.
+/// Either waits for no longer than a commit takes, and half an interval. While rows of closed buckets are being
+/// committed new input waits as long, once in ten intervals at most: what it comes to could not be committed before,
+/// and its work would take a core from the commit. Of input that lies behind, cuts keep their interval: a commit more
+/// costs there and nobody waits.
 /// Thread: confined.
 class CutPace {
  public:
@@ -38,6 +40,8 @@ class CutPace {
   bool IsImminent(ProcessingTime now, bool settled) const;
   /// Buckets closed, and others are about to that would better be in the same epoch.
   bool WaitsForOthers(ProcessingTime now) const;
+  /// Rows of closed buckets are being committed, and new input would better wait.
+  bool HoldsInput(ProcessingTime now) const;
 
  private:
   static constexpr ProcessingTime kNever{INT64_MAX};
@@ -56,6 +60,8 @@ class CutPace {
   EventTime speed_from_ = EventTime::Min();
   bool closed_ = false;                     ///< in the epoch being filled
   ProcessingTime closed_at_;                ///< first of it
+  bool holds_input_ = false;                ///< while the epoch is being committed that was cut at last_cut_
+  ProcessingTime held_at_;                  ///< when it began to be held last
   ProcessingTime close_expected_ = kNever;  ///< of the next task's next bucket
 };
 

@@ -458,7 +458,7 @@ Result<bool> Instance::Work() {
   if (IsFull()) return false;
   bool worked = false;
   // The model goes first: tasks do not run ahead of rounds that are due, so that what waits is bounded.
-  if (model_->idle(ClosedUpTo()) && !revoked_ && !stopping_) {
+  if (model_->idle(ClosedUpTo()) && !revoked_ && !stopping_ && !pace_.HoldsInput(parts_.clock.Now())) {
     TC_ASSIGN_OR_RETURN(worked, Poll());
     TC_ASSIGN_OR_RETURN(const bool heard, RefreshActivity());
     worked |= heard;

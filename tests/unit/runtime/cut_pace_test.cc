@@ -100,6 +100,41 @@ TEST_F(CutPaceTest, CutsBeforeACloseThatIsFurtherAwayThanACommitTakes) {
   EXPECT_TRUE(Due(1100));
 }
 
+TEST_F(CutPaceTest, HoldsInputWhileRowsOfClosedBucketsAreCommitted) {
+  Step(1050, seconds(60), true);
+  EXPECT_FALSE(pace_.HoldsInput(At(1050)));
+  pace_.OnCut(At(1050));
+  EXPECT_TRUE(pace_.HoldsInput(At(1089)));
+  EXPECT_FALSE(pace_.HoldsInput(At(1090)));  // a commit takes 40 ms
+  pace_.OnCommitted(At(1080));
+  EXPECT_FALSE(pace_.HoldsInput(At(1080)));
+}
+
+TEST_F(CutPaceTest, HoldsInputOnceInTenIntervalsAtMost) {
+  const auto close_at = [&](int64_t ms) {
+    Step(ms, seconds(60), true);
+    pace_.OnCut(At(ms));
+    const bool held = pace_.HoldsInput(At(ms + 1));
+    pace_.OnCommitted(At(ms + 40));
+    return held;
+  };
+  EXPECT_TRUE(close_at(2000));
+  EXPECT_FALSE(close_at(2100));
+  EXPECT_FALSE(close_at(2999));
+  EXPECT_TRUE(close_at(3000));
+}
+
+TEST_F(CutPaceTest, HoldsNoInputWhereNoBucketsClosedOrNobodyWaits) {
+  Step(1100, seconds(60));
+  pace_.OnCut(At(1100));
+  EXPECT_FALSE(pace_.HoldsInput(At(1101)));
+  pace_.OnCommitted(At(1140));
+  Step(1150, seconds(60), true);
+  pace_.OnRecords(EventTime::FromMillis(kStart - 60'000));
+  pace_.OnCut(At(1200));
+  EXPECT_FALSE(pace_.HoldsInput(At(1201)));
+}
+
 TEST_F(CutPaceTest, ForeseesByHowFastEventTimeGoes) {
   pace_.OnCut(At(1500));
   pace_.OnStep({At(1600), false, EventTime::FromMillis(kStart + 60'000), milliseconds(1500)});  // 98 times as fast
