@@ -101,6 +101,10 @@ void PaneTable::Seal(bool read_often) {
   for (uint32_t row = 0; row < by_id_.size(); ++row) by_id_[row] = row;
   std::sort(by_id_.begin(), by_id_.end(), [this](uint32_t a, uint32_t b) { return ids_[a] < ids_[b]; });
   std::vector<uint32_t>().swap(row_of_);
+  // Hopping windows keep it for an hour or a day: half of what vectors have grown to may be air.
+  ids_.shrink_to_fit();
+  meta_.shrink_to_fit();
+  slots_.shrink_to_fit();
   if (read_often) MakeRanks();
 }
 

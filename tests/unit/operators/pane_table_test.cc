@@ -272,6 +272,19 @@ TEST_F(PaneTableTest, RanksFindWhatASearchFinds) {
   for (uint32_t id = 0; id < 5100; ++id) EXPECT_EQ(ranked.Find(id), searched.Find(id)) << id;
 }
 
+TEST_F(PaneTableTest, ASealedTableKeepsNoRoomForRowsThatDoNotCome) {
+  ViewOptions view;
+  view.features = {{.name = "units", .input = "orders", .aggregate = Aggregate::kSum}};
+  view.target = "units";
+  const Accumulator layout = Accumulator::Make(view, {"orders"}, {InputKind::kOrders}).value();
+  PaneTable just_grown(layout), full(layout);
+  for (uint32_t id = 0; id < 1025; ++id) Add(just_grown, id, 1, 1);
+  for (uint32_t id = 0; id < 2048; ++id) Add(full, id, 1, 1);
+  just_grown.Seal(true);
+  full.Seal(true);
+  EXPECT_LT(just_grown.memory_bytes() * 10, full.memory_bytes() * 6);
+}
+
 TEST_F(PaneTableTest, DeletesAllThatIsStoredInPortions) {
   PaneTable pane(layout_);
   Rows store;
