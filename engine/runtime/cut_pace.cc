@@ -72,11 +72,11 @@ bool CutPace::IsNear(ProcessingTime now) const {
 }
 
 bool CutPace::WaitsForOthers(ProcessingTime now) const {
-  return closed_ && IsLive(now) && IsNear(now) && now - closed_at_ < longest_wait();
+  return closed_ && IsLive(now) && IsNear(now) && now - closed_at_ < interval_;
 }
 
 bool CutPace::HoldsInput(ProcessingTime now) const {
-  return holds_input_ && IsLive(now) && now - last_cut_ < longest_wait();
+  return holds_input_ && IsLive(now) && now - last_cut_ < interval_;
 }
 
 bool CutPace::Due(ProcessingTime now, bool settled) const {

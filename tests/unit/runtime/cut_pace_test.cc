@@ -57,11 +57,13 @@ TEST_F(CutPaceTest, WaitsForWhatIsMadeOfTheBucketsForAnIntervalAtMost) {
   EXPECT_TRUE(Due(1100, false));
 }
 
-TEST_F(CutPaceTest, WaitsForTasksThatAreAboutToCloseNoLongerThanACommitTakes) {
+TEST_F(CutPaceTest, WaitsForTasksThatAreAboutToCloseForAnIntervalAtMost) {
   Step(1050, milliseconds(20), true);
   EXPECT_FALSE(Due(1050));
-  EXPECT_FALSE(Due(1089));
-  EXPECT_TRUE(Due(1090));
+  EXPECT_FALSE(Due(1149));
+  EXPECT_TRUE(Due(1150));
+  Step(1060, seconds(60), true);  // they have closed
+  EXPECT_TRUE(Due(1060));
 }
 
 TEST_F(CutPaceTest, WhatClosedIsCutWithinMomentsUnlessRoundsGoOnOrNobodyWaits) {
@@ -104,8 +106,8 @@ TEST_F(CutPaceTest, HoldsInputWhileRowsOfClosedBucketsAreCommitted) {
   Step(1050, seconds(60), true);
   EXPECT_FALSE(pace_.HoldsInput(At(1050)));
   pace_.OnCut(At(1050));
-  EXPECT_TRUE(pace_.HoldsInput(At(1089)));
-  EXPECT_FALSE(pace_.HoldsInput(At(1090)));  // a commit takes 40 ms
+  EXPECT_TRUE(pace_.HoldsInput(At(1149)));
+  EXPECT_FALSE(pace_.HoldsInput(At(1150)));  // the commit takes long
   pace_.OnCommitted(At(1080));
   EXPECT_FALSE(pace_.HoldsInput(At(1080)));
 }
@@ -147,8 +149,8 @@ TEST_F(CutPaceTest, LetsMoreIntoAnEpochWhileOthersAreAboutToClose) {
   Step(1050, milliseconds(20));
   EXPECT_FALSE(pace_.WaitsForOthers(At(1050)));
   Step(1050, milliseconds(20), true);
-  EXPECT_TRUE(pace_.WaitsForOthers(At(1089)));
-  EXPECT_FALSE(pace_.WaitsForOthers(At(1090)));
+  EXPECT_TRUE(pace_.WaitsForOthers(At(1149)));
+  EXPECT_FALSE(pace_.WaitsForOthers(At(1150)));
 }
 
 TEST_F(CutPaceTest, KeepsTheIntervalWhereTheInputLiesBehind) {
