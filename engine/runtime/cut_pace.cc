@@ -72,7 +72,7 @@ bool CutPace::IsNear(ProcessingTime now) const {
 }
 
 bool CutPace::WaitsForOthers(ProcessingTime now) const {
-  return closed_ && IsLive(now) && IsNear(now) && now - closed_at_ < interval_;
+  return closed_ && IsLive(now) && IsNear(now) && now - closed_at_ < longest_wait();
 }
 
 bool CutPace::HoldsInput(ProcessingTime now) const {

@@ -8,13 +8,12 @@ namespace tidecast {
 
 /// Decides when the epoch being filled is cut, if it has not become full before: an interval after the last one. But
 /// rows of closed buckets are what somebody waits for, so that of live input (records that were appended just now)
-///   - an epoch in which buckets closed is cut as soon as no other task is about to close, at most once an interval; it
-///     waits for others for an interval at most;
-///   - one in which none closed leaves the way free for a close that comes before its commit would be through, half an
-///     interval at most.
-/// While rows of closed buckets are being committed new input waits, an interval at most and once in ten intervals:
-/// what it comes to could not be committed before, and its work would take a core from the commit. Of input that lies
-/// behind, cuts keep their interval: a commit more costs there and nobody waits.
+///   - an epoch in which buckets closed is cut as soon as no other task is about to close, at most once an interval;
+///   - one in which none closed leaves the way free for a close that comes before its commit would be through.
+/// Either waits for no longer than a commit takes, and half an interval. While rows of closed buckets are being
+/// committed new input waits, an interval at most and once in ten intervals: what it comes to could not be committed
+/// before, and its work would take a core from the commit. Of input that lies behind, cuts keep their interval: a
+/// commit more costs there and nobody waits.
 /// Thread: confined.
 class CutPace {
  public:
