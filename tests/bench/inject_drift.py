@@ -2,12 +2,12 @@
 """Online against frozen after injected drift.
 
     inject_drift.py --binary TIDECAST --series FILE.csv --horizon 7 [--freq 1d] [--warmup 120] [--span 60] [--kinds level,rotation,promotion]
-                    [--dates 3] [--seed 7]
+                    [--dates 3] [--seed 7] [--experts NAMES]
 
 At each of some dates the series change: `level` doubles 30 % of them, `rotation` moves every weekday's demand by one day, `promotion`
 triples 30 % of them on a random fifth of the days. Both nets learn up to the date; from there on one is frozen. Scored: forecasts made in
 the `span` buckets after the date whose targets lie in them too (WQL over the deciles). Prints one JSON object a date and kind, and the mean.
-The experts, mixer and calibrator learn on in both.
+The experts, mixer and calibrator learn on in both; beside one weak expert (--experts seasonal_naive_7) the net is judged nearly alone.
 """
 import argparse
 import collections
@@ -90,6 +90,7 @@ def main():
     parser.add_argument("--dates", type=int, default=3)
     parser.add_argument("--kinds", default="level,rotation,promotion")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--experts", help="only these experts beside the net")
     arguments = parser.parse_args()
     series, calendar = read(arguments.series)
     room = len(calendar) - arguments.span - arguments.warmup
@@ -109,7 +110,8 @@ def main():
                     subprocess.run(
                         [arguments.binary, "backtest", "--series", path, "--freq", arguments.freq, "--horizon", str(arguments.horizon),
                          "--calendar", "observed", "--warmup", str(start), "--until", last, "--seed", str(arguments.seed),
-                         "--net", mode, "--freeze-after", str(start), "--out", folder],
+                         "--net", mode, "--freeze-after", str(start), "--out", folder]
+                        + (["--experts", arguments.experts] if arguments.experts else []),
                         check=True, stdout=subprocess.DEVNULL)
                     scores[mode] = wql(os.path.join(folder, "forecasts.csv"), changed, last)
             change = scores["online"] / scores["frozen"] - 1
