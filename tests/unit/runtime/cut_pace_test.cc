@@ -125,14 +125,14 @@ TEST_F(CutPaceTest, HoldsInputOnceInTenIntervalsAtMost) {
 }
 
 TEST_F(CutPaceTest, HoldsNoInputWhereNoBucketsClosedOrNobodyWaits) {
-  Step(1100, seconds(60));
-  pace_.OnCut(At(1100));
-  EXPECT_FALSE(pace_.HoldsInput(At(1101)));
-  pace_.OnCommitted(At(1140));
-  Step(1150, seconds(60), true);
+  Step(3000, seconds(60));
+  pace_.OnCut(At(3000));
+  EXPECT_FALSE(pace_.HoldsInput(At(3001)));
+  pace_.OnCommitted(At(3040));
+  Step(5000, seconds(60), true);
   pace_.OnRecords(EventTime::FromMillis(kStart - 60'000));
-  pace_.OnCut(At(1200));
-  EXPECT_FALSE(pace_.HoldsInput(At(1201)));
+  pace_.OnCut(At(5000));
+  EXPECT_FALSE(pace_.HoldsInput(At(5001)));
 }
 
 TEST_F(CutPaceTest, ForeseesByHowFastEventTimeGoes) {
