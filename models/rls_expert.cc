@@ -21,6 +21,7 @@ constexpr float kRangeMargin = 3;  ///< scales
 constexpr float kWildMax = 3;
 constexpr double kCovarianceMax = 20;  ///< of its start, mean of the diagonal
 constexpr double kLeverageMax = 1;     ///< of an origin: beyond it the regression extrapolates
+constexpr float kBorneOut = .3F;       ///< of the way from the values before: at most so far are the newest two apart
 constexpr uint32_t kObservedMin = 8;   ///< values before the scale says something
 constexpr size_t kDaysMax = 7;
 constexpr float kWave = .3F;    ///< scales: a day's eleven harmonics together are of leverage 1 when nothing is learnt
@@ -261,6 +262,15 @@ void RlsExpert::Step(const ExpertBlock& block, std::span<float> states, std::spa
   }
 }
 
+bool RlsExpert::HasNewLevel(const Window& window) const {
+  const float last = window.value[kHistory - 1];
+  const float* before = window.value.data() + kHistory - lags_;
+  float mean = 0;
+  for (size_t a = 0; a + 2 < lags_; ++a) mean += before[a];
+  mean /= static_cast<float>(lags_ - 2);
+  return lags_ > 2 && std::fabs(last - window.value[kHistory - 2]) <= kBorneOut * std::fabs(last - mean);
+}
+
 void RlsExpert::Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double>,
                           std::span<float> summaries) const {
   Window window;
@@ -269,8 +279,11 @@ void RlsExpert::Summarise(const ExpertBlock& block, std::span<const float> state
     const float* state = states.data() + i * state_floats();
     float* out = summaries.data() + i * summary_floats();
     std::fill_n(out, summary_floats(), 0.0F);
-    if (state[3] < static_cast<float>(width_) || !(state[4] <= static_cast<float>(kLeverageMax))) continue;
+    if (state[3] < static_cast<float>(width_)) continue;
     Read(block.history.data() + i * kHistory, block.index, &window);
+    const bool wild = !(state[4] <= static_cast<float>(kLeverageMax));
+    if (wild && !HasNewLevel(window)) continue;
+    const float share = wild ? 1 / std::sqrt(state[4]) : 1;
     const float scale = block.scale[i];
     if (!Regressors(window, 0, scale, x.data())) continue;
     out[horizon_] = 1;  // awake
@@ -278,7 +291,7 @@ void RlsExpert::Summarise(const ExpertBlock& block, std::span<const float> state
     const float least = state[0] - kRangeMargin * scale, most = state[1] + kRangeMargin * scale;
     const float* weights = state + kHead + 2 * Triangle();
     for (size_t h = 0; h < horizon_; ++h) {
-      const float change = Dot(weights + h * width_, x.data(), width_);
+      const float change = share * Dot(weights + h * width_, x.data(), width_);
       const float value = std::isfinite(change) ? last + change : last;
       out[h] = (std::clamp(value, least, most) - last) / scale;
     }

@@ -15,8 +15,10 @@ namespace tidecast {
 /// weights start at 0, which is persistence, held by a ridge of a squared scale. Guards: while the covariance is larger
 /// than kCovarianceMax starts nothing is forgotten; one that is not sound starts anew; residuals count as at most
 /// kErrorMax scales; forecasts stay within the range of the values seen and three scales around; an origin of leverage
-/// beyond 1, unlike all before, has bounded influence and is not forecast from; after three wild forecasts in a row the
-/// weights start anew and the expert sleeps until it has learnt again. Missing values are the ones before them, up to a
+/// beyond 1, unlike all before, has bounded influence; it is forecast from only where the two newest values are close
+/// together and far from those before, a new level rather than a wild value, and then by what an origin of leverage 1
+/// in its direction says; after three wild forecasts in a row the weights start anew and the expert sleeps until it has
+/// learnt again. Missing values are the ones before them, up to a
 /// quarter of what is looked at; then it sleeps. State: head, covariance (packed triangle of doubles), weights and
 /// waiting gains [horizon, regressors], where the hour is told the scales of the waiting origins [horizon]. Source:
 /// Haykin, "Adaptive Filter Theory", exponentially weighted RLS.  Thread: immutable.
@@ -62,6 +64,7 @@ class RlsExpert final : public PointExpert {
   /// Regressors of the origin `back` buckets before the newest, [width]; false where too much is missing. `scale`: at
   /// that origin.
   bool Regressors(const Window& window, size_t back, float scale, float* out) const;
+  bool HasNewLevel(const Window& window) const;
   void TellHour(const Window& window, size_t end, float scale, float* out) const;
   void Restart(float scale, float* state) const;
   bool LearnWeights(const Window& window, float actual, float scale, int64_t index, float* state) const;

@@ -128,6 +128,23 @@ TEST(RlsExpertTest, IsSilentWhileAJumpUnlikeAnythingBeforeIsAmongItsRegressors) 
   EXPECT_EQ(driven.Forecast(1).awake[0], 1) << "it has learnt from the jump";
 }
 
+TEST(RlsExpertTest, StaysAtANewLevelOnceASecondValueBearsItOut) {
+  const RlsExpert expert("rls", ValueDomain::kReal, {.memory = .9995, .lags = 8, .horizon = 2});
+  Driven driven(expert);
+  Autoregression series;
+  int64_t t = 0;
+  // The second series has one wild value, the third moves on from its own.
+  for (; t < 100; ++t) driven.Step(t, {series.Next(), series.Next(), series.Next()});
+  driven.Step(t++, {30, 30, 30});
+  for (const uint8_t awake : driven.Forecast(1).awake) EXPECT_EQ(awake, 0);
+  driven.Step(t++, {31, .5F, 60});
+  const auto after = driven.Forecast(1);
+  ASSERT_EQ(after.awake[0], 1);
+  EXPECT_NEAR(after.mean[0], 31, 2) << "what is known of so far an origin is not trusted beyond what leverage 1 says";
+  EXPECT_EQ(after.awake[1], 0);
+  EXPECT_EQ(after.awake[2], 0);
+}
+
 TEST(RlsExpertTest, SleepsAfterThreeWildForecastsAndWakesWhenItHasLearntAgain) {
   const RlsExpert expert("rls", ValueDomain::kReal, {.memory = 1, .lags = 8, .horizon = 2});
   Driven driven(expert);
