@@ -46,10 +46,10 @@ struct NetOptions {
   NetShape shape;
   uint64_t seed = 7;
   std::string device = "auto";  ///< auto | cpu | cuda
-  double learning_rate = 7e-4;
+  double learning_rate = 2e-3;
   double gradient_clip = 1.0;
   double weight_anchor = 1e-5;  ///< L2 towards the last accepted weights
-  double average_decay = .98;   ///< of the averaged weights that serve
+  double average_decay = .995;  ///< of the averaged weights that serve
 };
 
 /// A batch of training windows. Row-major float32; `mask` 0 drops a label from the loss.

@@ -24,8 +24,8 @@ struct NetTrainerOptions {
   int64_t young_steps = 1200;   ///< twice as many steps a round until so many have been made
   int batch_newest = 32;        ///< windows
   int batch_replay = 32;
-  double learning_rate = 7e-4;       ///< of a young net
-  double learning_rate_last = 5e-5;  ///< what it decays to
+  double learning_rate = 2e-3;         ///< of a young net
+  double learning_rate_last = 1.5e-4;  ///< what it decays to
   double decay_steps = 1000;
   int64_t warm_steps = 0;            ///< made elsewhere: the net is no longer as young
   int64_t freeze_after_rounds = -1;  ///< -1: learns for ever

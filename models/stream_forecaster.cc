@@ -602,6 +602,9 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
     core.published_scale = work.scale[i];
     std::copy_n(out.quantiles.begin() + static_cast<ptrdiff_t>(i * horizon * kLevelCount), kLevelCount, core.published);
   }
+  if (options_.domain == ValueDomain::kCount) {  // no count lies between; alerts and the calibrator keep the reals
+    for (float& quantile : out.quantiles) quantile = std::floor(quantile + .5F);
+  }
   for (size_t i = 0; i < count; ++i) {
     out.age_buckets[i] = work.columns.core[i].age;
     work.columns.Store(i, &states[i]);

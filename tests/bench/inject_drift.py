@@ -8,6 +8,7 @@ At each of some dates the series change: `level` doubles 30 % of them, `rotation
 triples 30 % of them on a random fifth of the days. Both nets learn up to the date; from there on one is frozen. Scored: forecasts made in
 the `span` buckets after the date whose targets lie in them too (WQL over the deciles). Prints one JSON object a date and kind, and the mean.
 The experts, mixer and calibrator learn on in both; beside one weak expert (--experts seasonal_naive_7) the net is judged nearly alone.
+Without a net at all is scored too: what a frozen net that is wrong can cost at most, since the mixture stops hearing it.
 """
 import argparse
 import collections
@@ -106,12 +107,12 @@ def main():
                 path = os.path.join(folder, "drifted.csv")
                 write(path, changed)
                 scores = {}
-                for mode in ("online", "frozen"):
+                for mode, net in (("online", ["--net", "online"]), ("frozen", ["--net", "frozen", "--freeze-after", str(start)]),
+                                  ("without", ["--model", "experts"])):
                     subprocess.run(
                         [arguments.binary, "backtest", "--series", path, "--freq", arguments.freq, "--horizon", str(arguments.horizon),
                          "--calendar", "observed", "--warmup", str(start), "--until", last, "--seed", str(arguments.seed),
-                         "--net", mode, "--freeze-after", str(start), "--out", folder]
-                        + (["--experts", arguments.experts] if arguments.experts else []),
+                         "--out", folder, *net, *(["--experts", arguments.experts] if arguments.experts else [])],
                         check=True, stdout=subprocess.DEVNULL)
                     scores[mode] = wql(os.path.join(folder, "forecasts.csv"), changed, last)
             change = scores["online"] / scores["frozen"] - 1

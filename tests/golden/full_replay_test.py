@@ -16,7 +16,7 @@ import tempfile
 LINES = 541909
 SMOOTHING = "smoothing_5"  # of the two smoothing experts the better one
 # Losses over the same forecasts; where the seasonal naive's differs, they are others, and both must be measured anew.
-WQL_SMOOTHING, WQL_SEASONAL_NAIVE = 0.7943646323960465, 1.338341844578776
+WQL_SMOOTHING, WQL_SEASONAL_NAIVE = 0.7941041099759363, 1.338341844578776
 
 
 def fail(text):

@@ -500,6 +500,25 @@ TEST(StreamForecasterTest, AQuantileWithinTheHeapOfZerosIsPublishedAsZero) {
   }
 }
 
+TEST(StreamForecasterTest, CountsArePublishedInWholeUnitsAndScoredAsTheyAre) {
+  Shop shop(Options(), 8);
+  for (int64_t t = 0; t < 60; ++t) shop.Round(t);
+  const size_t width = static_cast<size_t>(Options().horizon) * kLevelCount;
+  const std::vector<float> published = shop.out_[0].quantiles;
+  shop.Round(60);
+  size_t between = 0, above = 0;
+  for (size_t s = 0; s < shop.scores_.size(); ++s) {
+    for (size_t l = 0; l < kLevelCount; ++l) {
+      const float q = published[s * width + l], inside = shop.scores_[s].quantiles[l];
+      EXPECT_EQ(q, std::floor(inside + .5F)) << s << " " << l;
+      between += q != inside ? 1 : 0;
+      above += q > 0 ? 1 : 0;
+    }
+  }
+  EXPECT_GT(between, 10U);
+  EXPECT_GT(above, 10U);
+}
+
 TEST(StreamForecasterTest, ASeriesTakesAtMostFourKibibytesAtHorizonFourteen) {
   Shop shop(Options(14), 1);
   shop.Round(0);
