@@ -263,12 +263,13 @@ void RlsExpert::Step(const ExpertBlock& block, std::span<float> states, std::spa
 }
 
 bool RlsExpert::HasNewLevel(const Window& window) const {
+  if (lags_ <= 2) return false;  // nothing before the newest two
   const float last = window.value[kHistory - 1];
   const float* before = window.value.data() + kHistory - lags_;
   float mean = 0;
   for (size_t a = 0; a + 2 < lags_; ++a) mean += before[a];
   mean /= static_cast<float>(lags_ - 2);
-  return lags_ > 2 && std::fabs(last - window.value[kHistory - 2]) <= kBorneOut * std::fabs(last - mean);
+  return std::fabs(last - window.value[kHistory - 2]) <= kBorneOut * std::fabs(last - mean);
 }
 
 void RlsExpert::Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double>,
