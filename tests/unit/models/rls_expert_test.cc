@@ -140,7 +140,7 @@ TEST(RlsExpertTest, StaysAtANewLevelOnceASecondValueBearsItOut) {
   driven.Step(t++, {31, .5F, 60});
   const auto after = driven.Forecast(1);
   ASSERT_EQ(after.awake[0], 1);
-  EXPECT_NEAR(after.mean[0], 31, 2) << "what is known of so far an origin is not trusted beyond what leverage 1 says";
+  EXPECT_NEAR(after.mean[0], 31, 2) << "trusted as far as leverage 1 goes";
   EXPECT_EQ(after.awake[1], 0);
   EXPECT_EQ(after.awake[2], 0);
 }
