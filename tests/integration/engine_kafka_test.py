@@ -200,7 +200,11 @@ class EngineOnKafka(unittest.TestCase):
             broker = os.path.join(flags.broker, "broker")
             subprocess.run([flags.script, "kill", "--dir", broker], check=True, timeout=60, stdout=subprocess.DEVNULL)
             subprocess.run([flags.script, "restart", "--dir", broker], check=True, timeout=120, stdout=subprocess.DEVNULL)
-            self.assertEqual(process.wait(timeout=300), 0, log_of(config))
+            try:
+                code = process.wait(timeout=300)
+            except subprocess.TimeoutExpired:
+                self.fail("not over 300 s after the broker came back:\n" + log_of(config))
+            self.assertEqual(code, 0, log_of(config))
         finally:
             if process.poll() is None:
                 process.kill()
