@@ -18,10 +18,10 @@ namespace tidecast {
 /// beyond 1, unlike all before, has bounded influence; it is forecast from only where the two newest values are close
 /// together and far from those before, a new level rather than a wild value, and then by what an origin of leverage 1
 /// in its direction says; after three wild forecasts in a row the weights start anew and the expert sleeps until it has
-/// learnt again. Missing values are the ones before them, up to a
-/// quarter of what is looked at; then it sleeps. State: head, covariance (packed triangle of doubles), weights and
-/// waiting gains [horizon, regressors], where the hour is told the scales of the waiting origins [horizon]. Source:
-/// Haykin, "Adaptive Filter Theory", exponentially weighted RLS.  Thread: immutable.
+/// learnt again. Missing values are the ones before them, up to a quarter of what is looked at; then it sleeps. State:
+/// head, covariance (packed triangle of doubles), weights and waiting gains [horizon, regressors], where the hour is
+/// told the scales of the waiting origins [horizon]. Source: Haykin, "Adaptive Filter Theory", exponentially weighted
+/// RLS.  Thread: immutable.
 class RlsExpert final : public PointExpert {
  public:
   enum class Season {
@@ -64,6 +64,7 @@ class RlsExpert final : public PointExpert {
   /// Regressors of the origin `back` buckets before the newest, [width]; false where too much is missing. `scale`: at
   /// that origin.
   bool Regressors(const Window& window, size_t back, float scale, float* out) const;
+  /// Whether the newest value is borne out by the one before it, as far off from those before as it is.
   bool HasNewLevel(const Window& window) const;
   void TellHour(const Window& window, size_t end, float scale, float* out) const;
   void Restart(float scale, float* state) const;
