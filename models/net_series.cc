@@ -99,7 +99,8 @@ NetSeries::NetSeries(const ForecasterOptions& options, size_t state_floats)
     outer_at_.push_back(at);
     at += static_cast<size_t>(h) * kLevelCount;
   }
-  halves_ = at;
+  mean_shifts_at_ = at;
+  halves_ = at + static_cast<size_t>(options.horizon);
 }
 
 size_t NetSeries::RingAt(int64_t index) const {
@@ -110,7 +111,7 @@ size_t NetSeries::RingAt(int64_t index) const {
 void NetSeries::Start(std::span<char> part) const {
   std::memset(part.data(), 0, part.size());
   std::memcpy(part.data(), &kNever, sizeof kNever);
-  for (size_t at = ring_at_; at < halves_; ++at) Put(part, at, kMissing);
+  for (size_t at = ring_at_; at < mean_shifts_at_; ++at) Put(part, at, kMissing);
 }
 
 void NetSeries::TakeInput(std::span<char> part, int64_t index, float actual, float scale, float residual,
@@ -299,6 +300,14 @@ void NetSeries::ReadCorrection(std::span<const char> part, size_t outer, int64_t
   const int64_t h = outer_[outer];
   const size_t at = outer_at_[outer] + static_cast<size_t>(((origin % h) + h) % h) * kLevelCount;
   for (size_t l = 0; l < kLevelCount; ++l) correction[l] = FromHalf(Get(part, at + l));
+}
+
+void NetSeries::WriteMeanShift(std::span<char> part, size_t step, float shift, float scale) const {
+  Put(part, mean_shifts_at_ + step, ToHalf(shift / scale));
+}
+
+float NetSeries::ReadMeanShift(std::span<const char> part, size_t step, float scale) const {
+  return scale * FromHalf(Get(part, mean_shifts_at_ + step));
 }
 
 }  // namespace tidecast

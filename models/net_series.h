@@ -19,12 +19,12 @@ namespace tidecast {
 /// The net's side of a block: what it keeps per series (carried state, a ring of inputs, its waiting corrections), how
 /// inputs are made, and the outer mixture of base and net.
 /// A series's part of the blob, all halves: [index of the newest input, 4 halves][carried state][ring of window x own
-/// inputs][waiting corrections: for each outer horizon h, h origins x kLevelCount, (net - base) / scale].
-/// Inputs of a step: log1p(y/s), zero flag, log s, residual of the one-step median / s, covariates, calendar, demand
-/// index. Known of a future step: calendar, covariates, the pooled seasonal factor, what the series sold at that phase
-/// of the last seasons, and what a few experts say (median and .9, against the base). A covariate gives two numbers:
-/// its place among all series, and against the series's own recent mean. Thread: const calls side by side for different
-/// blocks.
+/// inputs][waiting corrections: for each outer horizon h, h origins x kLevelCount, (net - base) / scale][by step, what
+/// the newest forecast's mean has from the net, / scale]. Inputs of a step: log1p(y/s), zero flag, log s, residual of
+/// the one-step median / s, covariates, calendar, demand index. Known of a future step: calendar, covariates, the
+/// pooled seasonal factor, what the series sold at that phase of the last seasons, and what a few experts say (median
+/// and .9, against the base). A covariate gives two numbers: its place among all series, and against the series's own
+/// recent mean. Thread: const calls side by side for different blocks.
 class NetSeries {
  public:
   /// Standardises covariates by what the pool has seen of them (CovariateNumbers); past ones first, then the known
@@ -44,6 +44,8 @@ class NetSeries {
   static NetShape ShapeOf(const ForecasterOptions& options);
   static NetNames NamesOf(const ForecasterOptions& options);
   size_t bytes() const { return halves_ * sizeof(Half); }
+  /// At the end, of which parts from before the mean had anything from the net have none.
+  size_t newer_bytes() const { return static_cast<size_t>(options_.horizon) * sizeof(Half); }
   const std::vector<int>& outer_horizons() const { return outer_; }
 
   /// As a series is before its first bucket.
@@ -88,6 +90,10 @@ class NetSeries {
                        std::span<const float> base, float scale) const;
   void ReadCorrection(std::span<const char> part, size_t outer, int64_t origin, std::span<float> correction) const;
 
+  /// What the newest forecast's mean has from the net, `step` buckets ahead (from 0), in target units; 0 at first.
+  void WriteMeanShift(std::span<char> part, size_t step, float shift, float scale) const;
+  float ReadMeanShift(std::span<const char> part, size_t step, float scale) const;
+
   size_t shared_width() const { return options_.calendar_features + 1; }
 
  private:
@@ -101,7 +107,7 @@ class NetSeries {
   NetShape shape_;
   std::vector<int> outer_;
   std::vector<size_t> outer_at_;  ///< first half of each outer horizon's corrections
-  size_t state_at_ = 4, ring_at_ = 0, halves_ = 0, state_floats_ = 0;
+  size_t state_at_ = 4, ring_at_ = 0, mean_shifts_at_ = 0, halves_ = 0, state_floats_ = 0;
 };
 
 }  // namespace tidecast

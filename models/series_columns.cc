@@ -30,14 +30,14 @@ uint32_t SeriesShape::Fingerprint() const {
   add(mixer_floats);
   add(calibrator_floats);
   if (known_floats > 0) add(known_floats);
-  add(extra_bytes);
+  add(extra_bytes - newer_bytes);
   return static_cast<uint32_t>(hash);
 }
 
 size_t SeriesShape::BlobBytes() const {
   return sizeof(SeriesCore) + (kHistory + states() + mixer_floats + calibrator_floats) * sizeof(float) +
-         static_cast<size_t>(horizon) * (sizeof(OriginHead) + summaries() * sizeof(Half)) + known_floats * sizeof(float) +
-         extra_bytes;
+         static_cast<size_t>(horizon) * (sizeof(OriginHead) + summaries() * sizeof(Half)) +
+         known_floats * sizeof(float) + extra_bytes;
 }
 
 SeriesColumns::SeriesColumns(const SeriesShape& shape, size_t series) : shape_(shape) {
@@ -79,11 +79,14 @@ void SeriesColumns::Load(size_t series, std::string_view blob) {
     core[series].shape = shape_.Fingerprint();
     return;
   }
-  TC_CHECK_EQ(blob.size(), shape_.BlobBytes(), "a series's state has another size than its pool");
+  const bool is_older = blob.size() + shape_.newer_bytes == shape_.BlobBytes();
+  TC_CHECK(is_older || blob.size() == shape_.BlobBytes(), "a series's state has another size than its pool");
   const char* from = blob.data();
+  const char* const end = from + blob.size();
   ForEachPart(series, [&](void* to, size_t bytes) {
-    if (bytes > 0) std::memcpy(to, from, bytes);
-    from += bytes;
+    const size_t there = std::min(bytes, static_cast<size_t>(end - from));
+    if (there > 0) std::memcpy(to, from, there);
+    from += there;
   });
   TC_CHECK_EQ(core[series].format, SeriesCore::kFormat, "format of a series's state");
   TC_CHECK_EQ(core[series].shape, shape_.Fingerprint(), "shape of a series's state");

@@ -46,6 +46,7 @@ struct SeriesShape {
   size_t calibrator_floats = 0;
   size_t known_floats = 0;  ///< of the newest forecast's columns known ahead
   size_t extra_bytes = 0;   ///< of the net's part, opaque here
+  size_t newer_bytes = 0;   ///< of which blobs of before lack these, at the end: 0 there
 
   size_t states() const;
   size_t summaries() const;

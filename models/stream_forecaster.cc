@@ -90,6 +90,7 @@ StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique
     late_ = late;
     trainer_ = std::make_unique<NetTrainer>(std::move(net), shape, learning);
     shape_.extra_bytes = net_series_->bytes();
+    shape_.newer_bytes = net_series_->newer_bytes();
     outer_part_ = pool_.Claim(OuterMixer::pooled_size(), OuterMixer::sums_size());
     outer_calibrator_part_ = pool_.Claim(Calibrator::pooled_size(), Calibrator::sums_size());
     shared_inputs_part_ = pool_.Claim(static_cast<size_t>(shape.window) * net_series_->shared_width(), 0);

@@ -2,7 +2,8 @@
 //   1. level     the same for all experts: the discounted mean of the history, without its season
 //   2. recent    each expert's own present level, less that
 //   3. season    with the target's season, less that
-//   4. known     with the columns known ahead, less that: what the experts say, whose mixture was published
+//   4. known     with the columns known ahead, less that: what the experts say
+//   5. net       what moving the quantiles moved the mean by, as it was kept with the forecast
 // Only what the origin knew is read: summaries are made again from the states, the mixer's weights are those that
 // mixed, the columns and the season's factor were kept with the forecast.
 #include <fmt/format.h>
@@ -99,7 +100,9 @@ std::vector<Explanation> StreamForecaster::ExplainTargets(const Work& work, size
       for (size_t c = 0; c < columns.size(); ++c) columns[c] += w * known[c];
       out.experts.push_back({std::string(experts_[k]->name()), weight, means[k] * ratio});
     }
-    out.mean *= ratio;
+    if (trainer_ != nullptr)
+      out.net = net_series_->ReadMeanShift(NetPart(work, i), static_cast<size_t>(target.horizon) - 1, work.scale[i]);
+    out.mean = out.mean * ratio + out.net;
     out.level = static_cast<float>(all_weights * level);
     if (KeepsAboveZero() && out.mean < 0) {
       recent -= static_cast<double>(out.mean);  // what is cut off at 0

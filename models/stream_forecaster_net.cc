@@ -2,8 +2,8 @@
 //   mature   a window recorded h = horizon buckets ago gets its labels from the series's own history
 //   advance  the newest bucket goes into the ring of inputs and moves the carried state; every kRefreshBuckets buckets
 //            (each bucket, of a net that carries none) a series's state is made anew from its window
-//   correct  base -> net, for a block at once; the outer mixture of both is what is published; a sample of the windows
-//            is recorded with the base they were made with
+//   correct  base -> net, for a block at once; the outer mixture of both is what is published, and the
+//            mean goes along; a sample of the windows is recorded with the base they were made with
 //   keep     its weights leave, come and go back (NetKeeper)
 #include <fmt/format.h>
 
@@ -20,6 +20,17 @@ namespace {
 constexpr uint64_t kRefreshBuckets = 16;
 
 uint32_t VolumeStratum(float scale) { return scale < 1 ? 0 : scale < 5 ? 1 : scale < 25 ? 2 : 3; }
+
+/// What the quantiles' way adds to the mean: levels from .1 to .9, each for what lies next to it. The tails have no
+/// word: theirs is a matter of coverage, and learned from few.
+float MeanShift(std::span<const float> from, std::span<const float> to) {
+  float shift = 0;
+  for (size_t l = 0; l < kLevelCount; ++l) {
+    if (kLevels[l] < .1F || kLevels[l] > .9F) continue;
+    shift += (kLevels[l + 1] - kLevels[l - 1]) / 2 * (to[l] - from[l]);
+  }
+  return shift;
+}
 
 void ToHalves(const std::vector<float>& from, size_t at, std::vector<Half>& to) {
   for (size_t i = 0; i < to.size(); ++i) to[i] = ToHalf(from[at + i]);
@@ -174,6 +185,7 @@ void StreamForecaster::CorrectByNet(Work& work, std::span<const SeriesRow> rows,
     }
   }
   net.Correct(static_cast<int>(count), states, statics, ids, known, base, corrected);
+  const float mean_ratio = MeanRatio();
   for (size_t i = 0; i < count; ++i) {
     if (trainer_->Samples(rows[i].key_hash, context_.now.index) && work.observed[i] >= 8) {
       NetOrigin origin = NetOrigin::Of(shape, trainer_->Closes(rows[i].key_hash, context_.now.index));
@@ -212,7 +224,14 @@ void StreamForecaster::CorrectByNet(Work& work, std::span<const SeriesRow> rows,
                                      context_.now.index, from_net, q, work.scale[i]);
       }
       const size_t group = plan_.GroupOf(static_cast<int>(h) + 1);
+      std::array<float, kLevelCount> before;
+      std::copy(q.begin(), q.end(), before.begin());
       MixOuter(work.demand_class[i], group, work.scale[i], from_net, q);
+      float& mean = out.mean[i * horizon + h];
+      float shift = mean_ratio * MeanShift(before, q);
+      if (options_.domain != ValueDomain::kReal) shift = std::max(shift, -mean);
+      mean += shift;
+      net_series_->WriteMeanShift(NetPart(work, i), h, shift, work.scale[i]);
     }
   }
 }

@@ -516,7 +516,8 @@ void OutputEncoder::AppendExplanation(const Explanation& explanation, std::strin
     AppendJsonString(column.name, json);
     number(":", column.part);
   }
-  json->append("},\"experts\":[");
+  number("},\"net\":", explanation.net);
+  json->append(",\"experts\":[");
   for (const Explanation::Voice& voice : explanation.experts) {
     json->append(&voice == explanation.experts.data() ? "{\"name\":" : ",{\"name\":");
     AppendJsonString(voice.expert, json);

@@ -45,7 +45,7 @@ class OutputEncoder {
   /// <ns>.alerts, and <ns>.alerts.state, compacted by fingerprint: the same value while firing, a tombstone once
   /// resolved.
   std::vector<OutputRecord> AlertRecords(const Alert& alert, const BucketCalendar& calendar) const;
-  /// The members of a JSON object, without its braces: level, recent, season, known, experts.
+  /// The members of a JSON object, without its braces: level, recent, season, known, net, experts.
   static void AppendExplanation(const Explanation& explanation, std::string* json);
   /// <ns>.late: original bytes and headers, then position and reason as in Dead, event time and watermark.
   OutputRecord Late(const std::string& topic, int32_t partition, const InputRecord& record, EventTime event_time,

@@ -249,7 +249,7 @@ class ModelTest(CommandLineTest):
 class ExplainTest(CommandLineTest):
     def parts(self, explanation):
         self.assertAlmostEqual(sum(voice["weight"] for voice in explanation["experts"]), 1, 4)
-        return sum(explanation[part] for part in ("level", "recent", "season")) + sum(explanation["known"].values())
+        return sum(explanation[part] for part in ("level", "recent", "season", "net")) + sum(explanation["known"].values())
 
     def test_alerts_and_the_newest_forecasts_say_why(self):
         config = self.write_config(model="experts")

@@ -101,6 +101,7 @@ class OutputEncoderTest : public ::testing::Test {
                          .25F,
                          1,
                          {{"promotion", .5F}, {"price", -.25F}},
+                         -.5F,
                          {{"smoothing_20", .75F, 5}, {"count_table_970", .25F, 3}}};
     return alert;
   }
@@ -316,7 +317,7 @@ TEST_F(OutputEncoderTest, AResolvedAlertLeavesTheStateTopic) {
 TEST_F(OutputEncoderTest, AnAlertSaysWhySoMuchWasExpected) {
   const Json json = Json::parse(*encoder_.AlertRecords(MakeAlert(true), calendar_)[0].value);
   EXPECT_EQ(json["data"]["explanation"], Json::parse(R"({"component":"tail","level":3.0,"recent":0.25,"season":1.0,
-    "known":{"promotion":0.5,"price":-0.25},
+    "known":{"promotion":0.5,"price":-0.25},"net":-0.5,
     "experts":[{"name":"smoothing_20","weight":0.75,"mean":5.0},{"name":"count_table_970","weight":0.25,"mean":3.0}]})"));
   Alert dormant = MakeAlert(false);
   dormant.explanation = {};
