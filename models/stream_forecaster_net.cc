@@ -2,8 +2,8 @@
 //   mature   a window recorded h = horizon buckets ago gets its labels from the series's own history
 //   advance  the newest bucket goes into the ring of inputs and moves the carried state; every kRefreshBuckets buckets
 //            (each bucket, of a net that carries none) a series's state is made anew from its window
-//   correct  base -> net, for a block at once; the outer mixture of both is what is published, and the
-//            mean goes along; a sample of the windows is recorded with the base they were made with
+//   correct  base -> net, for a block at once; the outer mixture of both is what is published, and the mean
+//            of counts and amounts goes along; a sample of the windows is recorded with the base they were made with
 //   keep     its weights leave, come and go back (NetKeeper)
 #include <fmt/format.h>
 
@@ -228,8 +228,8 @@ void StreamForecaster::CorrectByNet(Work& work, std::span<const SeriesRow> rows,
       std::copy(q.begin(), q.end(), before.begin());
       MixOuter(work.demand_class[i], group, work.scale[i], from_net, q);
       float& mean = out.mean[i * horizon + h];
-      float shift = mean_ratio * MeanShift(before, q);
-      if (options_.domain != ValueDomain::kReal) shift = std::max(shift, -mean);
+      if (options_.domain == ValueDomain::kReal) continue;  // its mean is fit by squares, the net by pinball
+      const float shift = std::max(mean_ratio * MeanShift(before, q), -mean);
       mean += shift;
       net_series_->WriteMeanShift(NetPart(work, i), h, shift, work.scale[i]);
     }
