@@ -236,6 +236,14 @@ void StreamForecaster::CorrectByNet(Work& work, std::span<const SeriesRow> rows,
   }
 }
 
+void StreamForecaster::MixOuter(size_t demand_class, size_t group, float scale, std::span<const float> net,
+                                std::span<float> quantiles) const {
+  if (!outer_.Heard(group)) return;
+  outer_.Mix(group, net, quantiles);
+  if (!options_.calibrate) return;
+  calibrator_.Apply(demand_class, group, scale, {}, std::as_const(pool_).pooled(outer_calibrator_part_), quantiles);
+}
+
 Result<std::string> StreamForecaster::ExportNet(const std::string& provenance) const {
   if (trainer_ == nullptr) return Forecaster::ExportNet(provenance);
   NetWeights weights;
