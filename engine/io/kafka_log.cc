@@ -30,12 +30,14 @@ void KafkaLog::Write(KafkaLogLevel level, const std::string& kind, std::string_v
 
 void KafkaLog::RememberTrouble(std::string_view text) {
   const std::lock_guard lock(mutex_);
+  if (was_let_in_ && JudgeTrouble(text) == KafkaTrouble::kProtocol) return;
   if (JudgeTrouble(text) >= JudgeTrouble(last_trouble_)) last_trouble_ = text;
 }
 
 void KafkaLog::ForgetTrouble() {
   const std::lock_guard lock(mutex_);
   last_trouble_.clear();
+  was_let_in_ = true;
 }
 
 std::string KafkaLog::last_trouble() const {

@@ -23,7 +23,7 @@ class KafkaLog {
 
   void Write(KafkaLogLevel level, const std::string& kind, std::string_view text);
   /// Trouble with a connection, for an error that has no cause of its own: the most telling one, and of equals the
-  /// newest.
+  /// newest. Once a broker has let us in, one that goes or comes is not said to speak another protocol.
   void RememberTrouble(std::string_view text);
   /// A broker has let us in: what was before is over.
   void ForgetTrouble();
@@ -38,6 +38,7 @@ class KafkaLog {
   KafkaLogSink sink_;  // under mutex_, as all below
   std::map<std::string, Kind> kinds_;
   std::string last_trouble_;
+  bool was_let_in_ = false;
 };
 
 }  // namespace tidecast

@@ -63,5 +63,17 @@ TEST(KafkaErrorsTest, TheMostTellingTroubleIsKeptUntilABrokerLetsUsIn) {
   EXPECT_EQ(log.last_trouble(), "Disconnected");
 }
 
+TEST(KafkaErrorsTest, ABrokerThatGoesAfterItLetUsInDoesNotSpeakAnotherProtocol) {
+  const std::string half_started =
+      "Disconnected while requesting ApiVersion: might be caused by incorrect "
+      "security.protocol configuration";
+  KafkaLog log({});
+  log.RememberTrouble(half_started);
+  EXPECT_EQ(log.last_trouble(), half_started);
+  log.ForgetTrouble();
+  log.RememberTrouble(half_started);
+  EXPECT_EQ(log.last_trouble(), "");
+}
+
 }  // namespace
 }  // namespace tidecast
