@@ -42,6 +42,12 @@ struct ExpertBlock {
   const SortedHistory* sorted = nullptr;  ///< the history in order of value; null: who needs it sorts
 };
 
+/// Where a horizon lies among the learned ones: at the one of this number, or a share of the way to the next.
+struct HorizonKnot {
+  size_t below = 0;
+  float share = 0;
+};
+
 /// A bucket to be forecast from an origin.
 struct ForecastTarget {
   int64_t origin = 0;  ///< index of the newest bucket that the origin knew
@@ -49,6 +55,7 @@ struct ForecastTarget {
   size_t group = 0;                   ///< horizon group
   float factor = 1;                   ///< pooled seasonal factor of the target bucket
   std::span<const float> known = {};  ///< [series, known columns] of the target bucket; NaN = not known
+  HorizonKnot knot = {};
 };
 
 /// What an expert says of one target. Sized by the caller.

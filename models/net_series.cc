@@ -92,7 +92,7 @@ NetNames NetSeries::NamesOf(const ForecasterOptions& options) {
 
 NetSeries::NetSeries(const ForecasterOptions& options, size_t state_floats)
     : options_(options), shape_(ShapeOf(options)), state_floats_(state_floats) {
-  outer_ = HorizonPlan(options.horizon).outer();
+  outer_ = HorizonPlan(options.horizon).outer(options.domain);
   ring_at_ = state_at_ + state_floats;
   size_t at = ring_at_ + static_cast<size_t>(shape_.window) * own_width();
   for (const int h : outer_) {

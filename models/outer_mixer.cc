@@ -25,7 +25,7 @@ void OuterMixer::Mix(size_t group, std::span<const float> net, std::span<float> 
 
 void OuterMixer::Gather(size_t group, float actual, float scale, std::span<const float> base,
                         std::span<const float> net, std::span<double> sums) const {
-  const float unit = 1 / std::sqrt(scale);
+  const float unit = 1 / (domain_ == ValueDomain::kReal ? scale : std::sqrt(scale));
   for (size_t l = 0; l < kLevelCount; ++l) {
     const float weight = Weight(group, l);
     const float mixed = base[l] + weight * (net[l] - base[l]);

@@ -8,10 +8,12 @@
 namespace tidecast {
 
 /// Weighs the net against its base, per (horizon group, level): ML-Poly over the two, so the net's weight is 0 until it
-/// has earned some, and 0 again once it has lost it. Pooled over all series.
+/// has earned some, and 0 again once it has lost it. Pooled over all series; of reals, whose sizes tell nothing of how
+/// much each matters, in units of each one's scale.
 /// Thread: immutable but for Refresh.
 class OuterMixer {
  public:
+  explicit OuterMixer(ValueDomain domain) : domain_(domain) {}
   static constexpr size_t kCells = kHorizonGroups * kLevelCount;
   static constexpr size_t pooled_size() { return kCells * 5; }
   static constexpr size_t sums_size() { return kCells * 3; }
@@ -29,6 +31,7 @@ class OuterMixer {
   double MeanWeight() const;
 
  private:
+  ValueDomain domain_;
   std::array<float, kCells> weights_{};
 };
 

@@ -8,6 +8,9 @@
 namespace tidecast {
 namespace {
 
+constexpr double kPriorErrors = 10;  ///< of one scale each, at any horizon
+constexpr double kErrorForget = .99;
+constexpr double kErrorMost = 20;   ///< one break is no horizon's
 constexpr float kPriorBuckets = 1;  ///< weight of the pool's typical mean in a young level
 
 constexpr float kVisitDecay = .9F;  ///< of a phase's value from visit to visit
@@ -23,13 +26,27 @@ void PointExpert::StartPooled(std::span<double> pooled) const {
       pooled[shape * kLevelCount + l] = domain_ == ValueDomain::kReal ? normal : std::max(-1.0, normal);
     }
   }
-  pooled[kShapes * kLevelCount] = 0;  // rounds seen
+  pooled[kRounds] = 0;
+  if (growth_size() == 0) return;
+  for (size_t k = 0; k < HorizonPlan::kKnotsMax + kHorizonGroups; ++k) {
+    pooled[kGrowth + 2 * k] = pooled[kGrowth + 2 * k + 1] = kPriorErrors;
+  }
+}
+
+float PointExpert::Growth(std::span<const double> pooled, const ForecastTarget& target) const {
+  if (growth_size() == 0) return 1;
+  const auto mean = [&](size_t k) { return pooled[kGrowth + 2 * k] / pooled[kGrowth + 2 * k + 1]; };
+  const size_t at = target.knot.below;
+  const double here = mean(at);
+  const double error = target.knot.share > 0 ? here + target.knot.share * (mean(at + 1) - here) : here;
+  return static_cast<float>(std::clamp(error / mean(HorizonPlan::kKnotsMax + target.group), .1, 10.0));
 }
 
 void PointExpert::Expand(const ExpertBlock& block, const ForecastTarget& target, std::span<const float> scale,
                          std::span<const uint8_t> rows, std::span<const float> summaries,
                          std::span<const double> pooled, const ExpertOutput& out) const {
   const float floor = domain_ == ValueDomain::kReal ? -3e38F : 0.0F;
+  const float growth = Growth(pooled, target);
   for (size_t i = 0; i < block.series; ++i) {
     out.awake[i] = 0;
     if (rows[i] == 0) continue;
@@ -40,7 +57,7 @@ void PointExpert::Expand(const ExpertBlock& block, const ForecastTarget& target,
     float* q = out.quantiles.data() + i * kLevelCount;
     float zero = 0;
     for (size_t l = 0; l < kLevelCount; ++l) {
-      q[l] = std::max(floor, point.value + point.spread * static_cast<float>(shape[l]));
+      q[l] = std::max(floor, point.value + growth * point.spread * static_cast<float>(shape[l]));
       if (q[l] <= 0) zero = kLevels[l];
     }
     out.mean[i] = point.value;
@@ -51,6 +68,7 @@ void PointExpert::Expand(const ExpertBlock& block, const ForecastTarget& target,
 void PointExpert::Gather(const ExpertBlock& block, const ForecastTarget& target, std::span<const float> scale,
                          std::span<const uint8_t> rows, std::span<const float> summaries,
                          std::span<const double> pooled, std::span<double> sums) const {
+  const double growth = static_cast<double>(Growth(pooled, target));
   for (size_t i = 0; i < block.series; ++i) {
     if (rows[i] == 0) continue;
     const Point point = PointOf(block, i, target, scale[i], summaries.data() + i * summary_floats());
@@ -58,14 +76,21 @@ void PointExpert::Gather(const ExpertBlock& block, const ForecastTarget& target,
     const size_t shape = block.demand_class[i] * kHorizonGroups + target.group;
     const double* theta = pooled.data() + shape * kLevelCount;
     double* sum = sums.data() + shape * (kLevelCount + 1);
-    const double z = (static_cast<double>(block.actual[i]) - point.value) / point.spread;
+    const double error = (static_cast<double>(block.actual[i]) - point.value) / point.spread;
+    const double z = error / growth;
     for (size_t l = 0; l < kLevelCount; ++l) sum[l] += kLevels[l] - (z <= theta[l] ? 1.0 : 0.0);
     sum[kLevelCount] += 1;
+    if (growth_size() == 0) continue;
+    for (const size_t k : {target.knot.below, HorizonPlan::kKnotsMax + target.group}) {
+      double* errors = sums.data() + kShapes * (kLevelCount + 1) + 2 * k;
+      errors[0] += std::min(std::fabs(error), kErrorMost * growth);
+      errors[1] += 1;
+    }
   }
 }
 
 void PointExpert::Fold(std::span<const double> sums, std::span<double> pooled) const {
-  double& rounds = pooled[kShapes * kLevelCount];
+  double& rounds = pooled[kRounds];
   rounds += 1;
   const double rate = std::max(0.1, 2 / std::sqrt(rounds));
   for (size_t shape = 0; shape < kShapes; ++shape) {
@@ -80,6 +105,8 @@ void PointExpert::Fold(std::span<const double> sums, std::span<double> pooled) c
       if (l > 0) theta[l] = std::max(theta[l], theta[l - 1]);
     }
   }
+  for (size_t k = 0; k < growth_size(); ++k)
+    pooled[kGrowth + k] = kErrorForget * pooled[kGrowth + k] + sums[kShapes * (kLevelCount + 1) + k];
 }
 
 bool PointExpert::NewestAt(const ExpertBlock& block, size_t series, int64_t origin, float* value) {

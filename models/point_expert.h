@@ -4,18 +4,21 @@
 #include <string>
 
 #include "models/expert.h"
+#include "models/horizon_plan.h"
 
 namespace tidecast {
 
 /// An expert that names one value a target; its quantiles are that value plus `spread` times a shape that the pool
-/// learns per (demand class, horizon group, level), by tracking the quantiles of (actual - point) / spread.
+/// learns per (demand class, horizon group, level), by tracking the quantiles of (actual - point) / spread. Errors of
+/// reals grow with the horizon, and faster than groups can tell: their spread is multiplied by the mean error at the
+/// learned horizons, drawn straight between them, to that of the group.
 class PointExpert : public Expert {
  public:
   PointExpert(std::string name, ValueDomain domain) : name_(std::move(name)), domain_(domain) {}
   std::string_view name() const override { return name_; }
   double cost() const override { return 1; }
-  size_t pooled_size() const override { return kShapes * kLevelCount + 1; }
-  size_t sums_size() const override { return kShapes * (kLevelCount + 1); }
+  size_t pooled_size() const override { return kShapes * kLevelCount + 1 + growth_size(); }
+  size_t sums_size() const override { return kShapes * (kLevelCount + 1) + growth_size(); }
   void StartPooled(std::span<double> pooled) const override;
   void Expand(const ExpertBlock& block, const ForecastTarget& target, std::span<const float> scale,
               std::span<const uint8_t> rows, std::span<const float> summaries, std::span<const double> pooled,
@@ -27,6 +30,9 @@ class PointExpert : public Expert {
 
  protected:
   static constexpr size_t kShapes = kDemandClasses * kHorizonGroups;
+  /// Pooled: shapes, number of rounds, and of reals sum and number of |errors| by knot and by group.
+  static constexpr size_t kRounds = kShapes * kLevelCount;
+  static constexpr size_t kGrowth = kRounds + 1;
   struct Point {
     float value = 0;
     float spread = 1;
@@ -41,6 +47,10 @@ class PointExpert : public Expert {
   float AnchorOf(const ExpertBlock& block, size_t series, int64_t origin) const;
 
  private:
+  size_t growth_size() const {
+    return domain_ == ValueDomain::kReal ? 2 * (HorizonPlan::kKnotsMax + kHorizonGroups) : 0;
+  }
+  float Growth(std::span<const double> pooled, const ForecastTarget& target) const;
   std::string name_;
   ValueDomain domain_;
 };

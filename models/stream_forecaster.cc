@@ -33,6 +33,7 @@ StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique
       mixer_(PriorsOf(experts_), options.domain == ValueDomain::kReal ? plan_.learned() : std::vector<int>()),
       calibrator_(options.domain),
       profile_(options.domain, options.season_lengths.empty() ? 1 : options.season_lengths[0]),
+      outer_(options.domain),
       inverse_factor_(kHistory, 1.0F),
       age_(kHistory, 0.0F) {
   shape_.horizon = options.horizon;

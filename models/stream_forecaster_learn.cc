@@ -54,8 +54,8 @@ void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const S
                                       std::span<double> sums) const {
   const size_t count = work.block.series;
   const size_t experts = experts_.size();
-  const ForecastTarget target{context_.now.index - horizon, horizon, plan_.GroupOf(horizon),
-                              FactorOf(PhaseOf(context_.now)), work.known};
+  const ForecastTarget target{context_.now.index - horizon,    horizon,    plan_.GroupOf(horizon),
+                              FactorOf(PhaseOf(context_.now)), work.known, plan_.KnotOf(horizon)};
   bool any = false;
   for (size_t i = 0; i < count; ++i) {
     const OriginHead* origin = work.columns.Origin(i, target.origin);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 
@@ -474,6 +475,39 @@ TEST(StreamForecasterTest, RealSeriesMayBeNegative) {
   for (int64_t t = 0; t < 50; ++t) shop.Round(t);
   const auto& q = shop.out_[0].quantiles;
   EXPECT_NEAR(q[3 * 6 * kLevelCount + kMedian], -30, 3);
+}
+
+// Eight steps are three groups: within each the error of a walk grows by half and more.
+TEST(StreamForecasterTest, BandsOfWalksHoldAsOftenAtEachStep) {
+  constexpr size_t kSeries = 30, kSteps = 8;
+  constexpr int64_t kRounds = 260;
+  ForecasterOptions options = Options(kSteps);
+  options.domain = ValueDomain::kReal;
+  options.block_series = kSeries;
+  Shop shop(options, kSeries);
+  std::vector<std::vector<float>> walks(kSeries, std::vector<float>(kRounds + kSteps));
+  for (size_t s = 0; s < kSeries; ++s) {
+    float value = 0;
+    for (size_t t = 0; t < walks[s].size(); ++t) {
+      for (uint64_t part = 0; part < 4; ++part) value += static_cast<float>(UniformAt(3, 4 * s + part, t)) - .5F;
+      walks[s][t] = value;
+    }
+  }
+  shop.change_ = [&](size_t s, int64_t t, float) { return walks[s][static_cast<size_t>(t)]; };
+  std::array<int, kSteps> within{};
+  int all = 0;
+  for (int64_t t = 0; t < kRounds; ++t) {
+    shop.Round(t);
+    if (t < 100) continue;
+    for (size_t s = 0; s < kSeries; ++s, ++all) {
+      for (size_t h = 0; h < kSteps; ++h) {
+        const float* q = shop.out_[0].quantiles.data() + (s * kSteps + h) * kLevelCount;
+        const float actual = walks[s][static_cast<size_t>(t) + 1 + h];
+        within[h] += actual >= q[2] && actual <= q[10] ? 1 : 0;
+      }
+    }
+  }
+  for (size_t h = 0; h < kSteps; ++h) EXPECT_NEAR(static_cast<double>(within[h]) / all, .8, .05) << h + 1;
 }
 
 /// Runs a shop whose amounts come in steps and returns the quantiles of its last round.
