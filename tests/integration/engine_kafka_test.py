@@ -187,7 +187,18 @@ class EngineOnKafka(unittest.TestCase):
         self.check("random", config, self.finish(config))
 
     def test_4_the_broker_is_killed(self):
-        config = write_config("broker")
+        # Once in some 25 kills this broker forgets a commit's markers (engine/ARCHITECTURE.md, "A restore waits for a
+        # transaction that hangs"): then the engine must say so, and the broker is killed again elsewhere.
+        for attempt in range(3):
+            ns = f"broker{attempt}"
+            config = write_config(ns)
+            if self.outlives_the_broker(config):
+                return self.check(ns, config, self.finish(config))
+            print(f"the broker left a committed transaction open, and the engine says so: {ns}", file=sys.stderr)
+        self.fail("three times blocked:\n" + log_of(config))
+
+    def outlives_the_broker(self, config):
+        """Whether the run comes to its end; False: it says that it is blocked by a transaction that nobody ends."""
         feed(config)
         process = start(config, ["--until-end"])
         try:
@@ -200,16 +211,18 @@ class EngineOnKafka(unittest.TestCase):
             broker = os.path.join(flags.broker, "broker")
             subprocess.run([flags.script, "kill", "--dir", broker], check=True, timeout=60, stdout=subprocess.DEVNULL)
             subprocess.run([flags.script, "restart", "--dir", broker], check=True, timeout=120, stdout=subprocess.DEVNULL)
-            try:
-                code = process.wait(timeout=300)
-            except subprocess.TimeoutExpired:
-                self.fail("not over 300 s after the broker came back:\n" + log_of(config))
-            self.assertEqual(code, 0, log_of(config))
+            deadline = time.monotonic() + 300
+            while process.poll() is None:
+                if "alarm, blocked" in log_of(config):
+                    return False
+                self.assertLess(time.monotonic(), deadline, "not over 300 s after the broker came back:\n" + log_of(config))
+                time.sleep(.2)
+            self.assertEqual(process.returncode, 0, log_of(config))
+            return True
         finally:
             if process.poll() is None:
                 process.kill()
                 process.wait()
-        self.check("broker", config, self.finish(config))
 
     def test_5_two_instances_and_one_is_killed(self):
         first = write_config("two", "i1", session=6000)
