@@ -10,8 +10,9 @@ namespace {
 
 constexpr double kPriorErrors = 10;  ///< of one scale each, at any horizon
 constexpr double kErrorForget = .99;
-constexpr double kErrorMost = 20;   ///< one break is no horizon's
-constexpr float kPriorBuckets = 1;  ///< weight of the pool's typical mean in a young level
+constexpr double kErrorMost = 20;     ///< one break is no horizon's
+constexpr double kErrorLeast = 1e-9;  ///< what never moves has no error to compare
+constexpr float kPriorBuckets = 1;    ///< weight of the pool's typical mean in a young level
 
 constexpr float kVisitDecay = .9F;  ///< of a phase's value from visit to visit
 constexpr float kFastRate = .1F;    ///< of the level that moves a profile
@@ -35,7 +36,9 @@ void PointExpert::StartPooled(std::span<double> pooled) const {
 
 float PointExpert::Growth(std::span<const double> pooled, const ForecastTarget& target) const {
   if (growth_size() == 0) return 1;
-  const auto mean = [&](size_t k) { return pooled[kGrowth + 2 * k] / pooled[kGrowth + 2 * k + 1]; };
+  const auto mean = [&](size_t k) {
+    return std::max(kErrorLeast, pooled[kGrowth + 2 * k] / pooled[kGrowth + 2 * k + 1]);
+  };
   const size_t at = target.knot.below;
   const double here = mean(at);
   const double error = target.knot.share > 0 ? here + target.knot.share * (mean(at + 1) - here) : here;
@@ -105,8 +108,11 @@ void PointExpert::Fold(std::span<const double> sums, std::span<double> pooled) c
       if (l > 0) theta[l] = std::max(theta[l], theta[l - 1]);
     }
   }
-  for (size_t k = 0; k < growth_size(); ++k)
-    pooled[kGrowth + k] = kErrorForget * pooled[kGrowth + k] + sums[kShapes * (kLevelCount + 1) + k];
+  for (size_t k = 0; k < growth_size(); k += 2) {
+    const double* errors = sums.data() + kShapes * (kLevelCount + 1) + k;
+    if (errors[1] <= 0) continue;  // an expert asleep forgets nothing
+    for (size_t i = 0; i < 2; ++i) pooled[kGrowth + k + i] = kErrorForget * pooled[kGrowth + k + i] + errors[i];
+  }
 }
 
 bool PointExpert::NewestAt(const ExpertBlock& block, size_t series, int64_t origin, float* value) {

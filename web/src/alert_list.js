@@ -9,7 +9,8 @@ const kShown = 40;
 function why({ explanation, expected }) {
   if (!Number.isFinite(explanation?.level)) return '';
   const least = .05 * Math.max(1, Math.abs(expected));
-  const added = Object.entries({ recent: explanation.recent, season: explanation.season, ...explanation.known, net: explanation.net ?? 0 })
+  const { recent, season, known, net = 0 } = explanation;
+  const added = [['recent', recent], ['season', season], ...Object.entries(known), ['net', net]]
     .filter(([, part]) => Math.abs(part) >= least)
     .map(([name, part]) => `, ${name} ${part < 0 ? '−' : '+'}${quantity(Math.abs(part))}`);
   return ` = level ${quantity(explanation.level)}${added.join('')}`;
