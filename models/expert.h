@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/core/forecast.h"
+#include "models/bucket_context.h"
 
 namespace tidecast {
 
@@ -40,6 +41,7 @@ struct ExpertBlock {
   std::span<const uint8_t> launch =
       {};  ///< [series] 1 + age band of a new series (LaunchPrior), else 0; empty: none is
   const SortedHistory* sorted = nullptr;  ///< the history in order of value; null: who needs it sorts
+  const BucketContext* calendar = nullptr;  ///< the newest bucket and those ahead; null: none is told
 };
 
 /// Where a horizon lies among the learned ones: at the one of this number, or a share of the way to the next.

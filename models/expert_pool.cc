@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "models/autoregression_expert.h"
+#include "models/calendar_profile_expert.h"
 #include "models/count_table_expert.h"
 #include "models/empirical_expert.h"
 #include "models/expert.h"
@@ -61,6 +62,10 @@ std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const s
   }
   for (const int season : shape.season_lengths) {
     if (season > 1 && season <= kHistory / 4) all.push_back(std::make_unique<ProfileExpert>(domain, season));
+  }
+  if (domain != ValueDomain::kReal && shape.season_lengths.size() > 1 && CalendarProfileExpert::Fits(shape)) {
+    const char* text = std::getenv("CP_RATES") ? std::getenv("CP_RATES") : ".3,.05";
+    for (char* p = const_cast<char*>(text); *p;) { all.push_back(std::make_unique<CalendarProfileExpert>(domain, shape, strtof(p, &p))); if (*p) ++p; }
   }
   all.push_back(std::make_unique<SmoothingExpert>("smoothing_5", domain, .05F));
   all.push_back(std::make_unique<SmoothingExpert>("smoothing_20", domain, .2F));

@@ -32,8 +32,9 @@ StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique
       plan_(options.horizon),
       mixer_(PriorsOf(experts_), options.domain == ValueDomain::kReal ? plan_.learned() : std::vector<int>()),
       calibrator_(options.domain),
-      profile_(options.domain, options.season_lengths.empty() ? 1 : options.season_lengths[0]),
+      profile_(options.domain, NestedSeasons(options.season_lengths)),
       outer_(options.domain),
+      factors_(profile_.seasons().phases(), 1.0F),
       inverse_factor_(kHistory, 1.0F),
       age_(kHistory, 0.0F) {
   shape_.horizon = options.horizon;
@@ -79,16 +80,13 @@ void StreamForecaster::StartParts() {
   pool_.Clear();
   for (size_t k = 0; k < experts_.size(); ++k) experts_[k]->StartPooled(pool_.pooled(expert_part_[k]));
   profile_.StartPooled(pool_.pooled(profile_part_));
+  RefreshFactors();
   mixer_.Refresh(std::as_const(pool_).pooled(mixer_part_));
   if (trainer_ != nullptr) outer_.Refresh(std::as_const(pool_).pooled(outer_part_));
 }
 
 float StreamForecaster::MeanRatio() const {
   return options_.domain == ValueDomain::kReal ? 1 : MeanScale::Ratio(pool_.pooled(mean_part_));
-}
-
-float StreamForecaster::FactorOf(int32_t phase) const {
-  return profile_.Factor(std::as_const(pool_).pooled(profile_part_), phase);
 }
 
 void StreamForecaster::TakeContext(const BucketContext& context) {
@@ -99,18 +97,16 @@ void StreamForecaster::TakeContext(const BucketContext& context) {
 }
 
 void StreamForecaster::FillSlots(int64_t index, std::span<float> inverse_factor, std::span<float> age) const {
-  std::vector<float> factor(static_cast<size_t>(profile_.season()));
-  for (size_t p = 0; p < factor.size(); ++p) factor[p] = FactorOf(static_cast<int32_t>(p));
   for (int64_t back = 0; back < kHistory; ++back) {
     const size_t slot = HistorySlot(index - back);
     age[slot] = static_cast<float>(back);
-    inverse_factor[slot] = 1 / factor[pool_.PhaseOf(index - back) % factor.size()];
+    inverse_factor[slot] = 1 / factors_[pool_.PhaseOf(index - back) % factors_.size()];
   }
 }
 
 void StreamForecaster::BeginRound(const BucketContext& context, size_t blocks) {
   TC_CHECK(!gathering_, "a round begins before the last one has learned");
-  pool_.SetPhase(context.now.index, static_cast<uint16_t>(PhaseOf(context.now)));
+  pool_.SetPhase(context.now.index, static_cast<uint16_t>(profile_.seasons().PhaseOf(context.now)));
   pool_dirty_ = true;
   TakeContext(context);
   sums_.Begin(pool_.sums_size(), blocks);
@@ -148,6 +144,7 @@ void StreamForecaster::Load(Work& work, std::span<const SeriesRow> rows, std::sp
   block.prior_mean = work.prior_mean;
   block.launch = work.launch;
   block.known = work.known;
+  block.calendar = &context_;
   TakeKnown(rows, 0, work);
 }
 

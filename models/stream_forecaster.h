@@ -3,6 +3,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "models/calibrator.h"
@@ -60,8 +61,9 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   void FillSlots(int64_t index, std::span<float> inverse_factor, std::span<float> age) const;
   float MeanRatio() const;
   bool KeepsAboveZero() const { return options_.at_least_zero && options_.domain == ValueDomain::kReal; }
-  float FactorOf(int32_t phase) const;
-  int32_t PhaseOf(const CalendarStep& step) const { return step.season_phase.empty() ? 0 : step.season_phase[0]; }
+  float FactorOf(const CalendarStep& step) const { return factors_[profile_.seasons().PhaseOf(step)]; }
+  /// After the pool has moved.
+  void RefreshFactors() { profile_.Factors(std::as_const(pool_).pooled(profile_part_), factors_); }
   void Load(Work& work, std::span<const SeriesRow> rows, std::span<const std::string> states) const;
   void TakeKnown(std::span<const SeriesRow> rows, size_t step, Work& work) const;
   /// Scale, class and the like of each series. `prior_mean` is asked for apart: explanations have it from the state.
@@ -69,7 +71,7 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   void TakePriors(Work& work) const;
   void Score(Work& work, std::span<BucketScore> scores) const;
   /// Forecasts of one series at one origin, taken apart. `work`: the series as that origin left it, described.
-  std::vector<Explanation> ExplainTargets(const Work& work, size_t series,
+  std::vector<Explanation> ExplainTargets(const Work& work, size_t series, const BucketContext& calendar,
                                           std::span<const ForecastTarget> targets) const;
   Explanation ExplainScored(const Work& work, size_t series) const;
   void Resolve(Work& work, std::span<const SeriesRow> rows, std::span<double> sums) const;
@@ -137,6 +139,7 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   std::vector<double> stored_total_;
 
   BucketContext context_;
+  std::vector<float> factors_;         ///< [phases] pooled seasonal factors as of now
   std::vector<float> inverse_factor_;  ///< [kHistory] by slot
   std::vector<float> age_;             ///< [kHistory] by slot
   double prior_mean_ = 1;

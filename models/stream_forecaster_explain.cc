@@ -34,7 +34,7 @@ float SlowLevel(std::span<const float> history, std::span<const float> inverse_f
 
 }  // namespace
 
-std::vector<Explanation> StreamForecaster::ExplainTargets(const Work& work, size_t i,
+std::vector<Explanation> StreamForecaster::ExplainTargets(const Work& work, size_t i, const BucketContext& calendar,
                                                           std::span<const ForecastTarget> targets) const {
   const size_t experts = experts_.size();
   const int64_t origin = targets[0].origin;
@@ -57,6 +57,7 @@ std::vector<Explanation> StreamForecaster::ExplainTargets(const Work& work, size
   SortedHistory sorted;
   sorted.Take(block, options_.domain != ValueDomain::kReal);
   block.sorted = &sorted;
+  block.calendar = &calendar;
   const float level = SlowLevel(history, inverse_factor, origin, options_.domain, prior_mean);
 
   std::vector<std::span<const float>> states(experts);
@@ -125,11 +126,11 @@ Explanation StreamForecaster::ExplainScored(const Work& work, size_t i) const {
   TC_CHECK(head != nullptr && core.has_published != 0 && core.published_index == context_.now.index,
            "a row without a forecast is explained");
   // A blob of before factors were kept has 0.
-  const float factor = head->next_factor > 0 ? head->next_factor : FactorOf(PhaseOf(context_.now));
+  const float factor = head->next_factor > 0 ? head->next_factor : FactorOf(context_.now);
   const ForecastTarget target{
       head->index, 1, plan_.GroupOf(1), factor,
       std::span(work.columns.known).subspan(i * shape_.known_floats, options_.known_covariates)};
-  Explanation explanation = std::move(ExplainTargets(work, i, {&target, 1})[0]);
+  Explanation explanation = std::move(ExplainTargets(work, i, context_, {&target, 1})[0]);
   explanation.mean = core.published_mean;
   return explanation;
 }
@@ -147,10 +148,10 @@ std::vector<Explanation> StreamForecaster::Explain(const BucketContext& context,
   for (size_t h = 0; h < context.ahead.size(); ++h) {
     const int steps = static_cast<int>(h) + 1;
     targets.push_back(
-        {context.now.index, steps, plan_.GroupOf(steps), FactorOf(PhaseOf(context.ahead[h])),
+        {context.now.index, steps, plan_.GroupOf(steps), FactorOf(context.ahead[h]),
          std::span(work.columns.known).subspan(h * options_.known_covariates, options_.known_covariates)});
   }
-  return ExplainTargets(work, 0, targets);
+  return ExplainTargets(work, 0, context, targets);
 }
 
 }  // namespace tidecast

@@ -29,7 +29,7 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
     OriginHead& head = work.columns.origins[i * horizon + work.columns.OriginSlot(context_.now.index)];
     head.index = context_.now.index;
     head.scale = work.scale[i];
-    head.next_factor = FactorOf(PhaseOf(context_.ahead[0]));
+    head.next_factor = FactorOf(context_.ahead[0]);
   }
   work.sorted.Take(work.block, options_.domain != ValueDomain::kReal);
   work.block.sorted = &work.sorted;
@@ -54,7 +54,7 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
                   work.columns.known.begin() + static_cast<ptrdiff_t>(i * shape_.known_floats + h * width));
     }
     const ForecastTarget target{context_.now.index,   steps,
-                                plan_.GroupOf(steps), FactorOf(PhaseOf(context_.ahead[h])),
+                                plan_.GroupOf(steps), FactorOf(context_.ahead[h]),
                                 work.known,           plan_.KnotOf(steps)};
     for (size_t k = 0; k < experts; ++k) {
       experts_[k]->Expand(work.block, target, work.scale, work.rows, work.summaries[k],

@@ -65,6 +65,7 @@ Status StreamForecaster::ReloadShared(const StateReader& store) {
   TC_ASSIGN_OR_RETURN(const bool found, GetPieces(store, Family::kModels, options_.state_prefix + "pool", &value));
   if (!found) return Status::Ok();
   TC_RETURN_IF_ERROR(pool_.Decode(Fingerprint(), value));
+  RefreshFactors();
   prior_mean_ = profile_.PriorMean(std::as_const(pool_).pooled(profile_part_));
   mixer_.Refresh(std::as_const(pool_).pooled(mixer_part_));
   if (trainer_ != nullptr) outer_.Refresh(std::as_const(pool_).pooled(outer_part_));
