@@ -84,7 +84,7 @@ void AutoregressionExpert::Summarise(const ExpertBlock& block, std::span<const f
 }
 
 PointExpert::Point AutoregressionExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target,
-                                                 float scale, const float* summary) const {
+                                                 float scale, const float* summary, std::span<const double>) const {
   std::array<float, kOrderMax + 1> d;
   if (summary[kOrderMax] <= 0 || !Differences(block, series, target.origin, d.data())) return {};
   const size_t slot = HistorySlot(target.origin);

@@ -24,7 +24,7 @@ class AutoregressionExpert final : public PointExpert {
 
  protected:
   Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
-                const float* summary) const override;
+                const float* summary, std::span<const double> pooled) const override;
 
  private:
   /// Differences that end at `index`, newest first, [kOrderMax + 1]; false where one is missing.

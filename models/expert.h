@@ -40,7 +40,7 @@ struct ExpertBlock {
   std::span<const float> known = {};      ///< [series, known columns] of the newest bucket; NaN = not known
   std::span<const uint8_t> launch =
       {};  ///< [series] 1 + age band of a new series (LaunchPrior), else 0; empty: none is
-  const SortedHistory* sorted = nullptr;  ///< the history in order of value; null: who needs it sorts
+  const SortedHistory* sorted = nullptr;    ///< the history in order of value; null: who needs it sorts
   const BucketContext* calendar = nullptr;  ///< the newest bucket and those ahead; null: none is told
 };
 
@@ -141,11 +141,12 @@ struct PoolShape {
 };
 
 /// The pool for a shape. `names` empty: all that fit it, without those in brackets; else those, in the pool's
-/// order. Names: persistence, seasonal_naive_<season>, profile_<season>, [smoothing_5], smoothing_20, empirical_930,
-/// empirical_960, empirical_985, [tsb, sba, negative_binomial_900, negative_binomial_970], count_table_800,
-/// count_table_970, launch_table, known_covariates, holt_winters_<season> (of reals but hourly ones in brackets too);
-/// of reals only: [autoregression], rls_<lags>_<forgetting rate> (of hourly ones but the longest memory in brackets),
-/// rls_hour_<lags>_<forgetting rate>.
+/// order. Names: persistence, seasonal_naive_<season>, profile_<season> (in brackets beside the next), of counts and
+/// amounts whose second season is a few of the first profile_<first>x<cycles>, [smoothing_5], smoothing_20,
+/// empirical_930, empirical_960, empirical_985, [tsb, sba, negative_binomial_900, negative_binomial_970],
+/// count_table_800, count_table_970, launch_table, known_covariates, holt_winters_<season> (of reals but hourly ones in
+/// brackets too); of reals only: [autoregression], rls_<lags>_<forgetting rate> (of hourly ones but the longest memory
+/// in brackets), rls_hour_<lags>_<forgetting rate>.
 std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const std::vector<std::string>& names);
 
 }  // namespace tidecast

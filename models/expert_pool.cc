@@ -47,6 +47,9 @@ bool OnlyByName(const PoolShape& shape, std::string_view name) {
     return name == "autoregression" || (name.starts_with("holt_winters_") && name != "holt_winters_24") ||
            (shorter && HasSeason(shape, 24));
   }
+  if (NestedSeasons(shape.season_lengths).cycles() > 1 && name == fmt::format("profile_{}", shape.season_lengths[0])) {
+    return true;
+  }
   return name == "smoothing_5" || name == "tsb" || name == "sba" || name == "negative_binomial_900" ||
          name == "negative_binomial_970";
 }
@@ -63,10 +66,9 @@ std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const s
   for (const int season : shape.season_lengths) {
     if (season > 1 && season <= kHistory / 4) all.push_back(std::make_unique<ProfileExpert>(domain, season));
   }
-  if (domain != ValueDomain::kReal && shape.season_lengths.size() > 1 && CalendarProfileExpert::Fits(shape)) {
-    const char* text = std::getenv("CP_RATES") ? std::getenv("CP_RATES") : ".3,.05";
-    for (char* p = const_cast<char*>(text); *p;) { all.push_back(std::make_unique<CalendarProfileExpert>(domain, shape, strtof(p, &p))); if (*p) ++p; }
-  }
+  const NestedSeasons nested(shape.season_lengths);
+  const bool of_parts = domain != ValueDomain::kReal && nested.cycles() > 1;
+  if (of_parts) all.push_back(std::make_unique<CalendarProfileExpert>(domain, nested, shape.horizon));
   all.push_back(std::make_unique<SmoothingExpert>("smoothing_5", domain, .05F));
   all.push_back(std::make_unique<SmoothingExpert>("smoothing_20", domain, .2F));
   all.push_back(std::make_unique<EmpiricalExpert>("empirical_930", domain, .93F));

@@ -113,7 +113,7 @@ float HoltWintersExpert::TrendAt(int horizon, float last, float scale, const flo
 }
 
 PointExpert::Point HoltWintersExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target,
-                                              float scale, const float* summary) const {
+                                              float scale, const float* summary, std::span<const double>) const {
   float last = 0;
   if (summary[2] <= 0 || !NewestAt(block, series, target.origin, &last)) return {};
   const size_t h = static_cast<size_t>(target.horizon) - 1;

@@ -29,7 +29,7 @@ class HoltWintersExpert final : public PointExpert {
 
  protected:
   Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
-                const float* summary) const override;
+                const float* summary, std::span<const double> pooled) const override;
 
  private:
   static constexpr size_t kHead = 7;

@@ -47,7 +47,7 @@ void IntermittentExpert::Summarise(const ExpertBlock& block, std::span<const flo
 }
 
 PointExpert::Point IntermittentExpert::PointOf(const ExpertBlock&, size_t, const ForecastTarget&, float scale,
-                                               const float* summary) const {
+                                               const float* summary, std::span<const double>) const {
   const float value = summary[0] * scale;
   return {value, std::max(value, .05F * scale), summary[0] > 0};
 }

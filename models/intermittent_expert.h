@@ -24,7 +24,7 @@ class IntermittentExpert final : public PointExpert {
 
  protected:
   Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
-                const float* summary) const override;
+                const float* summary, std::span<const double> pooled) const override;
 
  private:
   Rule rule_;

@@ -126,7 +126,7 @@ float KnownCovariateExpert::Lift(std::span<const double> pooled) const {
 }
 
 PointExpert::Point KnownCovariateExpert::PointOf(const ExpertBlock&, size_t series, const ForecastTarget& target,
-                                                 float scale, const float* summary) const {
+                                                 float scale, const float* summary, std::span<const double>) const {
   std::array<float, kWidthMax> x;
   if (summary[1] <= 0 || !Regressors(target.known, series, x.data())) return {};
   float step = summary[0];
@@ -178,7 +178,7 @@ void KnownCovariateExpert::Gather(const ExpertBlock& block, const ForecastTarget
   double* level = sums.data() + sums_size() - 2;
   for (size_t i = 0; i < block.series; ++i) {
     if (rows[i] == 0) continue;
-    const Point point = PointOf(block, i, target, scale[i], summaries.data() + i * summary_floats());
+    const Point point = PointOf(block, i, target, scale[i], summaries.data() + i * summary_floats(), pooled);
     if (!point.awake) continue;
     level[0] += static_cast<double>(block.actual[i] / scale[i]);
     level[1] += static_cast<double>(point.value / scale[i]);

@@ -43,7 +43,7 @@ class KnownCovariateExpert final : public PointExpert {
 
  protected:
   Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
-                const float* summary) const override;
+                const float* summary, std::span<const double> pooled) const override;
 
  private:
   size_t Triangle() const { return width_ * (width_ + 1) / 2; }

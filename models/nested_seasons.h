@@ -20,7 +20,8 @@ class NestedSeasons {
   explicit NestedSeasons(const std::vector<int>& lengths) {
     first_ = lengths.empty() ? 1 : std::max(1, lengths[0]);
     const int second = lengths.size() > 1 ? lengths[1] : 0;
-    if (first_ > 1 && second > first_ && second % first_ == 0 && second / first_ <= kCyclesMax) cycles_ = second / first_;
+    if (first_ > 1 && second > first_ && second % first_ == 0 && second / first_ <= kCyclesMax)
+      cycles_ = second / first_;
     parts_ = std::min(first_, kPartsMax);
   }
   int first() const { return first_; }

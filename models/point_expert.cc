@@ -53,7 +53,7 @@ void PointExpert::Expand(const ExpertBlock& block, const ForecastTarget& target,
   for (size_t i = 0; i < block.series; ++i) {
     out.awake[i] = 0;
     if (rows[i] == 0) continue;
-    const Point point = PointOf(block, i, target, scale[i], summaries.data() + i * summary_floats());
+    const Point point = PointOf(block, i, target, scale[i], summaries.data() + i * summary_floats(), pooled);
     if (!point.awake) continue;
     out.awake[i] = 1;
     const double* shape = pooled.data() + (block.demand_class[i] * kHorizonGroups + target.group) * kLevelCount;
@@ -74,7 +74,7 @@ void PointExpert::Gather(const ExpertBlock& block, const ForecastTarget& target,
   const double growth = static_cast<double>(Growth(pooled, target));
   for (size_t i = 0; i < block.series; ++i) {
     if (rows[i] == 0) continue;
-    const Point point = PointOf(block, i, target, scale[i], summaries.data() + i * summary_floats());
+    const Point point = PointOf(block, i, target, scale[i], summaries.data() + i * summary_floats(), pooled);
     if (!point.awake) continue;
     const size_t shape = block.demand_class[i] * kHorizonGroups + target.group;
     const double* theta = pooled.data() + shape * kLevelCount;
@@ -141,14 +141,14 @@ void PersistenceExpert::Summarise(const ExpertBlock& block, std::span<const floa
 }
 
 PointExpert::Point PersistenceExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target,
-                                              float scale, const float* summary) const {
+                                              float scale, const float* summary, std::span<const double>) const {
   float value = 0;
   if (!NewestAt(block, series, target.origin, &value)) value = summary[0] * scale;
   return {value, scale, block.observed[series] > 0};
 }
 
 PointExpert::Point SeasonalNaiveExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target,
-                                                float scale, const float*) const {
+                                                float scale, const float*, std::span<const double>) const {
   const int64_t seasons = (target.horizon + season_ - 1) / season_;
   for (int64_t index = target.origin + target.horizon - seasons * season_; block.index - index < kHistory;
        index -= season_) {
@@ -193,7 +193,7 @@ void ProfileExpert::Summarise(const ExpertBlock& block, std::span<const float> s
 }
 
 PointExpert::Point ProfileExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target,
-                                          float scale, const float* summary) const {
+                                          float scale, const float* summary, std::span<const double>) const {
   const int64_t seasons = (target.horizon + season_ - 1) / season_;
   const float* history = block.history.data() + series * kHistory;
   const bool real = domain() == ValueDomain::kReal;
@@ -247,7 +247,7 @@ void SmoothingExpert::Summarise(const ExpertBlock& block, std::span<const float>
 }
 
 PointExpert::Point SmoothingExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target,
-                                            float scale, const float* summary) const {
+                                            float scale, const float* summary, std::span<const double>) const {
   const float value = (AnchorOf(block, series, target.origin) + summary[0] * scale) * target.factor;
   if (domain() == ValueDomain::kReal) return {value, scale, block.observed[series] > 0};
   return {value, std::max(value, 0.05F * scale), true};

@@ -39,7 +39,7 @@ class PointExpert : public Expert {
     bool awake = false;
   };
   virtual Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
-                        const float* summary) const = 0;
+                        const float* summary, std::span<const double> pooled) const = 0;
   ValueDomain domain() const { return domain_; }
   /// The newest value known at an origin; false where the history holds none.
   static bool NewestAt(const ExpertBlock& block, size_t series, int64_t origin, float* value);
@@ -71,7 +71,7 @@ class PersistenceExpert final : public PointExpert {
 
  protected:
   Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
-                const float* summary) const override;
+                const float* summary, std::span<const double> pooled) const override;
 };
 
 /// The newest value known at the origin in the target's phase of the season, read from the history; the one before
@@ -89,7 +89,7 @@ class SeasonalNaiveExpert final : public PointExpert {
 
  protected:
   Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
-                const float* summary) const override;
+                const float* summary, std::span<const double> pooled) const override;
 
  private:
   int season_;
@@ -115,7 +115,7 @@ class ProfileExpert final : public PointExpert {
 
  protected:
   Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
-                const float* summary) const override;
+                const float* summary, std::span<const double> pooled) const override;
 
  private:
   int season_;
@@ -136,7 +136,7 @@ class SmoothingExpert final : public PointExpert {
 
  protected:
   Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
-                const float* summary) const override;
+                const float* summary, std::span<const double> pooled) const override;
 
  private:
   float alpha_;

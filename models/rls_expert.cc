@@ -300,7 +300,7 @@ void RlsExpert::Summarise(const ExpertBlock& block, std::span<const float> state
 }
 
 PointExpert::Point RlsExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target,
-                                      float scale, const float* summary) const {
+                                      float scale, const float* summary, std::span<const double>) const {
   float last = 0;
   if (summary[horizon_] <= 0 || !NewestAt(block, series, target.origin, &last)) return {};
   return {last + summary[target.horizon - 1] * scale, scale, true};

@@ -2,25 +2,22 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 namespace tidecast {
 namespace {
 
-const double kSeasonDecay = std::getenv("SS_D") ? atof(std::getenv("SS_D")) : .9;      ///< a visit of the phase
-constexpr double kSeasonPrior = 1;       ///< visits' worth of factor 1
-const double kPartDecay = std::getenv("SP_D") ? atof(std::getenv("SP_D")) : .95;
-const double kPartPrior = std::getenv("SP_P") ? atof(std::getenv("SP_P")) : 1;
+constexpr double kSeasonDecay = .9;  ///< a visit of the phase
+constexpr double kSeasonPrior = 1;   ///< visits' worth of factor 1
+constexpr double kPartDecay = .95;   ///< a visit of the part
+constexpr double kPartPrior = 1;     ///< visits' worth of what the first season says
 constexpr double kPartRatioMax = 4;
 constexpr double kPriorDecay = .95;
-constexpr float kRatioMax = 6;           ///< value / scale counts as at most this much
+constexpr float kRatioMax = 6;  ///< value / scale counts as at most this much
 constexpr uint32_t kObservedMin = 6;
 
 }  // namespace
 
-void SeasonProfile::StartPooled(std::span<double> pooled) const {
-  std::fill(pooled.begin(), pooled.end(), 0.0);
-}
+void SeasonProfile::StartPooled(std::span<double> pooled) const { std::fill(pooled.begin(), pooled.end(), 0.0); }
 
 double SeasonProfile::MeanOf(std::span<const double> pooled) const {
   double all = 0;
@@ -80,7 +77,8 @@ void SeasonProfile::Fold(size_t phase, std::span<const double> sums, std::span<d
       double* part = pooled.data() + PartsAt() + 2 * seasons_.LongPartOf(phase);
       const double share = static_cast<double>(seasons_.parts()) / seasons_.first();
       const double forget = std::pow(kPartDecay, share);
-      part[0] = forget * part[0] + share * weight * std::min(ratio / (mean * FirstFactor(pooled, mean, first)), kPartRatioMax);
+      part[0] = forget * part[0] +
+                share * weight * std::min(ratio / (mean * FirstFactor(pooled, mean, first)), kPartRatioMax);
       part[1] = forget * part[1] + share * weight;
     }
     const size_t at = 2 * first;

@@ -53,9 +53,8 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
       std::copy_n(work.known.begin() + static_cast<ptrdiff_t>(i * width), width,
                   work.columns.known.begin() + static_cast<ptrdiff_t>(i * shape_.known_floats + h * width));
     }
-    const ForecastTarget target{context_.now.index,   steps,
-                                plan_.GroupOf(steps), FactorOf(context_.ahead[h]),
-                                work.known,           plan_.KnotOf(steps)};
+    const ForecastTarget target{context_.now.index,          steps,      plan_.GroupOf(steps),
+                                FactorOf(context_.ahead[h]), work.known, plan_.KnotOf(steps)};
     for (size_t k = 0; k < experts; ++k) {
       experts_[k]->Expand(work.block, target, work.scale, work.rows, work.summaries[k],
                           std::as_const(pool_).pooled(expert_part_[k]), work.Output(k));

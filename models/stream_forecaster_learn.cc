@@ -54,8 +54,8 @@ void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const S
                                       std::span<double> sums) const {
   const size_t count = work.block.series;
   const size_t experts = experts_.size();
-  const ForecastTarget target{context_.now.index - horizon,    horizon,    plan_.GroupOf(horizon),
-                              FactorOf(context_.now), work.known, plan_.KnotOf(horizon)};
+  const ForecastTarget target{context_.now.index - horizon, horizon,    plan_.GroupOf(horizon),
+                              FactorOf(context_.now),       work.known, plan_.KnotOf(horizon)};
   bool any = false;
   for (size_t i = 0; i < count; ++i) {
     const OriginHead* origin = work.columns.Origin(i, target.origin);
@@ -251,7 +251,8 @@ Status StreamForecaster::LearnShared() {
   calibrator_.Fold(std::as_const(pool_).Sums(calibrator_part_, all), pool_.pooled(calibrator_part_));
   LaunchPrior::Fold(std::as_const(pool_).Sums(launch_part_, all), pool_.pooled(launch_part_));
   MeanScale::Fold(std::as_const(pool_).Sums(mean_part_, all), pool_.pooled(mean_part_));
-  profile_.Fold(profile_.seasons().PhaseOf(context_.now), std::as_const(pool_).Sums(profile_part_, all), pool_.pooled(profile_part_));
+  profile_.Fold(profile_.seasons().PhaseOf(context_.now), std::as_const(pool_).Sums(profile_part_, all),
+                pool_.pooled(profile_part_));
   RefreshFactors();
   mixer_.Refresh(std::as_const(pool_).pooled(mixer_part_));
   const std::span<const double> series = std::as_const(pool_).Sums(series_part_, all);
