@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "models/autoregression_expert.h"
-#include "models/calendar_profile_expert.h"
+#include "models/calendar_experts.h"
 #include "models/count_table_expert.h"
 #include "models/empirical_expert.h"
 #include "models/expert.h"
@@ -66,9 +66,13 @@ std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const s
   for (const int season : shape.season_lengths) {
     if (season > 1 && season <= kHistory / 4) all.push_back(std::make_unique<ProfileExpert>(domain, season));
   }
-  const NestedSeasons nested(shape.season_lengths);
-  const bool of_parts = domain != ValueDomain::kReal && nested.cycles() > 1;
-  if (of_parts) all.push_back(std::make_unique<CalendarProfileExpert>(domain, nested, shape.horizon));
+  if (const NestedSeasons seasons(shape.season_lengths); seasons.cycles() > 1) {
+    if (domain == ValueDomain::kReal) {
+      all.push_back(std::make_unique<CalendarOffsetExpert>(seasons, shape.horizon));
+    } else {
+      all.push_back(std::make_unique<CalendarProfileExpert>(domain, seasons, shape.horizon));
+    }
+  }
   all.push_back(std::make_unique<SmoothingExpert>("smoothing_5", domain, .05F));
   all.push_back(std::make_unique<SmoothingExpert>("smoothing_20", domain, .2F));
   all.push_back(std::make_unique<EmpiricalExpert>("empirical_930", domain, .93F));

@@ -127,9 +127,12 @@ Explanation StreamForecaster::ExplainScored(const Work& work, size_t i) const {
            "a row without a forecast is explained");
   // A blob of before factors were kept has 0.
   const float factor = head->next_factor > 0 ? head->next_factor : FactorOf(context_.now);
-  const ForecastTarget target{
-      head->index, 1, plan_.GroupOf(1), factor,
-      std::span(work.columns.known).subspan(i * shape_.known_floats, options_.known_covariates)};
+  const ForecastTarget target{head->index,
+                              1,
+                              plan_.GroupOf(1),
+                              factor,
+                              std::span(work.columns.known).subspan(i * shape_.known_floats, options_.known_covariates),
+                              plan_.KnotOf(1)};
   Explanation explanation = std::move(ExplainTargets(work, i, context_, {&target, 1})[0]);
   explanation.mean = core.published_mean;
   return explanation;
@@ -147,9 +150,9 @@ std::vector<Explanation> StreamForecaster::Explain(const BucketContext& context,
   std::vector<ForecastTarget> targets;
   for (size_t h = 0; h < context.ahead.size(); ++h) {
     const int steps = static_cast<int>(h) + 1;
-    targets.push_back(
-        {context.now.index, steps, plan_.GroupOf(steps), FactorOf(context.ahead[h]),
-         std::span(work.columns.known).subspan(h * options_.known_covariates, options_.known_covariates)});
+    targets.push_back({context.now.index, steps, plan_.GroupOf(steps), FactorOf(context.ahead[h]),
+                       std::span(work.columns.known).subspan(h * options_.known_covariates, options_.known_covariates),
+                       plan_.KnotOf(steps)});
   }
   return ExplainTargets(work, 0, context, targets);
 }

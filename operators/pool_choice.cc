@@ -12,7 +12,7 @@ namespace {
 constexpr int kDay = 24;  ///< steps: what the regressions by the hour ask for
 constexpr double kLevelStepMax = .05;
 constexpr size_t kLevelStepsMin = 20;
-constexpr double kLoadStepMax = .2;
+constexpr double kLoadStepMax = .15;
 constexpr double kLoadZerosMax = .01;
 
 /// Of a series by the pool of hourly reals; measured to a few per cent (models/README.md).

@@ -25,7 +25,18 @@ struct Driven {
   ExpertBlock Block(int64_t index) {
     for (int64_t age = 0; age < kHistory; ++age) ages[HistorySlot(index - age)] = static_cast<float>(age);
     TakeKnown(index);
-    return {kSeries, index, actual, history, scale, demand_class, observed, inverse, ages, prior, known, launch};
+    ExpertBlock block{kSeries,  index,   actual, history, scale, demand_class,
+                      observed, inverse, ages,   prior,   known, launch};
+    calendar = {StepAt(index), {}};
+    for (int h = 1; h <= horizon; ++h) calendar.ahead.push_back(StepAt(index + h));
+    block.calendar = &calendar;
+    return block;
+  }
+  CalendarStep StepAt(int64_t index) const {
+    CalendarStep step;
+    step.index = index;
+    for (const int season : seasons) step.season_phase.push_back(static_cast<int32_t>(index % season));
+    return step;
   }
   void Step(int64_t index, const std::vector<float>& values) {
     actual = values;
@@ -93,6 +104,9 @@ struct Driven {
     return steps;
   }
   const Expert& expert;
+  std::vector<int> seasons = {24, 168};
+  int horizon = 14;
+  BucketContext calendar;
   std::vector<double> pooled;
   std::vector<float> states, summaries, history, actual;
   std::vector<float> scale = {1, 4, 50}, inverse = std::vector<float>(kHistory, .9F),

@@ -27,6 +27,7 @@ struct Member {
   size_t place;
 };
 const PoolShape kShop{.domain = ValueDomain::kCount, .season_lengths = {6}, .known_covariates = 2};
+const PoolShape kHourlyShop{.domain = ValueDomain::kCount, .season_lengths = {24, 168}};
 const PoolShape kHourlyReals{.domain = ValueDomain::kReal, .season_lengths = {24, 168}};
 const PoolShape kDailyReals{.domain = ValueDomain::kReal, .season_lengths = {7}};
 
@@ -164,6 +165,7 @@ std::string NameOf(const ::testing::TestParamInfo<Member>& info) {
   return std::string(AllExperts(info.param.shape)[info.param.place]->name());
 }
 INSTANTIATE_TEST_SUITE_P(Shop, ExpertContractTest, ::testing::ValuesIn(Members({kShop})), NameOf);
+INSTANTIATE_TEST_SUITE_P(HourlyShop, ExpertContractTest, ::testing::ValuesIn(Members({kHourlyShop})), NameOf);
 INSTANTIATE_TEST_SUITE_P(HourlyReals, ExpertContractTest, ::testing::ValuesIn(Members({kHourlyReals})), NameOf);
 INSTANTIATE_TEST_SUITE_P(DailyReals, ExpertContractTest, ::testing::ValuesIn(Members({kDailyReals})), NameOf);
 

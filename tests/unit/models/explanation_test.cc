@@ -62,7 +62,7 @@ ForecasterOptions HourlyReals() {
   ForecasterOptions options;
   options.horizon = 30;
   options.domain = ValueDomain::kReal;
-  options.season_lengths = {24};
+  options.season_lengths = {24, 168};
   return options;
 }
 /// A day and a wave of 37 hours, which only the regressions can follow.
@@ -113,15 +113,46 @@ TEST(ExplanationTest, PartsSumToThePublishedMeanOfHourlyReals) {
   ExplainedShop shop(HourlyReals(), 2);
   MakeHourly(&shop);
   double worst = 0;
-  bool regression = false;
+  bool regression = false, profile = false;
   for (int64_t t = 0; t < 420; ++t) {
     shop.Round(t);
     if (t % 10 != 9) continue;
     worst = std::max(worst, WorstError(shop, t));
     const std::vector<Explanation> steps = shop.OnDemand(t, 0);
-    for (const auto& voice : steps[0].experts) regression = regression || voice.expert.starts_with("rls");
+    for (const auto& voice : steps[0].experts) {
+      regression = regression || voice.expert.starts_with("rls");
+      profile = profile || voice.expert == "profile_24x7";
+    }
   }
+  EXPECT_TRUE(profile);
   EXPECT_TRUE(regression) << "the regressions were never awake: the test would not see them";
+  EXPECT_LT(worst, 1e-4);
+}
+
+TEST(ExplanationTest, PartsSumToThePublishedMeanOfHourlyCounts) {
+  ForecasterOptions options = Counts(0, 30);
+  options.season_lengths = {24, 168};
+  ExplainedShop shop(options, 5);
+  shop.change_ = [](size_t s, int64_t t, float y) {
+    return t % 24 < 8 ? std::floor(y / 3) : y + static_cast<float>(s);
+  };
+  double worst = 0;
+  float weight = 0;
+  std::vector<std::string> before(5);
+  for (int64_t t = 0; t < 150; ++t) {
+    const std::vector<Explanation> explained = shop.ExplainedRound(t);
+    worst = std::max(worst, t % 10 == 9 ? WorstError(shop, t) : 0.0);
+    for (size_t s = 0; s < before.size(); ++s) {
+      if (t > 0) {
+        ASSERT_EQ(Text(explained[s]), before[s]) << t;
+      }
+      const Explanation next = shop.OnDemand(t, s).at(0);
+      before[s] = Text(next);
+      for (const auto& voice : next.experts)
+        weight = std::max(weight, voice.expert == "profile_24x7" ? voice.weight : 0);
+    }
+  }
+  EXPECT_GT(weight, .05F) << "the profile was never heard: the test would not see it";
   EXPECT_LT(worst, 1e-4);
 }
 

@@ -73,7 +73,7 @@ class Shop {
     const auto step = [this](int64_t at) {
       CalendarStep s;
       s.index = at;
-      s.season_phase = {static_cast<int32_t>(at % options_.season_lengths[0])};
+      for (const int season : options_.season_lengths) s.season_phase.push_back(static_cast<int32_t>(at % season));
       return s;
     };
     context.now = step(index);
