@@ -22,8 +22,8 @@ bool HasSeason(const PoolShape& shape, int season) {
   return std::find(shape.season_lengths.begin(), shape.season_lengths.end(), season) != shape.season_lengths.end();
 }
 
-/// Direct regressions on the newest values: of hourly series with the mean day or the hour, of coarser ones on the last
-/// eight.
+/// Direct regressions on the newest values: of hourly series with the mean day or the hour, of finer ones too on the
+/// last 48, of coarser ones on the last eight.
 void AddRls(const PoolShape& shape, std::vector<std::unique_ptr<Expert>>* all) {
   const auto add = [&](std::string_view name, RlsExpert::Shape rls) {
     rls.horizon = shape.horizon;
@@ -32,7 +32,8 @@ void AddRls(const PoolShape& shape, std::vector<std::unique_ptr<Expert>>* all) {
                                                shape.domain, rls));
   };
   const int day = HasSeason(shape, 24) ? 24 : 0;
-  const int lags = day > 0 || HasSeason(shape, 288) ? 48 : 8;
+  const NestedSeasons seasons(shape.season_lengths);
+  const int lags = day > 0 || (seasons.cycles() > 1 && seasons.first() > 24) ? 48 : 8;
   for (const double memory : {1.0, .9995, .998}) add("rls", {.memory = memory, .lags = lags, .day = day});
   if (day == 0) return;
   add("rls_hour", {.memory = 1, .lags = 24, .day = day, .season = RlsExpert::Season::kHour});

@@ -91,12 +91,13 @@ Result<SeriesFrequency> Reader::FrequencyOf(const Json& object) {
   std::string text = options_.frequency;
   if (text == "auto") {
     if (field == object.end() || !field->is_string()) {
-      return Bad("it has no freq").WithRemedy("say the step: --freq 5min, 1h, 1d, 1w or 1mo");
+      return Bad("it has no freq").WithRemedy(fmt::format("say the step, --freq: {}", kFrequencyNames));
     }
     text = field->get<std::string>();
   }
   const auto frequency = ParseSeriesFrequency(text);
-  if (!frequency) return Bad(fmt::format("unknown freq: {}", text)).WithRemedy("steps can be 5min, 1h, 1d, 1w or 1mo");
+  if (!frequency)
+    return Bad(fmt::format("unknown freq: {}", text)).WithRemedy(fmt::format("steps can be {}", kFrequencyNames));
   if (!rows_.frequency.empty() && rows_.frequency != text) {
     return Bad(fmt::format("freq is {}, above it was {}", text, rows_.frequency))
         .WithRemedy("one file has one step; forecast them apart");

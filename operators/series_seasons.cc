@@ -4,6 +4,14 @@
 #include <set>
 
 namespace tidecast {
+namespace {
+
+/// 0 where a step is a day or more.
+int StepsADay(SeriesFrequency frequency) {
+  return frequency.seconds() > 0 ? static_cast<int>(86400 / frequency.seconds()) : 0;
+}
+
+}  // namespace
 
 std::vector<int32_t> OpenWeekdays(const std::vector<int64_t>& seconds) {
   std::set<int32_t> open;
@@ -12,16 +20,14 @@ std::vector<int32_t> OpenWeekdays(const std::vector<int64_t>& seconds) {
 }
 
 std::vector<int> NaturalSeasons(SeriesFrequency frequency, size_t open_weekdays) {
-  switch (frequency) {
-    case SeriesFrequency::kFiveMinutes:
-      return {288, 2016};
-    case SeriesFrequency::kHour:
-      return {24, 168};
-    case SeriesFrequency::kDay:
+  switch (frequency.unit()) {
+    case SeriesFrequency::Unit::kSeconds:
+      return {StepsADay(frequency), 7 * StepsADay(frequency)};
+    case SeriesFrequency::Unit::kDay:
       return {static_cast<int>(open_weekdays)};
-    case SeriesFrequency::kWeek:
+    case SeriesFrequency::Unit::kWeek:
       return {52};
-    case SeriesFrequency::kMonth:
+    case SeriesFrequency::Unit::kMonth:
       return {12};
   }
   return {};
@@ -30,14 +36,13 @@ std::vector<int> NaturalSeasons(SeriesFrequency frequency, size_t open_weekdays)
 std::vector<int32_t> SeasonPhases(SeriesFrequency frequency, const std::vector<int64_t>& seconds,
                                   const std::vector<int32_t>& open_weekdays, int season) {
   constexpr int64_t kMonday = 3 * 86400;  // 1970 began on a Thursday
+  const int day = StepsADay(frequency);
   std::vector<int32_t> phases;
   for (size_t t = 0; t < seconds.size(); ++t) {
     const int64_t at = seconds[t];
     auto phase = static_cast<int64_t>(t);
-    if (frequency == SeriesFrequency::kFiveMinutes && (season == 288 || season == 2016)) {
-      phase = FloorDivide(at + kMonday, 300);
-    } else if (frequency == SeriesFrequency::kHour && (season == 24 || season == 168)) {
-      phase = FloorDivide(at + kMonday, 3600);
+    if (day > 0 && (season == day || season == 7 * day)) {
+      phase = FloorDivide(at + kMonday, frequency.seconds());
     } else if (frequency == SeriesFrequency::kDay && season == static_cast<int>(open_weekdays.size())) {
       phase = std::lower_bound(open_weekdays.begin(), open_weekdays.end(), WeekdayOf(at)) - open_weekdays.begin();
     } else if (frequency == SeriesFrequency::kMonth && season == 12) {

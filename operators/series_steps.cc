@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <utility>
+#include <charconv>
 
 namespace tidecast {
 namespace {
@@ -13,50 +12,55 @@ constexpr int64_t kDaySeconds = 86400;
 
 }  // namespace
 
+std::optional<SeriesFrequency> SeriesFrequency::OfSeconds(int64_t seconds) {
+  if (seconds < 60 || seconds >= kDaySeconds || seconds % 60 != 0 || kDaySeconds % seconds != 0) return std::nullopt;
+  return SeriesFrequency(Unit::kSeconds, seconds);
+}
+
 std::optional<SeriesFrequency> ParseSeriesFrequency(std::string_view text) {
-  constexpr std::array<std::pair<std::string_view, SeriesFrequency>, 16> kNames = {{
-      {"5min", SeriesFrequency::kFiveMinutes},
-      {"5T", SeriesFrequency::kFiveMinutes},
-      {"1h", SeriesFrequency::kHour},
-      {"1H", SeriesFrequency::kHour},
-      {"h", SeriesFrequency::kHour},
-      {"H", SeriesFrequency::kHour},
-      {"1d", SeriesFrequency::kDay},
-      {"1D", SeriesFrequency::kDay},
-      {"D", SeriesFrequency::kDay},
-      {"1w", SeriesFrequency::kWeek},
-      {"1W", SeriesFrequency::kWeek},
-      {"W", SeriesFrequency::kWeek},
-      {"1mo", SeriesFrequency::kMonth},
-      {"M", SeriesFrequency::kMonth},
-      {"MS", SeriesFrequency::kMonth},
-      {"ME", SeriesFrequency::kMonth},
-  }};
-  const auto found = std::find_if(kNames.begin(), kNames.end(), [&](const auto& name) { return name.first == text; });
-  if (found != kNames.end()) return found->second;
-  if (text == "1M" || text == "1MS" || text == "1ME") return SeriesFrequency::kMonth;
-  if (text.starts_with("W-") || text.starts_with("1W-")) return SeriesFrequency::kWeek;
+  int64_t count = 1;
+  const char* end = text.data() + text.size();
+  const auto [unit, error] = std::from_chars(text.data(), end, count);
+  if (error != std::errc() && unit != text.data()) return std::nullopt;
+  const std::string_view name(unit, static_cast<size_t>(end - unit));
+  if (name == "min" || name == "T") return count > 1440 ? std::nullopt : SeriesFrequency::OfSeconds(60 * count);
+  if (name == "h" || name == "H") return count > 24 ? std::nullopt : SeriesFrequency::OfSeconds(3600 * count);
+  if (count != 1) return std::nullopt;
+  if (name == "d" || name == "D") return SeriesFrequency::kDay;
+  if (name == "w" || name == "W" || name.starts_with("W-")) return SeriesFrequency::kWeek;
+  if (name == "mo" || name == "M" || name == "MS" || name == "ME") return SeriesFrequency::kMonth;
   return std::nullopt;
 }
 
-std::string_view NameOf(SeriesFrequency frequency) {
-  constexpr std::array<std::string_view, 5> kNames = {"5min", "1h", "1d", "1w", "1mo"};
-  return kNames[static_cast<size_t>(frequency)];
+std::string NameOf(SeriesFrequency frequency) {
+  switch (frequency.unit()) {
+    case SeriesFrequency::Unit::kSeconds:
+      break;
+    case SeriesFrequency::Unit::kDay:
+      return "1d";
+    case SeriesFrequency::Unit::kWeek:
+      return "1w";
+    case SeriesFrequency::Unit::kMonth:
+      return "1mo";
+  }
+  const int64_t seconds = frequency.seconds();
+  return seconds % 3600 == 0 ? fmt::format("{}h", seconds / 3600) : fmt::format("{}min", seconds / 60);
 }
 
 Result<SeriesFrequency> FrequencyOf(const std::string& text, const std::vector<int64_t>& times) {
   if (const auto named = ParseSeriesFrequency(text)) return *named;
   if (text != "auto") {
     return Status(Code::kUsage, fmt::format("unknown frequency: {}", text), Domain::kInput)
-        .WithRemedy("one of 5min, 1h, 1d, 1w, 1mo, auto");
+        .WithRemedy(fmt::format("one of {}, auto", kFrequencyNames));
   }
   std::vector<int64_t> steps;
   for (size_t i = 1; i < times.size(); ++i) steps.push_back(times[i] - times[i - 1]);
   if (steps.empty()) return SeriesFrequency::kDay;
   std::nth_element(steps.begin(), steps.begin() + static_cast<ptrdiff_t>(steps.size() / 2), steps.end());
   const int64_t step = steps[steps.size() / 2];
-  if (step <= 300) return SeriesFrequency::kFiveMinutes;
-  if (step <= 3600) return SeriesFrequency::kHour;
+  for (const int64_t minutes : {1, 5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720}) {
+    if (step <= 60 * minutes) return *SeriesFrequency::OfSeconds(60 * minutes);
+  }
   if (step <= 2 * kDaySeconds) return SeriesFrequency::kDay;
   if (step <= 10 * kDaySeconds) return SeriesFrequency::kWeek;
   return SeriesFrequency::kMonth;
@@ -71,16 +75,14 @@ std::chrono::year_month_day DateOf(int64_t seconds) {
 }
 
 int64_t StepsAfter(int64_t start, int64_t steps, SeriesFrequency frequency) {
-  switch (frequency) {
-    case SeriesFrequency::kFiveMinutes:
-      return start + 300 * steps;
-    case SeriesFrequency::kHour:
-      return start + 3600 * steps;
-    case SeriesFrequency::kDay:
+  switch (frequency.unit()) {
+    case SeriesFrequency::Unit::kSeconds:
+      return start + frequency.seconds() * steps;
+    case SeriesFrequency::Unit::kDay:
       return start + kDaySeconds * steps;
-    case SeriesFrequency::kWeek:
+    case SeriesFrequency::Unit::kWeek:
       return start + 7 * kDaySeconds * steps;
-    case SeriesFrequency::kMonth:
+    case SeriesFrequency::Unit::kMonth:
       break;
   }
   const auto date = DateOf(start) + std::chrono::months(steps);

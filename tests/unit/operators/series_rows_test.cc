@@ -9,6 +9,8 @@
 #include <fstream>
 #include <string>
 
+#include "operators/series_seasons.h"
+#include "operators/series_seasons.h"
 #include "operators/series_steps.h"
 #include "operators/series_table.h"
 
@@ -157,8 +159,40 @@ TEST(SeriesStepsTest, KnowsTheNamesOfBothCamps) {
   EXPECT_EQ(ParseSeriesFrequency("ME"), SeriesFrequency::kMonth);
   EXPECT_EQ(ParseSeriesFrequency("W-SUN"), SeriesFrequency::kWeek);
   EXPECT_EQ(ParseSeriesFrequency("5T"), SeriesFrequency::kFiveMinutes);
+  EXPECT_EQ(ParseSeriesFrequency("D"), SeriesFrequency::kDay);
   EXPECT_EQ(ParseSeriesFrequency("2D"), std::nullopt);
   EXPECT_EQ(ParseSeriesFrequency(""), std::nullopt);
+  EXPECT_EQ(ParseSeriesFrequency("99999999999999999999h"), std::nullopt);
+}
+
+TEST(SeriesStepsTest, ADayIsMadeOfAnyMinutesOrHours) {
+  for (const char* name : {"1min", "15min", "90min", "1h", "6h", "12h"}) {
+    const auto frequency = ParseSeriesFrequency(name);
+    ASSERT_TRUE(frequency) << name;
+    EXPECT_EQ(NameOf(*frequency), name);
+  }
+  EXPECT_EQ(ParseSeriesFrequency("60min"), SeriesFrequency::kHour);
+  EXPECT_EQ(ParseSeriesFrequency("30T"), SeriesFrequency::OfSeconds(1800));
+  for (const char* name : {"7min", "25min", "5h", "24h", "0min", "-15min"}) {
+    EXPECT_EQ(ParseSeriesFrequency(name), std::nullopt) << name;
+  }
+  EXPECT_EQ(NaturalSeasons(*ParseSeriesFrequency("15min"), 7), (std::vector<int>{96, 672}));
+  // 1970 began on a Thursday: 06:30 is the 26th quarter of the fourth day.
+  EXPECT_EQ(SeasonPhases(*ParseSeriesFrequency("15min"), {6 * 3600 + 1800}, {}, 672),
+            (std::vector<int32_t>{3 * 96 + 26}));
+  EXPECT_EQ(SeasonPhases(*ParseSeriesFrequency("15min"), {6 * 3600 + 1800}, {}, 96), (std::vector<int32_t>{26}));
+}
+
+TEST(SeriesStepsTest, AutoIsTheLeastCommonStepThatIsNoShorterThanTheMedian) {
+  const auto by = [](int64_t step) { return NameOf(*FrequencyOf("auto", {0, step, 2 * step, 9 * step})); };
+  EXPECT_EQ(by(60), "1min");
+  EXPECT_EQ(by(900), "15min");
+  EXPECT_EQ(by(1000), "20min");
+  EXPECT_EQ(by(3600), "1h");
+  EXPECT_EQ(by(7200), "2h");
+  EXPECT_EQ(by(86400), "1d");
+  EXPECT_EQ(by(7 * 86400), "1w");
+  EXPECT_EQ(by(30 * 86400), "1mo");
 }
 
 }  // namespace
