@@ -216,8 +216,11 @@ void CountTableExpert::Gather(const ExpertBlock& block, const ForecastTarget& ta
 }
 
 void CountTableExpert::Fold(std::span<const double> sums, std::span<double> pooled) const {
-  for (size_t i = 0; i < pooled.size(); ++i) {
-    pooled[i] = kTableDecay * pooled[i] + (1 - kTableDecay) * kPriorRows * prior_[i % prior_.size()] + sums[i];
+  for (size_t plane = 0; plane < pooled.size(); plane += prior_.size()) {
+    for (size_t i = 0; i < prior_.size(); ++i) {
+      double& number = pooled[plane + i];
+      number = kTableDecay * number + (1 - kTableDecay) * kPriorRows * prior_[i] + sums[plane + i];
+    }
   }
 }
 
