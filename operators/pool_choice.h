@@ -11,9 +11,9 @@ struct SeriesTable;
 /// Whether counts or amounts are forecast by the pool of reals, kept at 0 or above, by the buckets `from` to `to` - 1.
 /// Their own pool is for what sells: it knows zeros, and little of what moves on from where it stands. Two kinds do.
 /// Levels (prices, rates): amounts of any bucket, each series always above 0 and moving from bucket to bucket by a
-/// twentieth of itself at most. Loads (power, traffic): counts or amounts by the hour, next to never 0, moving by a
-/// fifth of themselves at most, on the average of the series (counts below some 30 do not: noise alone moves them
-/// further); as long as the regressions by the hour fit the horizon, and their state of all series kLoadBytesMax.
+/// twentieth of itself at most. Loads (power, water): counts or amounts by the hour, next to never 0, moving by .15 of
+/// themselves at most, on the average of the series (counts below some 55 do not: noise alone moves them further); as
+/// long as the regressions by the hour fit the horizon, and their state of all series kLoadBytesMax.
 /// Thread: safe.
 bool AreForecastAsReals(const SeriesTable& table, ValueDomain domain, int horizon, size_t from, size_t to);
 
