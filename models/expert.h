@@ -55,9 +55,10 @@ struct ForecastTarget {
   int64_t origin = 0;  ///< index of the newest bucket that the origin knew
   int horizon = 1;
   size_t group = 0;                   ///< horizon group
-  float factor = 1;                   ///< pooled seasonal factor of the target bucket
+  float factor = 1;                   ///< pooled seasonal factor of the target bucket, by the year too
   std::span<const float> known = {};  ///< [series, known columns] of the target bucket; NaN = not known
   HorizonKnot knot = {};
+  float year = 1;  ///< what of it the year has: from the origin to the target bucket
 };
 
 /// What an expert says of one target. Sized by the caller.

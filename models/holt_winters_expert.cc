@@ -119,6 +119,7 @@ PointExpert::Point HoltWintersExpert::PointOf(const ExpertBlock& block, size_t s
   const size_t h = static_cast<size_t>(target.horizon) - 1;
   const size_t phase = PhaseOf(target.origin + target.horizon);
   float value = TrendAt(target.horizon, last, scale, summary) + summary[3 + phase] * scale;
+  value *= target.year;
   if (domain() != ValueDomain::kReal) value = std::max(value, 0.0F);
   return {value, summary[2] * growth_[h] * scale, true};
 }

@@ -11,7 +11,8 @@
 namespace tidecast {
 namespace {
 
-constexpr uint32_t kFormat = 6;  // reads 5 too
+constexpr uint32_t kFormat = 7;  // reads 5 and 6 too
+constexpr uint32_t kOldest = 5;
 struct Head {
   uint32_t format;
   uint32_t values;
@@ -28,11 +29,16 @@ size_t PooledState::Claim(size_t size, size_t sums) {
   return parts_.size() - 1;
 }
 
-size_t PooledState::ClaimSince6(size_t size, size_t sums) {
-  TC_CHECK_EQ(values_since_6_, 0U, "one part alone");
-  values_since_6_ = size;
-  sums_since_6_ = sums;
+size_t PooledState::ClaimSince(uint32_t format, size_t size, size_t sums) {
+  TC_CHECK(later_.empty() || later_.back().format < format, "in order of formats");
+  later_.push_back({format, size, sums});
   return Claim(size, sums);
+}
+
+bool PooledState::HasSums(size_t size) const {
+  size_t sums = sums_size_;
+  for (auto part = later_.rbegin(); part != later_.rend() && size < sums; ++part) sums -= part->sums;
+  return size == sums;
 }
 
 void PooledState::SetPhase(int64_t index, uint16_t phase) { phase_[HistorySlot(index)] = phase; }
@@ -54,11 +60,12 @@ Status PooledState::Decode(uint64_t fingerprint, std::string_view bytes) {
   Head head;
   if (bytes.size() < sizeof head) return Status(Code::kCorruption, "the model's shared state is cut short");
   std::memcpy(&head, bytes.data(), sizeof head);
-  if (head.format != kFormat && head.format != 5) {
+  if (head.format < kOldest || head.format > kFormat) {
     return Status(Code::kVersion,
                   fmt::format("the model's shared state has format {}, this build reads {}", head.format, kFormat));
   }
-  const size_t stored = values_.size() - (head.format == 5 ? values_since_6_ : 0);
+  size_t stored = values_.size();
+  for (const Later& part : later_) stored -= part.format > head.format ? part.values : 0;
   if (head.fingerprint != fingerprint || head.values != stored) {
     return Status(Code::kInvalidShape,
                   "the stored model was made with another horizon, season, domain or pool of experts")

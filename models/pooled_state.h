@@ -20,8 +20,9 @@ class PooledState {
  public:
   /// Claims `size` numbers of the pool and `sums` of a round's sums; returns the part's number.
   size_t Claim(size_t size, size_t sums);
-  /// Likewise, of a part that states of format 5 do not have yet: it begins at 0 then. REQUIRES: the last claim.
-  size_t ClaimSince6(size_t size, size_t sums);
+  /// Likewise, of a part that states of formats before `format` do not have yet: it begins at 0 then. REQUIRES: the
+  /// last claim, but for later formats' ones.
+  size_t ClaimSince(uint32_t format, size_t size, size_t sums);
   std::span<double> pooled(size_t part) { return std::span(values_).subspan(parts_[part].begin, parts_[part].size); }
   std::span<const double> pooled(size_t part) const {
     return std::span(values_).subspan(parts_[part].begin, parts_[part].size);
@@ -33,7 +34,8 @@ class PooledState {
     return all.subspan(parts_[part].sums_begin, parts_[part].sums);
   }
   size_t sums_size() const { return sums_size_; }
-  size_t sums_size_before_6() const { return sums_size_ - sums_since_6_; }
+  /// Whether a round stored by a format that is read has so many sums.
+  bool HasSums(size_t size) const;
 
   void SetPhase(int64_t index, uint16_t phase);
   uint16_t PhaseOf(int64_t index) const { return phase_[HistorySlot(index)]; }
@@ -53,8 +55,11 @@ class PooledState {
   std::vector<double> values_;
   std::array<uint16_t, kHistory> phase_{};
   size_t sums_size_ = 0;
-  size_t values_since_6_ = 0;
-  size_t sums_since_6_ = 0;
+  struct Later {
+    uint32_t format;
+    size_t values, sums;
+  };
+  std::vector<Later> later_;  ///< what formats have added
 };
 
 }  // namespace tidecast

@@ -72,7 +72,8 @@ StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique
     covariate_part_ = pool_.Claim(numbers, numbers);
     for (const auto& expert : experts_) expert_slot_.push_back(NetSeries::ExpertSlot(expert->name()));
   }
-  mean_part_ = pool_.ClaimSince6(MeanScale::pooled_size(), MeanScale::sums_size());
+  mean_part_ = pool_.ClaimSince(6, MeanScale::pooled_size(), MeanScale::sums_size());
+  year_part_ = pool_.ClaimSince(7, YearIndex::pooled_size(), YearIndex::sums_size());
   StartParts();
 }
 
@@ -87,6 +88,21 @@ void StreamForecaster::StartParts() {
 
 float StreamForecaster::MeanRatio() const {
   return options_.domain == ValueDomain::kReal ? 1 : MeanScale::Ratio(pool_.pooled(mean_part_));
+}
+
+ForecastTarget StreamForecaster::TargetOf(int64_t origin, std::optional<int64_t> origin_day, int horizon,
+                                          const CalendarStep& step, std::span<const float> known) const {
+  ForecastTarget target;
+  target.origin = origin;
+  target.horizon = horizon;
+  target.group = plan_.GroupOf(horizon);
+  target.knot = plan_.KnotOf(horizon);
+  target.known = known;
+  if (options_.domain != ValueDomain::kReal && origin_day) {
+    target.year = YearIndex::Factor(pool_.pooled(year_part_), *origin_day, YearIndex::LocalDay(step), target.knot);
+  }
+  target.factor = target.year * factors_[profile_.seasons().PhaseOf(step)];
+  return target;
 }
 
 void StreamForecaster::TakeContext(const BucketContext& context) {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "models/round_sums.h"
 #include "models/season_profile.h"
 #include "models/series_columns.h"
+#include "models/year_index.h"
 
 namespace tidecast {
 
@@ -61,7 +63,18 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   void FillSlots(int64_t index, std::span<float> inverse_factor, std::span<float> age) const;
   float MeanRatio() const;
   bool KeepsAboveZero() const { return options_.at_least_zero && options_.domain == ValueDomain::kReal; }
-  float FactorOf(const CalendarStep& step) const { return factors_[profile_.seasons().PhaseOf(step)]; }
+  /// A bucket as the target of an origin. `origin_day`: nothing where buckets are no days. `known` [known columns].
+  ForecastTarget TargetOf(int64_t origin, std::optional<int64_t> origin_day, int horizon, const CalendarStep& step,
+                          std::span<const float> known) const;
+  /// The day of a context's newest bucket; nothing where buckets are no days.
+  static std::optional<int64_t> DayOf(const BucketContext& context) {
+    return YearIndex::DayOf(context.now, context.ahead[0]);
+  }
+  /// Of a bucket before the present one.
+  std::optional<int64_t> DayOfBucket(int64_t index) const {
+    if (!DayOf(context_)) return std::nullopt;
+    return YearIndex::DayOfBucket(pool_.pooled(year_part_), index);
+  }
   /// After the pool has moved.
   void RefreshFactors() { profile_.Factors(std::as_const(pool_).pooled(profile_part_), factors_); }
   void Load(Work& work, std::span<const SeriesRow> rows, std::span<const std::string> states) const;
@@ -123,6 +136,7 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   size_t profile_part_ = 0;
   size_t launch_part_ = 0;
   size_t mean_part_ = 0;
+  size_t year_part_ = 0;
   size_t outer_part_ = 0;
   size_t outer_calibrator_part_ = 0;
   size_t shared_inputs_part_ = 0;  ///< [window, shared_width] by slot: what all series' inputs have in common

@@ -125,14 +125,11 @@ Explanation StreamForecaster::ExplainScored(const Work& work, size_t i) const {
   const OriginHead* head = work.columns.Origin(i, context_.now.index - 1);
   TC_CHECK(head != nullptr && core.has_published != 0 && core.published_index == context_.now.index,
            "a row without a forecast is explained");
+  ForecastTarget target =
+      TargetOf(head->index, DayOfBucket(head->index), 1, context_.now,
+               std::span(work.columns.known).subspan(i * shape_.known_floats, options_.known_covariates));
   // A blob of before factors were kept has 0.
-  const float factor = head->next_factor > 0 ? head->next_factor : FactorOf(context_.now);
-  const ForecastTarget target{head->index,
-                              1,
-                              plan_.GroupOf(1),
-                              factor,
-                              std::span(work.columns.known).subspan(i * shape_.known_floats, options_.known_covariates),
-                              plan_.KnotOf(1)};
+  if (head->next_factor > 0) target.factor = head->next_factor;
   Explanation explanation = std::move(ExplainTargets(work, i, context_, {&target, 1})[0]);
   explanation.mean = core.published_mean;
   return explanation;
@@ -149,10 +146,9 @@ std::vector<Explanation> StreamForecaster::Explain(const BucketContext& context,
   Describe(work);
   std::vector<ForecastTarget> targets;
   for (size_t h = 0; h < context.ahead.size(); ++h) {
-    const int steps = static_cast<int>(h) + 1;
-    targets.push_back({context.now.index, steps, plan_.GroupOf(steps), FactorOf(context.ahead[h]),
-                       std::span(work.columns.known).subspan(h * options_.known_covariates, options_.known_covariates),
-                       plan_.KnotOf(steps)});
+    targets.push_back(
+        TargetOf(context.now.index, DayOf(context), static_cast<int>(h) + 1, context.ahead[h],
+                 std::span(work.columns.known).subspan(h * options_.known_covariates, options_.known_covariates)));
   }
   return ExplainTargets(work, 0, context, targets);
 }

@@ -25,11 +25,13 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
   }
   TakePriors(work);
   Describe(work);
+  const std::optional<int64_t> origin_day = DayOf(context_);
+  const float next_factor = TargetOf(context_.now.index, origin_day, 1, context_.ahead[0], {}).factor;
   for (size_t i = 0; i < count; ++i) {
     OriginHead& head = work.columns.origins[i * horizon + work.columns.OriginSlot(context_.now.index)];
     head.index = context_.now.index;
     head.scale = work.scale[i];
-    head.next_factor = FactorOf(context_.ahead[0]);
+    head.next_factor = next_factor;
   }
   work.sorted.Take(work.block, options_.domain != ValueDomain::kReal);
   work.block.sorted = &work.sorted;
@@ -53,8 +55,7 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
       std::copy_n(work.known.begin() + static_cast<ptrdiff_t>(i * width), width,
                   work.columns.known.begin() + static_cast<ptrdiff_t>(i * shape_.known_floats + h * width));
     }
-    const ForecastTarget target{context_.now.index,          steps,      plan_.GroupOf(steps),
-                                FactorOf(context_.ahead[h]), work.known, plan_.KnotOf(steps)};
+    const ForecastTarget target = TargetOf(context_.now.index, origin_day, steps, context_.ahead[h], work.known);
     for (size_t k = 0; k < experts; ++k) {
       experts_[k]->Expand(work.block, target, work.scale, work.rows, work.summaries[k],
                           std::as_const(pool_).pooled(expert_part_[k]), work.Output(k));

@@ -54,8 +54,8 @@ void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const S
                                       std::span<double> sums) const {
   const size_t count = work.block.series;
   const size_t experts = experts_.size();
-  const ForecastTarget target{context_.now.index - horizon, horizon,    plan_.GroupOf(horizon),
-                              FactorOf(context_.now),       work.known, plan_.KnotOf(horizon)};
+  const int64_t index = context_.now.index - horizon;
+  const ForecastTarget target = TargetOf(index, DayOfBucket(index), horizon, context_.now, work.known);
   bool any = false;
   for (size_t i = 0; i < count; ++i) {
     const OriginHead* origin = work.columns.Origin(i, target.origin);
@@ -185,7 +185,12 @@ void StreamForecaster::TakeActuals(Work& work, std::span<double> sums) const {
                           core.age - 1, static_cast<double>(work.prior_mean[i]), pool_.Sums(launch_part_, sums));
     }
     profile_.Gather(work.actual[i], work.scale[i], mean, core.observed, pool_.Sums(profile_part_, sums));
+    const bool known = core.observed >= 30;  // its scale is its own
     LearnStatistics(options_.domain, work.actual[i], &core);
+    if (known && options_.domain != ValueDomain::kReal) {
+      YearIndex::Gather(work.actual[i], work.scale[i], ScaleOf(options_.domain, core, work.prior_mean[i]),
+                        pool_.Sums(year_part_, sums));
+    }
   }
 }
 
@@ -251,6 +256,11 @@ Status StreamForecaster::LearnShared() {
   calibrator_.Fold(std::as_const(pool_).Sums(calibrator_part_, all), pool_.pooled(calibrator_part_));
   LaunchPrior::Fold(std::as_const(pool_).Sums(launch_part_, all), pool_.pooled(launch_part_));
   MeanScale::Fold(std::as_const(pool_).Sums(mean_part_, all), pool_.pooled(mean_part_));
+  if (const auto day = DayOf(context_); day && options_.domain != ValueDomain::kReal) {
+    const auto factor = static_cast<double>(factors_[profile_.seasons().PhaseOf(context_.now)]);
+    YearIndex::Fold(*day, context_.now.index, factor, plan_, std::as_const(pool_).Sums(year_part_, all),
+                    pool_.pooled(year_part_));
+  }
   profile_.Fold(profile_.seasons().PhaseOf(context_.now), std::as_const(pool_).Sums(profile_part_, all),
                 pool_.pooled(profile_part_));
   RefreshFactors();

@@ -154,7 +154,10 @@ void StreamForecaster::CorrectByNet(Work& work, std::span<const SeriesRow> rows,
   constexpr size_t words_width = NetSeries::kExpertSlots * NetSeries::kExpertNumbers;
   const NetSeries::CovariateScale scale = CovariateScale();
   std::vector<float> own_means(net_series_->covariates()), factor(horizon);
-  for (size_t h = 0; h < horizon; ++h) factor[h] = FactorOf(context_.ahead[h]);
+  for (size_t h = 0; h < horizon; ++h) {
+    const int steps = static_cast<int>(h) + 1;
+    factor[h] = TargetOf(context_.now.index, DayOf(context_), steps, context_.ahead[h], {}).factor;
+  }
   for (size_t i = 0; i < count; ++i) {
     net_series_->ReadState(NetPart(std::as_const(work), i), std::span(states).subspan(i * state_floats, state_floats));
     const auto history = std::span<const float>(work.columns.history).subspan(i * kHistory, kHistory);

@@ -78,8 +78,7 @@ Status StreamForecaster::ReloadShared(const StateReader& store) {
     return Status(Code::kVersion, fmt::format("the model's stored round has format {}, this build reads {}",
                                               head.format, kRoundFormat));
   }
-  const bool is_whole = head.sums == pool_.sums_size() || head.sums == pool_.sums_size_before_6();
-  if (!is_whole || value.size() != sizeof head + head.sums * sizeof(double)) {
+  if (!pool_.HasSums(head.sums) || value.size() != sizeof head + head.sums * sizeof(double)) {
     return Status(Code::kCorruption, "the model's stored round has a wrong length");
   }
   stored_total_.assign(pool_.sums_size(), 0);

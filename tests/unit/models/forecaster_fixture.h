@@ -73,6 +73,8 @@ class Shop {
     const auto step = [this](int64_t at) {
       CalendarStep s;
       s.index = at;
+      const bool by_hour = options_.season_lengths.size() > 1;
+      s.start = EventTime::FromSeconds(at * (by_hour ? 3600 : 86400));
       for (const int season : options_.season_lengths) s.season_phase.push_back(static_cast<int32_t>(at % season));
       return s;
     };

@@ -10,6 +10,7 @@
 #include "models/mean_scale.h"
 #include "models/piece_rows.h"
 #include "models/series_statistics.h"
+#include "models/year_index.h"
 #include "tests/unit/models/forecaster_fixture.h"
 
 namespace tidecast {
@@ -229,39 +230,95 @@ TEST(StreamForecasterTest, StoredStateOfAnotherPoolIsRefusedByName) {
   EXPECT_EQ(shop.forecaster_->ReloadShared(rows).code(), Code::kCorruption);
 }
 
-// A state of format 5 lacks the last part of the pool, and of a round's sums.
-TEST(StreamForecasterTest, AStateFromBeforeTheMeansScaleIsReadAndGoesOn) {
-  Shop shop(Options(), 30);
-  MemoryRows rows;
-  std::vector<SeriesRow> block_rows;
-  for (int64_t t = 0; t < 12; ++t) shop.Round(t);
-  block_rows = shop.Rows(12);
-  shop.scores_.assign(block_rows.size(), {});
-  shop.forecaster_->BeginRound(shop.Context(12), shop.blocks());
-  shop.ScoreBlock(block_rows, 0);
-  shop.forecaster_->SaveShared(1, rows);
-  const auto shorten = [&](const char* key, size_t values, size_t format_at, size_t count_at) {
+// A state of format 6 lacks the last part of the pool, and of a round's sums; one of format 5 the last two.
+TEST(StreamForecasterTest, AStateFromBeforeTheNewestPartsIsReadAndGoesOn) {
+  for (const int format : {5, 6}) {
+    Shop shop(Options(), 30);
+    MemoryRows rows;
+    std::vector<SeriesRow> block_rows;
+    for (int64_t t = 0; t < 12; ++t) shop.Round(t);
+    block_rows = shop.Rows(12);
+    shop.scores_.assign(block_rows.size(), {});
+    shop.forecaster_->BeginRound(shop.Context(12), shop.blocks());
+    shop.ScoreBlock(block_rows, 0);
+    shop.forecaster_->SaveShared(1, rows);
+    const auto shorten = [&](const char* key, size_t values, bool has_format) {
+      std::string value;
+      ASSERT_TRUE(*GetPieces(rows, Family::kModels, key, &value));
+      value.resize(value.size() - values * sizeof(double));
+      uint32_t count = 0;
+      std::memcpy(&count, value.data() + 4, sizeof count);
+      count -= static_cast<uint32_t>(values);
+      std::memcpy(value.data() + 4, &count, sizeof count);
+      if (has_format) value[0] = static_cast<char>(format);
+      PutPieces(Family::kModels, key, value, rows);
+    };
+    const bool oldest = format == 5;
+    shorten("pool", YearIndex::pooled_size() + (oldest ? MeanScale::pooled_size() : 0), true);
+    shorten("round", YearIndex::sums_size() + (oldest ? MeanScale::sums_size() : 0), false);
+    ASSERT_TRUE(shop.forecaster_->ReloadShared(rows).ok());
+    shop.forecaster_->ResumeRound(shop.Context(12), shop.blocks());
+    for (size_t b = 1; b < shop.blocks(); ++b) shop.ScoreBlock(block_rows, b);
+    ASSERT_TRUE(shop.forecaster_->LearnShared().ok());
+    shop.Forecast(block_rows);
+    shop.Round(13);
+    for (const float mean : shop.out_[0].mean) EXPECT_TRUE(std::isfinite(mean));
+    shop.forecaster_->SaveShared(2, rows);
+    EXPECT_TRUE(shop.forecaster_->ReloadShared(rows).ok()) << "written in the format of today";
     std::string value;
-    ASSERT_TRUE(*GetPieces(rows, Family::kModels, key, &value));
-    value.resize(value.size() - values * sizeof(double));
-    uint32_t count = 0;
-    std::memcpy(&count, value.data() + count_at, sizeof count);
-    count -= static_cast<uint32_t>(values);
-    std::memcpy(value.data() + count_at, &count, sizeof count);
-    if (format_at < value.size()) value[format_at] = 5;
-    PutPieces(Family::kModels, key, value, rows);
+    ASSERT_TRUE(*GetPieces(rows, Family::kModels, "round", &value) == false || !value.empty());
+    shorten("pool", 1, false);
+    EXPECT_EQ(shop.forecaster_->ReloadShared(rows).code(), Code::kInvalidShape);
+  }
+}
+
+/// Days of a shop that sells three times as much in the last three weeks of each 52.
+ForecasterOptions Days() {
+  ForecasterOptions options = Options();
+  options.horizon = 14;
+  options.season_lengths = {7};
+  return options;
+}
+float OfTheYear(size_t series, int64_t index, float) {
+  const double usual = 4 + static_cast<double>(series) + 3 * UniformAt(21, series, index);
+  return static_cast<float>(std::floor((index % 364 >= 343 ? 3 : 1) * usual));
+}
+
+TEST(StreamForecasterTest, ALaterYearKnowsWhatTheOneBeforeDid) {
+  Shop shop(Days(), 8);
+  shop.change_ = OfTheYear;
+  const auto rise = [&shop] {
+    double first = 0, last = 0;
+    for (size_t at = 0; at < shop.out_[0].mean.size(); at += 14) {
+      first += static_cast<double>(shop.out_[0].mean[at]);
+      last += static_cast<double>(shop.out_[0].mean[at + 13]);
+    }
+    return last / first;
   };
-  shorten("pool", MeanScale::pooled_size(), 0, 4);
-  shorten("round", MeanScale::sums_size(), SIZE_MAX, 4);
-  ASSERT_TRUE(shop.forecaster_->ReloadShared(rows).ok());
-  shop.forecaster_->ResumeRound(shop.Context(12), shop.blocks());
-  for (size_t b = 1; b < shop.blocks(); ++b) shop.ScoreBlock(block_rows, b);
-  ASSERT_TRUE(shop.forecaster_->LearnShared().ok());
-  shop.Forecast(block_rows);
-  shop.Round(13);
-  for (const float mean : shop.out_[0].mean) EXPECT_TRUE(std::isfinite(mean));
-  shop.forecaster_->SaveShared(2, rows);
-  EXPECT_TRUE(shop.forecaster_->ReloadShared(rows).ok()) << "written in the format of today";
+  std::vector<double> rises;
+  for (int64_t t = 0; t < 3 * 364 - 21 - 4; ++t) {
+    shop.Round(t);
+    if (t % 364 == 364 - 21 - 5) rises.push_back(rise());
+  }
+  ASSERT_EQ(rises.size(), 3U);
+  EXPECT_LT(rises[0], 1.15) << "nobody can know in the first year";
+  EXPECT_GT(rises[1], rises[0] + .1);
+  EXPECT_GT(rises[2], 1.8);
+}
+
+TEST(StreamForecasterTest, GarbageAfterTheOriginChangesNoByteOfASecondYear) {
+  const int64_t cut = 364 + 338;
+  Shop clean(Days(), 6), garbage(Days(), 6);
+  clean.change_ = OfTheYear;
+  garbage.change_ = [cut](size_t s, int64_t index, float y) { return index > cut ? 1e5F : OfTheYear(s, index, y); };
+  for (int64_t t = 0; t <= cut; ++t) {
+    clean.Round(t);
+    garbage.Round(t);
+  }
+  EXPECT_EQ(clean.Published(), garbage.Published());
+  clean.Round(cut + 1);
+  garbage.Round(cut + 1);
+  EXPECT_NE(clean.Published(), garbage.Published());
 }
 
 TEST(StreamForecasterTest, TheSumOfMeansFollowsTheSumOfWhatComes) {

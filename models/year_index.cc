@@ -1,0 +1,133 @@
+#include "models/year_index.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tidecast {
+namespace {
+
+constexpr int64_t kYear = 364;  ///< weekdays meet
+constexpr int64_t kDaySeconds = 86400;
+constexpr int64_t kHalfWeek = 3;
+constexpr int64_t kBaseDays = 28;
+constexpr double kBaseDecay = .9;  ///< a day: as far back as most experts' levels
+constexpr size_t kDaysLeast = 3;   ///< that a mean of days is made of
+constexpr double kRatioMax = 6;
+constexpr double kChainMax = .2;
+constexpr double kForget = .998;    ///< a round
+constexpr double kPriorWorth = .3;  ///< of a rise, before a year was seen to repeat itself
+constexpr double kPrior = .2;       ///< squares of rises that it counts for
+
+constexpr size_t kAt = 768;  ///< YearIndex::kDays
+constexpr size_t kChain = 2 * kAt + kHistory;
+constexpr size_t kWorth = kChain + 1;
+
+std::optional<double> LevelOf(std::span<const double> pooled, int64_t day) {
+  const size_t at = 2 * static_cast<size_t>(((day % 768) + 768) % 768);
+  if (pooled[at + 1] != static_cast<double>(day + 1)) return std::nullopt;
+  return pooled[at];
+}
+
+/// Mean level of the week around a day.
+std::optional<double> WeekAround(std::span<const double> pooled, int64_t day) {
+  double sum = 0;
+  size_t count = 0;
+  for (int64_t d = day - kHalfWeek; d <= day + kHalfWeek; ++d) {
+    if (const auto level = LevelOf(pooled, d)) {
+      sum += *level;
+      ++count;
+    }
+  }
+  if (count < kDaysLeast) return std::nullopt;
+  return sum / static_cast<double>(count);
+}
+
+/// Discounted mean level up to a day.
+std::optional<double> Base(std::span<const double> pooled, int64_t day) {
+  double sum = 0, weights = 0, weight = 1;
+  size_t count = 0;
+  for (int64_t d = day; d > day - kBaseDays; --d, weight *= kBaseDecay) {
+    if (const auto level = LevelOf(pooled, d)) {
+      sum += weight * *level;
+      weights += weight;
+      ++count;
+    }
+  }
+  if (count < kDaysLeast) return std::nullopt;
+  return sum / weights;
+}
+
+/// Rise from an origin to a target a year before.
+std::optional<double> LastYear(std::span<const double> pooled, int64_t origin, int64_t target) {
+  if (target - kYear + kHalfWeek > origin) return std::nullopt;
+  const auto then = WeekAround(pooled, target - kYear);
+  const auto base = Base(pooled, origin - kYear);
+  if (!then || !base) return std::nullopt;
+  return std::clamp(*then - *base, -1.0, 1.0);
+}
+
+double WorthAt(std::span<const double> pooled, size_t knot) {
+  const double* worth = pooled.data() + kWorth + 2 * knot;
+  return std::clamp((worth[0] + kPriorWorth * kPrior) / (worth[1] + kPrior), 0.0, 1.0);
+}
+
+}  // namespace
+
+int64_t YearIndex::LocalDay(const CalendarStep& step) {
+  // Local midnights of zones that move their clocks lie between 11:00 the day before and 10:00 by UTC.
+  const int64_t seconds = step.start.us / 1'000'000 + 13 * 3600;
+  return seconds / kDaySeconds - (seconds % kDaySeconds < 0 ? 1 : 0);
+}
+
+std::optional<int64_t> YearIndex::DayOf(const CalendarStep& step, const CalendarStep& next) {
+  const int64_t gap = (next.start.us - step.start.us) / 1'000'000;
+  if (gap < 20 * 3600 || gap > 5 * kDaySeconds) return std::nullopt;
+  return LocalDay(step);
+}
+
+void YearIndex::Gather(float actual, float scale, float scale_after, std::span<double> sums) {
+  sums[0] += std::min(static_cast<double>(actual / scale), kRatioMax);
+  sums[1] += static_cast<double>(scale_after / scale);
+  sums[2] += 1;
+}
+
+std::optional<int64_t> YearIndex::DayOfBucket(std::span<const double> pooled, int64_t index) {
+  const double day = pooled[2 * kDays + HistorySlot(index)];
+  if (day == 0) return std::nullopt;
+  return static_cast<int64_t>(day) - 1;
+}
+
+void YearIndex::Fold(int64_t day, int64_t index, double factor, const HorizonPlan& plan, std::span<const double> sums,
+                     std::span<double> pooled) {
+  pooled[2 * kDays + HistorySlot(index)] = static_cast<double>(day + 1);
+  if (sums[2] <= 0) return;
+  double& chain = pooled[kChain];
+  const double level = chain + std::log(std::max(sums[0] / sums[2], .05) / factor);
+  const size_t at = 2 * static_cast<size_t>(((day % 768) + 768) % 768);
+  pooled[at] = level;
+  pooled[at + 1] = static_cast<double>(day + 1);
+  chain += std::clamp(std::log(std::max(sums[1] / sums[2], .1)), -kChainMax, kChainMax);
+  for (size_t k = 0; k < plan.learned().size(); ++k) {
+    const int horizon = plan.learned()[k];
+    if (horizon >= kHistory) break;
+    const auto origin = DayOfBucket(pooled, index - horizon);
+    if (!origin || *origin >= day || day - *origin > 4 * horizon + 5) continue;
+    const auto rise = LastYear(pooled, *origin, day);
+    const auto base = Base(pooled, *origin);
+    if (!rise || !base) continue;
+    double* worth = pooled.data() + kWorth + 2 * k;
+    const double came = std::clamp(level - *base, -1.0, 1.0);
+    worth[0] = kForget * worth[0] + *rise * came;
+    worth[1] = kForget * worth[1] + *rise * *rise;
+  }
+}
+
+float YearIndex::Factor(std::span<const double> pooled, int64_t origin, int64_t target, const HorizonKnot& knot) {
+  const auto rise = LastYear(pooled, origin, target);
+  if (!rise) return 1;
+  double worth = WorthAt(pooled, knot.below);
+  if (knot.share > 0) worth += static_cast<double>(knot.share) * (WorthAt(pooled, knot.below + 1) - worth);
+  return static_cast<float>(std::exp(worth * *rise));
+}
+
+}  // namespace tidecast

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "models/bucket_context.h"
+#include "models/expert.h"
+#include "models/horizon_plan.h"
+
+namespace tidecast {
+
+/// What the same weeks of last year say of the days ahead: by how much the pool rose from where it stood, 52 weeks ago,
+/// times what such a rise has been worth at that horizon, which the pool learns by least squares. Shops of several
+/// years have their Christmas so; where years do not repeat it is worth nothing. For buckets of a day; of counts and
+/// amounts. The pool's level is kept by date: the mean of value / scale of the day, without the season's factor, times
+/// a chain of how the scales went. Numbers: [kDays: level (log), day + 1] by date, [kHistory: day + 1] by slot of the
+/// bucket, the chain (log), [knot: rise last year x rise, rise last year squared].  Thread: immutable.
+class YearIndex {
+ public:
+  static constexpr size_t pooled_size() { return 2 * kDays + kHistory + 1 + 2 * HorizonPlan::kKnotsMax; }
+  static constexpr size_t sums_size() { return 3; }
+  /// Local day that a bucket begins on, days since 1970.
+  static int64_t LocalDay(const CalendarStep& step);
+  /// Likewise; nothing where buckets are no days, by the distance to the next.
+  static std::optional<int64_t> DayOf(const CalendarStep& step, const CalendarStep& next);
+  /// A value of a day; the series's scale before and after it was taken in.
+  static void Gather(float actual, float scale, float scale_after, std::span<double> sums);
+  /// `factor`: the pool's seasonal one of that bucket. `learned`: the plan's horizons.
+  static void Fold(int64_t day, int64_t index, double factor, const HorizonPlan& plan, std::span<const double> sums,
+                   std::span<double> pooled);
+  /// What forecasts of `target` days since 1970 are multiplied by; 1 where nothing is known.
+  static float Factor(std::span<const double> pooled, int64_t origin, int64_t target, const HorizonKnot& knot);
+  /// Day of one of the newest kHistory buckets.
+  static std::optional<int64_t> DayOfBucket(std::span<const double> pooled, int64_t index);
+
+ private:
+  static constexpr size_t kDays = 768;
+};
+
+}  // namespace tidecast

@@ -1,0 +1,115 @@
+#include "models/year_index.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace tidecast {
+namespace {
+
+constexpr int64_t kFirst = 15000;  ///< days since 1970
+
+/// The pool of a shop, day after day: `sold` of a day, in units of the mean day.
+class Years {
+ public:
+  explicit Years(int horizon) : plan_(horizon), pooled_(YearIndex::pooled_size()) {}
+  void Day(double sold, int series = 50) {
+    std::vector<double> sums(YearIndex::sums_size());
+    const double after = .96 * scale_ + .04 * sold;
+    for (int s = 0; s < series; ++s) {
+      YearIndex::Gather(static_cast<float>(sold), static_cast<float>(scale_), static_cast<float>(after), sums);
+    }
+    YearIndex::Fold(day_, day_ - kFirst, 1, plan_, sums, pooled_);
+    scale_ = after;
+    ++day_;
+  }
+  /// What a forecast of that many days ahead is multiplied by.
+  float Factor(int horizon) const {
+    return YearIndex::Factor(pooled_, day_ - 1, day_ - 1 + horizon, plan_.KnotOf(horizon));
+  }
+  int64_t days() const { return day_ - kFirst; }
+  std::vector<double>& pooled() { return pooled_; }
+
+ private:
+  HorizonPlan plan_;
+  std::vector<double> pooled_;
+  int64_t day_ = kFirst;
+  double scale_ = 1;
+};
+
+double Christmas(int64_t day) { return day % 364 >= 343 ? 2.5 : 1; }
+
+TEST(YearIndexTest, WhatLastYearRoseByIsExpectedOnceItHasBeenWorthIt) {
+  Years years(14);
+  while (years.days() < 364 + 343 - 7) {
+    EXPECT_TRUE(years.days() > 364 || years.Factor(14) == 1) << "the first year knows nothing";
+    years.Day(Christmas(years.days()));
+  }
+  EXPECT_NEAR(years.Factor(1), 1, .05);
+  EXPECT_NEAR(years.Factor(14), 1.29, .08) << "nothing was confirmed yet: a little is believed";
+  while (years.days() < 2 * 364 + 343 - 7) years.Day(Christmas(years.days()));
+  EXPECT_NEAR(years.Factor(14), 2.5, .35);
+  EXPECT_NEAR(years.Factor(1), 1, .05);
+}
+
+TEST(YearIndexTest, YearsThatDoNotRepeatAreWorthNothing) {
+  Years years(14);
+  while (years.days() < 3 * 364 - 28) {
+    const int64_t year = years.days() / 364;
+    years.Day(
+        1 + .6 * std::sin(static_cast<double>(years.days() % 364) / 364 * 6.283 * 4 + 2.1 * static_cast<double>(year)));
+  }
+  EXPECT_NEAR(years.Factor(14), 1, .12);
+}
+
+TEST(YearIndexTest, AShopThatGrowsIsNotTakenForAYear) {
+  Years years(14);
+  while (years.days() < 3 * 364) years.Day(std::exp(static_cast<double>(years.days()) / 364));
+  EXPECT_NEAR(years.Factor(14), std::exp(18.0 / 364), .05) << "as fast as last year, from where levels stand";
+}
+
+TEST(YearIndexTest, ClosedDaysAreLeftOut) {
+  Years years(7);
+  while (years.days() < 2 * 364 + 343 - 5) {
+    years.Day(Christmas(years.days()), years.days() % 7 == 6 ? 0 : 50);
+  }
+  EXPECT_GT(years.Factor(7), 1.4);
+}
+
+TEST(YearIndexTest, NothingBeyondAYearAndNothingThatHasNotCome) {
+  Years years(14);
+  for (int t = 0; t < 800; ++t) years.Day(Christmas(t));
+  const std::vector<double>& pooled = years.pooled();
+  const int64_t origin = kFirst + 799;
+  EXPECT_EQ(YearIndex::Factor(pooled, origin, origin + 364 - 2, {0, 0}), 1) << "half a week of last year's is ahead";
+  EXPECT_EQ(YearIndex::Factor(pooled, origin, origin + 400, {0, 0}), 1);
+  EXPECT_EQ(YearIndex::Factor(pooled, origin - 500, origin - 490, {0, 0}), 1) << "two years back nothing is kept";
+  EXPECT_EQ(YearIndex::DayOfBucket(pooled, 799), origin);
+  EXPECT_EQ(YearIndex::DayOfBucket(std::vector<double>(YearIndex::pooled_size()), 3), std::nullopt);
+}
+
+CalendarStep At(int64_t seconds) {
+  CalendarStep step;
+  step.start = EventTime::FromSeconds(seconds);
+  return step;
+}
+
+TEST(YearIndexTest, OnlyBucketsOfADayHaveADay) {
+  const int64_t day = 86400;
+  EXPECT_EQ(YearIndex::DayOf(At(100 * day), At(101 * day)), 100);
+  EXPECT_EQ(YearIndex::DayOf(At(100 * day), At(103 * day)), 100) << "over a weekend";
+  EXPECT_EQ(YearIndex::DayOf(At(100 * day), At(100 * day + 3600)), std::nullopt);
+  EXPECT_EQ(YearIndex::DayOf(At(100 * day), At(107 * day)), std::nullopt) << "weeks";
+  EXPECT_EQ(YearIndex::DayOf(At(100 * day), At(100 * day)), std::nullopt) << "no calendar";
+  // Midnights of Auckland in winter and summer, and of Honolulu.
+  for (const int64_t offset : {12 * 3600, 13 * 3600, -10 * 3600}) {
+    EXPECT_EQ(YearIndex::LocalDay(At(100 * day - offset)), 100) << offset;
+    EXPECT_EQ(YearIndex::LocalDay(At(101 * day - offset)), 101) << offset;
+  }
+  EXPECT_EQ(YearIndex::LocalDay(At(-day)), -1);
+}
+
+}  // namespace
+}  // namespace tidecast
