@@ -145,10 +145,12 @@ float CalendarProfileExpert::SeasonalMean(const float* state, float mean, size_t
   }
   const float in_day = days[seasons().PartOf(phase)];
   const float day = in_day < 0 ? mean : (n * in_day + kDayPrior * mean) / (n + kDayPrior);
-  const float drawn_to = expected > 0 ? day * sold / expected : day;
+  const float drawn_to = expected > 0 ? day * (sold / expected) : day;
   const float in_week = weeks[seasons().LongPartOf(phase)];
   if (in_week < 0) return drawn_to;
-  const float counts = mean * static_cast<float>(seasons().first()) / static_cast<float>(seasons().parts());
+  const float counts = domain() == ValueDomain::kCount
+                           ? mean * static_cast<float>(seasons().first()) / static_cast<float>(seasons().parts())
+                           : 1 / kAmountUnit;
   const float prior = kWeekPrior + kWeekCounts / (counts + .1F);
   return (m * in_week + prior * drawn_to) / (m + prior);
 }
@@ -189,7 +191,8 @@ CalendarExpert::Error CalendarProfileExpert::ErrorOf(const ExpertBlock& block, s
   const auto expected = static_cast<double>(scale * Forecast(summary, target));
   if (!(expected > 0)) return {0, 0};
   const double error = std::min(static_cast<double>(block.actual[series]) / expected - 1, kProfileErrorMax);
-  return {error, expected / (expected + 1)};  // small counts are noise
+  const auto unit = static_cast<double>(domain() == ValueDomain::kCount ? 1 : kAmountUnit * scale);
+  return {error, expected / (expected + unit)};  // small counts are noise
 }
 
 PointExpert::Point CalendarProfileExpert::PointOf(const ExpertBlock&, size_t, const ForecastTarget& target, float scale,
@@ -197,8 +200,8 @@ PointExpert::Point CalendarProfileExpert::PointOf(const ExpertBlock&, size_t, co
   if (summary[kAwake] <= 0) return {};
   const float value = scale * Forecast(summary, target) * (1 + Kept(pooled, target) * summary[kDeparture]);
   const float unit = domain() == ValueDomain::kCount ? 1 : kAmountUnit * scale;
-  const float variance = value * (unit + kExtraVariance * value);
-  return {value, std::max(std::sqrt(variance), kSpreadLeast * scale), true};
+  const float deviation = std::sqrt(value) * std::sqrt(unit + kExtraVariance * value);
+  return {value, std::max(deviation, kSpreadLeast * scale), true};
 }
 
 void CalendarProfileExpert::Explain(const OneForecast& one, ForecastSteps* steps) const {
@@ -241,7 +244,9 @@ float CalendarOffsetExpert::ForecastOf(const float* state, size_t phase, float s
 CalendarExpert::Error CalendarOffsetExpert::ErrorOf(const ExpertBlock& block, size_t series,
                                                     const ForecastTarget& target, float scale,
                                                     const float* summary) const {
-  const float moved = (block.actual[series] - AnchorOf(block, series, target.origin)) / scale;
+  float anchor = 0;
+  if (!NewestAt(block, series, target.origin, &anchor)) return {0, 0};
+  const float moved = (block.actual[series] - anchor) / scale;
   const auto error = static_cast<double>(moved - Forecast(summary, target));
   const bool is_wild = std::fabs(error) > kOffsetErrorMax || std::fabs(summary[kDeparture]) > kOffsetErrorMax;
   return {error, is_wild ? 0.0 : 1.0};
@@ -250,9 +255,10 @@ CalendarExpert::Error CalendarOffsetExpert::ErrorOf(const ExpertBlock& block, si
 PointExpert::Point CalendarOffsetExpert::PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target,
                                                  float scale, const float* summary,
                                                  std::span<const double> pooled) const {
-  if (summary[kAwake] <= 0) return {};
+  float anchor = 0;
+  if (summary[kAwake] <= 0 || !NewestAt(block, series, target.origin, &anchor)) return {};
   const float moved = Forecast(summary, target) + Kept(pooled, target) * summary[kDeparture];
-  return {AnchorOf(block, series, target.origin) + scale * moved, scale, true};
+  return {anchor + scale * moved, scale, true};
 }
 
 void CalendarOffsetExpert::Explain(const OneForecast& one, ForecastSteps* steps) const {

@@ -16,6 +16,10 @@ namespace tidecast {
 /// newest departure, present level, forecast of each horizon without the departure.  Thread: immutable.
 class CalendarExpert : public PointExpert {
  public:
+  /// Whether there is a longer season. What waiting origins keep grows with the horizon's square: 42 KB a series at the
+  /// longest.
+  static bool Fits(const NestedSeasons& seasons, int horizon) { return seasons.cycles() > 1 && horizon <= kHorizonMax; }
+  static constexpr int kHorizonMax = 144;
   size_t summary_floats() const override { return kForecasts + static_cast<size_t>(horizon_); }
   size_t state_floats() const override { return kParts + parts() + seasons_.long_parts(); }
   size_t pooled_size() const override { return PointExpert::pooled_size() + kKept; }
@@ -33,7 +37,7 @@ class CalendarExpert : public PointExpert {
  protected:
   static constexpr size_t kHead = 4;
   static constexpr size_t kAwake = 0, kDeparture = 1, kLevel = 2, kForecasts = 3;  ///< of the summary
-  /// REQUIRES: seasons.cycles() > 1.
+  /// REQUIRES: Fits(seasons, horizon).
   CalendarExpert(ValueDomain domain, const NestedSeasons& seasons, int horizon);
   virtual void StepOne(float actual, size_t phase, float* state) const = 0;
   /// `out`: departure and present level.
@@ -51,7 +55,8 @@ class CalendarExpert : public PointExpert {
   static float Forecast(const float* summary, const ForecastTarget& target) {
     return summary[kForecasts - 1 + static_cast<size_t>(target.horizon)];
   }
-  /// A mean's way to `actual`: all updates count alike until they are so many that each counts `rate` of a visit.
+  /// A mean's way to `actual`: all updates count alike (newer ones more, where parts of the day are
+  /// closed) until they are so many that each counts `rate` of a visit.
   void Learn(float actual, float rate, float updates, float* mean) const;
 
   const NestedSeasons& seasons() const { return seasons_; }

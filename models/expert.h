@@ -142,8 +142,8 @@ struct PoolShape {
 };
 
 /// The pool for a shape. `names` empty: all that fit it, without those in brackets; else those, in the pool's
-/// order. Names: persistence, seasonal_naive_<season>, profile_<season> (in brackets beside the next), of counts and
-/// amounts whose second season is a few of the first profile_<first>x<cycles>, [smoothing_5], smoothing_20,
+/// order. Names: persistence, seasonal_naive_<season>, profile_<season> (of counts and amounts in brackets beside the next),
+/// profile_<first>x<cycles> (where the second season is a few of the first, up to horizon 144), [smoothing_5], smoothing_20,
 /// empirical_930, empirical_960, empirical_985, [tsb, sba, negative_binomial_900, negative_binomial_970],
 /// count_table_800, count_table_970, launch_table, known_covariates, holt_winters_<season> (of reals but hourly ones in
 /// brackets too); of reals only: [autoregression], rls_<lags>_<forgetting rate> (of hourly ones but the longest memory

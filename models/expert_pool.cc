@@ -48,7 +48,8 @@ bool OnlyByName(const PoolShape& shape, std::string_view name) {
     return name == "autoregression" || (name.starts_with("holt_winters_") && name != "holt_winters_24") ||
            (shorter && HasSeason(shape, 24));
   }
-  if (NestedSeasons(shape.season_lengths).cycles() > 1 && name == fmt::format("profile_{}", shape.season_lengths[0])) {
+  if (CalendarExpert::Fits(NestedSeasons(shape.season_lengths), shape.horizon) &&
+      name == fmt::format("profile_{}", shape.season_lengths[0])) {
     return true;
   }
   return name == "smoothing_5" || name == "tsb" || name == "sba" || name == "negative_binomial_900" ||
@@ -67,7 +68,7 @@ std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const s
   for (const int season : shape.season_lengths) {
     if (season > 1 && season <= kHistory / 4) all.push_back(std::make_unique<ProfileExpert>(domain, season));
   }
-  if (const NestedSeasons seasons(shape.season_lengths); seasons.cycles() > 1) {
+  if (const NestedSeasons seasons(shape.season_lengths); CalendarExpert::Fits(seasons, shape.horizon)) {
     if (domain == ValueDomain::kReal) {
       all.push_back(std::make_unique<CalendarOffsetExpert>(seasons, shape.horizon));
     } else {

@@ -29,11 +29,15 @@ class NestedSeasons {
   int parts() const { return parts_; }    ///< of the first
   size_t long_parts() const { return cycles_ > 1 ? static_cast<size_t>(parts_ * cycles_) : 0; }
   size_t phases() const { return static_cast<size_t>(first_ * cycles_); }
+  /// Each season has its own clock: where they differ (weekdays, and a count of open days) the first one's tells the
+  /// place within it.
   size_t PhaseOf(const CalendarStep& step) const {
-    const size_t season = cycles_ > 1 ? 1 : 0;
-    const int32_t phase = step.season_phase.size() > season ? step.season_phase[season] : 0;
-    const auto all = static_cast<int32_t>(phases());
-    return static_cast<size_t>(((phase % all) + all) % all);
+    const auto place = [&step](size_t season, int32_t length) {
+      const int32_t phase = step.season_phase.size() > season ? step.season_phase[season] : 0;
+      return ((phase % length) + length) % length;
+    };
+    const int32_t cycle = cycles_ > 1 ? place(1, first_ * cycles_) / first_ : 0;
+    return static_cast<size_t>(cycle * first_ + place(0, first_));
   }
   size_t PartOf(size_t phase) const {
     return phase % static_cast<size_t>(first_) * static_cast<size_t>(parts_) / static_cast<size_t>(first_);

@@ -67,12 +67,12 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   ForecastTarget TargetOf(int64_t origin, std::optional<int64_t> origin_day, int horizon, const CalendarStep& step,
                           std::span<const float> known) const;
   /// The day of a context's newest bucket; nothing where buckets are no days.
-  static std::optional<int64_t> DayOf(const BucketContext& context) {
-    return YearIndex::DayOf(context.now, context.ahead[0]);
+  std::optional<int64_t> DayOf(const BucketContext& context) const {
+    return YearIndex::DayOf(options_.season_lengths, context.now, context.ahead[0]);
   }
   /// Of a bucket before the present one.
   std::optional<int64_t> DayOfBucket(int64_t index) const {
-    if (!DayOf(context_)) return std::nullopt;
+    if (context_.now.index - index >= kHistory) return std::nullopt;
     return YearIndex::DayOfBucket(pool_.pooled(year_part_), index);
   }
   /// After the pool has moved.

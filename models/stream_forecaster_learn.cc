@@ -260,6 +260,8 @@ Status StreamForecaster::LearnShared() {
     const auto factor = static_cast<double>(factors_[profile_.seasons().PhaseOf(context_.now)]);
     YearIndex::Fold(*day, context_.now.index, factor, plan_, std::as_const(pool_).Sums(year_part_, all),
                     pool_.pooled(year_part_));
+  } else {
+    YearIndex::Forget(context_.now.index, pool_.pooled(year_part_));
   }
   profile_.Fold(profile_.seasons().PhaseOf(context_.now), std::as_const(pool_).Sums(profile_part_, all),
                 pool_.pooled(profile_part_));

@@ -8,6 +8,8 @@ namespace {
 
 constexpr int64_t kYear = 364;  ///< weekdays meet
 constexpr int64_t kDaySeconds = 86400;
+constexpr int64_t kGapMin = 20 * 3600;
+constexpr int64_t kGapMax = 25 * kDaySeconds;  ///< a month is longer, a shop's summer break is not
 constexpr int64_t kHalfWeek = 3;
 constexpr int64_t kBaseDays = 28;
 constexpr double kBaseDecay = .9;  ///< a day: as far back as most experts' levels
@@ -18,12 +20,16 @@ constexpr double kForget = .998;    ///< a round
 constexpr double kPriorWorth = .3;  ///< of a rise, before a year was seen to repeat itself
 constexpr double kPrior = .2;       ///< squares of rises that it counts for
 
-constexpr size_t kAt = 768;  ///< YearIndex::kDays
-constexpr size_t kChain = 2 * kAt + kHistory;
+constexpr size_t kChain = 2 * YearIndex::kDays + kHistory;
 constexpr size_t kWorth = kChain + 1;
 
+size_t DateSlot(int64_t day) {
+  constexpr auto kDays = static_cast<int64_t>(YearIndex::kDays);
+  return 2 * static_cast<size_t>(((day % kDays) + kDays) % kDays);
+}
+
 std::optional<double> LevelOf(std::span<const double> pooled, int64_t day) {
-  const size_t at = 2 * static_cast<size_t>(((day % 768) + 768) % 768);
+  const size_t at = DateSlot(day);
   if (pooled[at + 1] != static_cast<double>(day + 1)) return std::nullopt;
   return pooled[at];
 }
@@ -74,20 +80,25 @@ double WorthAt(std::span<const double> pooled, size_t knot) {
 }  // namespace
 
 int64_t YearIndex::LocalDay(const CalendarStep& step) {
-  // Local midnights of zones that move their clocks lie between 11:00 the day before and 10:00 by UTC.
-  const int64_t seconds = step.start.us / 1'000'000 + 13 * 3600;
+  // Local midnights of zones that move their clocks lie between 10:15 the day before and 10:00 by UTC.
+  const int64_t seconds = step.start.us / 1'000'000 + 13 * 3600 + 2700;
   return seconds / kDaySeconds - (seconds % kDaySeconds < 0 ? 1 : 0);
 }
 
-std::optional<int64_t> YearIndex::DayOf(const CalendarStep& step, const CalendarStep& next) {
+std::optional<int64_t> YearIndex::DayOf(const std::vector<int>& seasons, const CalendarStep& step,
+                                        const CalendarStep& next) {
+  const bool is_week = seasons.size() == 1 && seasons[0] >= 2 && seasons[0] <= 7;
   const int64_t gap = (next.start.us - step.start.us) / 1'000'000;
-  if (gap < 20 * 3600 || gap > 5 * kDaySeconds) return std::nullopt;
+  if (!is_week || gap < kGapMin || gap > kGapMax) return std::nullopt;
   return LocalDay(step);
 }
 
+void YearIndex::Forget(int64_t index, std::span<double> pooled) { pooled[2 * kDays + HistorySlot(index)] = 0; }
+
 void YearIndex::Gather(float actual, float scale, float scale_after, std::span<double> sums) {
   sums[0] += std::min(static_cast<double>(actual / scale), kRatioMax);
-  sums[1] += static_cast<double>(scale_after / scale);
+  // By the logarithm, so that noise alone does not lift the chain.
+  sums[1] += std::log(static_cast<double>(scale_after) / static_cast<double>(scale));
   sums[2] += 1;
 }
 
@@ -103,10 +114,10 @@ void YearIndex::Fold(int64_t day, int64_t index, double factor, const HorizonPla
   if (sums[2] <= 0) return;
   double& chain = pooled[kChain];
   const double level = chain + std::log(std::max(sums[0] / sums[2], .05) / factor);
-  const size_t at = 2 * static_cast<size_t>(((day % 768) + 768) % 768);
+  const size_t at = DateSlot(day);
   pooled[at] = level;
   pooled[at + 1] = static_cast<double>(day + 1);
-  chain += std::clamp(std::log(std::max(sums[1] / sums[2], .1)), -kChainMax, kChainMax);
+  chain += std::clamp(sums[1] / sums[2], -kChainMax, kChainMax);
   for (size_t k = 0; k < plan.learned().size(); ++k) {
     const int horizon = plan.learned()[k];
     if (horizon >= kHistory) break;

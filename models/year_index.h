@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "models/bucket_context.h"
 #include "models/expert.h"
@@ -23,8 +24,10 @@ class YearIndex {
   static constexpr size_t sums_size() { return 3; }
   /// Local day that a bucket begins on, days since 1970.
   static int64_t LocalDay(const CalendarStep& step);
-  /// Likewise; nothing where buckets are no days, by the distance to the next.
-  static std::optional<int64_t> DayOf(const CalendarStep& step, const CalendarStep& next);
+  /// Likewise; nothing where buckets are no days: by the view's seasons, which are the open days of a week, and by the
+  /// distance to the next one.
+  static std::optional<int64_t> DayOf(const std::vector<int>& seasons, const CalendarStep& step,
+                                      const CalendarStep& next);
   /// A value of a day; the series's scale before and after it was taken in.
   static void Gather(float actual, float scale, float scale_after, std::span<double> sums);
   /// `factor`: the pool's seasonal one of that bucket. `learned`: the plan's horizons.
@@ -32,10 +35,10 @@ class YearIndex {
                    std::span<double> pooled);
   /// What forecasts of `target` days since 1970 are multiplied by; 1 where nothing is known.
   static float Factor(std::span<const double> pooled, int64_t origin, int64_t target, const HorizonKnot& knot);
-  /// Day of one of the newest kHistory buckets.
+  /// A bucket whose day is not known.
+  static void Forget(int64_t index, std::span<double> pooled);
+  /// Day of one of the newest kHistory buckets. REQUIRES: it is one.
   static std::optional<int64_t> DayOfBucket(std::span<const double> pooled, int64_t index);
-
- private:
   static constexpr size_t kDays = 768;
 };
 

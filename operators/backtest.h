@@ -21,7 +21,7 @@ enum class ForecastFormat : uint8_t { kQuantiles, kNixtla };
 struct BacktestOptions {
   std::string series_path;               ///< CSV, .gz too: unique_id,ds,y[,...]
   std::string out_directory;             ///< made when it is not there; forecasts.csv and metrics.json go into it
-  std::string frequency = "auto";        ///< 5min | 1h | 1d | 1w | 1mo | auto
+  std::string frequency = "auto";        ///< auto, or a name of ParseSeriesFrequency
   int horizon = 14;
   int warmup = 1;                        ///< the first origin is the calendar's bucket warmup-1
   int every = 1;

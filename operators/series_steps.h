@@ -38,7 +38,7 @@ inline constexpr SeriesFrequency SeriesFrequency::kMonth{Unit::kMonth, 0};
 inline constexpr std::string_view kFrequencyNames =
     "1min, 5min, 15min, 1h, 6h (any of which a day is made), 1d, 1w, 1mo";
 
-/// Of our own names (5min, 1h, 1d, 1w, 1mo) and of those of pandas (5T, H, D, W-SUN, M, MS ...).
+/// Of our own names (15min, 6h, 1d, 1w, 1mo) and of those of pandas (15T, H, D, W-SUN, M, MS ...).
 std::optional<SeriesFrequency> ParseSeriesFrequency(std::string_view text);
 
 /// Our own name of it.

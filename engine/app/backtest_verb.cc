@@ -16,6 +16,7 @@
 #include "engine/app/weights_file.h"
 #include "engine/io/text_file.h"
 #include "operators/backtest.h"
+#include "operators/series_steps.h"
 
 namespace tidecast {
 namespace {
@@ -114,7 +115,7 @@ void AddBacktestVerb(CLI::App& app, int* exit_code) {
   verb->add_option("--series", options.series_path, "CSV with unique_id,ds,y[,...] or GluonTS JSON Lines; .gz too")->required();
   verb->add_option("--out", options.out_directory, "folder for forecasts.csv, metrics.json and report.html")
       ->required();
-  verb->add_option("--freq", options.frequency, "1min, 5min, 15min, 1h, 6h (any of which a day is made), 1d, 1w, 1mo or auto")->capture_default_str();
+  verb->add_option("--freq", options.frequency, fmt::format("{} or auto", kFrequencyNames))->capture_default_str();
   verb->add_option("--horizon", options.horizon, "steps ahead")->capture_default_str();
   verb->add_option("--warmup", options.warmup, "buckets before the first origin")->capture_default_str();
   verb->add_option("--every", options.every, "buckets between origins")->capture_default_str();

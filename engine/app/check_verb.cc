@@ -17,6 +17,7 @@
 #include "engine/io/file_rows.h"
 #include "engine/server/live_view.h"
 #include "models/forecaster.h"
+#include "operators/series_steps.h"
 
 namespace tidecast {
 namespace {
@@ -245,7 +246,7 @@ void AddCheckVerb(CLI::App& app, int* exit_code) {
   CLI::App* verb = app.add_subcommand("check", "Check a config and everything it names, stage by stage, with a sample of the real events");
   verb->add_option("config,--config", *config, "config file; with --data of orders: how to read them");
   verb->add_option("--data", data->path, "look at a file of series (unique_id,ds,y or JSON Lines) or orders instead: gaps, outliers, seasons, columns");
-  verb->add_option("--freq", data->frequency, "with --data: 1min, 5min, 15min, 1h, 6h (any of which a day is made), 1d, 1w, 1mo or auto")->capture_default_str();
+  verb->add_option("--freq", data->frequency, fmt::format("with --data: {} or auto", kFrequencyNames))->capture_default_str();
   verb->add_option("--format", *format, "with --data: text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
   for (auto& [input, path] : *paths) verb->add_option("--" + input, path, fmt::format("look at this file's {} instead of the topic", input));
   verb->callback([config, paths, data, format, exit_code] {

@@ -8,6 +8,7 @@
 #include "engine/app/flags.h"
 #include "engine/app/verbs.h"
 #include "operators/pretrain.h"
+#include "operators/series_steps.h"
 
 namespace tidecast {
 
@@ -23,7 +24,7 @@ void AddPretrainVerb(CLI::App& app, int* exit_code) {
       app.add_subcommand("pretrain", "Teach a net on other series and write its weights, for a warm start");
   verb->add_option("--series", options.series_paths, "CSV with unique_id,ds,y[,...]; may be given several times");
   verb->add_option("--out", options.out_path, "file for the weights")->required();
-  verb->add_option("--freq", options.frequency, "1min, 5min, 15min, 1h, 6h (any of which a day is made), 1d, 1w, 1mo or auto")->capture_default_str();
+  verb->add_option("--freq", options.frequency, fmt::format("{} or auto", kFrequencyNames))->capture_default_str();
   verb->add_option("--horizon", options.horizon, "steps ahead")->capture_default_str();
   verb->add_option("--passes", options.passes, "over all series, at most")->capture_default_str();
   verb->add_option("--generated", options.generated, "invented series")->capture_default_str();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/unit/models/driven_expert.h"
@@ -37,9 +38,13 @@ TEST(NestedSeasonsTest, PartsAreSeveralPhasesLongWhereThereAreManyPhases) {
   EXPECT_EQ(open.PartOf(17), 7U);
   EXPECT_EQ(open.LongPartOf(17), 17U);
   CalendarStep step;
-  step.season_phase = {3, 27};
+  step.season_phase = {7, 27};
   EXPECT_EQ(open.PhaseOf(step), 27U);
-  EXPECT_EQ(NestedSeasons({10}).PhaseOf(step), 3U);
+  EXPECT_EQ(NestedSeasons({10}).PhaseOf(step), 7U);
+  step.season_phase = {3, 27};
+  EXPECT_EQ(open.PhaseOf(step), 23U) << "the first season's own clock";
+  step.season_phase = {3};
+  EXPECT_EQ(open.PhaseOf(step), 3U) << "the longer one is not told";
   step.season_phase = {};
   EXPECT_EQ(open.PhaseOf(step), 0U);
 }
@@ -168,6 +173,36 @@ TEST(CalendarOffsetExpertTest, KnowsHoursAndDaysOfWhatLiesAnywhere) {
     const Driven::Answer a = driven.Forecast(h);
     EXPECT_NEAR(a.mean[0], value(10 * 168 - 1 + h), .4) << h;
     EXPECT_NEAR(a.mean[2], value(10 * 168 + h) + 1000, .4) << h;
+  }
+}
+
+TEST(CalendarExpertsTest, AreMadeWhereThereIsALongerSeasonAndTheHorizonIsNotTooLong) {
+  const auto has = [](ValueDomain domain, std::vector<int> seasons, int horizon, std::string_view name) {
+    const auto pool = MakeExperts({.domain = domain, .season_lengths = std::move(seasons), .horizon = horizon}, {});
+    return std::any_of(pool.begin(), pool.end(), [name](const auto& expert) { return expert->name() == name; });
+  };
+  for (const ValueDomain domain : {ValueDomain::kCount, ValueDomain::kNonNegative, ValueDomain::kReal}) {
+    EXPECT_TRUE(has(domain, {24, 168}, 144, "profile_24x7"));
+    EXPECT_FALSE(has(domain, {24, 168}, 145, "profile_24x7"));
+    EXPECT_TRUE(has(domain, {24, 168}, 145, "profile_24"));
+    EXPECT_FALSE(has(domain, {7}, 14, "profile_7x1"));
+  }
+  EXPECT_FALSE(has(ValueDomain::kCount, {24, 168}, 24, "profile_24"));
+}
+
+TEST(CalendarProfileExpertTest, AmountsAreForecastAlikeInAnyUnit) {
+  const CalendarProfileExpert expert(ValueDomain::kNonNegative, NestedSeasons({24, 168}), 24);
+  Driven driven(expert);
+  driven.horizon = 24;
+  driven.scale = {25, 25e-3F, 25e18F};
+  for (int64_t t = 0; t < 5 * 168; ++t) {
+    const float sold = Demand(t) + static_cast<float>(t * t % 13);
+    driven.Step(t, {sold, sold * 1e-3F, sold * 1e18F});
+  }
+  const Driven::Answer a = driven.Forecast(9);
+  for (size_t l = 0; l < kLevelCount; ++l) {
+    EXPECT_NEAR(a.quantiles[kLevelCount + l] * 1e3F, a.quantiles[l], .01F);
+    EXPECT_NEAR(a.quantiles[2 * kLevelCount + l] / 1e18F, a.quantiles[l], .01F);
   }
 }
 

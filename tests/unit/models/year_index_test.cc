@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "engine/core/hash.h"
+
 namespace tidecast {
 namespace {
 
@@ -70,6 +72,35 @@ TEST(YearIndexTest, AShopThatGrowsIsNotTakenForAYear) {
   EXPECT_NEAR(years.Factor(14), std::exp(18.0 / 364), .05) << "as fast as last year, from where levels stand";
 }
 
+// Of series that sell now and then the mean of a ratio is above 1 without any rise.
+TEST(YearIndexTest, NoiseDoesNotLiftTheChain) {
+  const HorizonPlan plan(14);
+  std::vector<double> pooled(YearIndex::pooled_size());
+  constexpr size_t kSeries = 60;
+  std::vector<double> scales(kSeries, 1);
+  for (int64_t t = 0; t < 3 * 364; ++t) {
+    std::vector<double> sums(YearIndex::sums_size());
+    for (size_t s = 0; s < kSeries; ++s) {
+      const double sold = UniformAt(31, s, t) < .1 ? 10 : 0;
+      const double after = std::max(.2, .96 * scales[s] + .04 * sold);
+      YearIndex::Gather(static_cast<float>(sold), static_cast<float>(scales[s]), static_cast<float>(after), sums);
+      scales[s] = after;
+    }
+    YearIndex::Fold(kFirst + t, t, 1, plan, sums, pooled);
+  }
+  const int64_t origin = kFirst + 3 * 364 - 1;
+  EXPECT_NEAR(YearIndex::Factor(pooled, origin, origin + 1, plan.KnotOf(1)), 1, .05);
+  EXPECT_NEAR(YearIndex::Factor(pooled, origin, origin + 14, plan.KnotOf(14)), 1, .05);
+}
+
+TEST(YearIndexTest, AForgottenBucketHasNoDay) {
+  Years years(14);
+  for (int t = 0; t < 20; ++t) years.Day(1);
+  YearIndex::Forget(12, years.pooled());
+  EXPECT_EQ(YearIndex::DayOfBucket(years.pooled(), 12), std::nullopt);
+  EXPECT_EQ(YearIndex::DayOfBucket(years.pooled(), 13), kFirst + 13);
+}
+
 TEST(YearIndexTest, ClosedDaysAreLeftOut) {
   Years years(7);
   while (years.days() < 2 * 364 + 343 - 5) {
@@ -98,13 +129,15 @@ CalendarStep At(int64_t seconds) {
 
 TEST(YearIndexTest, OnlyBucketsOfADayHaveADay) {
   const int64_t day = 86400;
-  EXPECT_EQ(YearIndex::DayOf(At(100 * day), At(101 * day)), 100);
-  EXPECT_EQ(YearIndex::DayOf(At(100 * day), At(103 * day)), 100) << "over a weekend";
-  EXPECT_EQ(YearIndex::DayOf(At(100 * day), At(100 * day + 3600)), std::nullopt);
-  EXPECT_EQ(YearIndex::DayOf(At(100 * day), At(107 * day)), std::nullopt) << "weeks";
-  EXPECT_EQ(YearIndex::DayOf(At(100 * day), At(100 * day)), std::nullopt) << "no calendar";
-  // Midnights of Auckland in winter and summer, and of Honolulu.
-  for (const int64_t offset : {12 * 3600, 13 * 3600, -10 * 3600}) {
+  EXPECT_EQ(YearIndex::DayOf({7}, At(100 * day), At(101 * day)), 100);
+  EXPECT_EQ(YearIndex::DayOf({5}, At(100 * day), At(115 * day)), 100) << "over a summer break";
+  EXPECT_EQ(YearIndex::DayOf({24, 168}, At(100 * day), At(101 * day)), std::nullopt) << "hours, a night between them";
+  EXPECT_EQ(YearIndex::DayOf({52}, At(100 * day), At(107 * day)), std::nullopt) << "weeks";
+  EXPECT_EQ(YearIndex::DayOf({4}, At(100 * day), At(190 * day)), std::nullopt) << "quarters";
+  EXPECT_EQ(YearIndex::DayOf({182}, At(100 * day), At(102 * day)), std::nullopt) << "two days each";
+  EXPECT_EQ(YearIndex::DayOf({7}, At(100 * day), At(100 * day)), std::nullopt) << "no calendar";
+  // Midnights of Auckland in winter and summer, of Honolulu and the Chatham Islands in summer.
+  for (const int64_t offset : {12 * 3600, 13 * 3600, -10 * 3600, 13 * 3600 + 2700}) {
     EXPECT_EQ(YearIndex::LocalDay(At(100 * day - offset)), 100) << offset;
     EXPECT_EQ(YearIndex::LocalDay(At(101 * day - offset)), 101) << offset;
   }

@@ -10,7 +10,6 @@
 #include <string>
 
 #include "operators/series_seasons.h"
-#include "operators/series_seasons.h"
 #include "operators/series_steps.h"
 #include "operators/series_table.h"
 
