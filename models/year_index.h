@@ -30,7 +30,7 @@ class YearIndex {
                                       const CalendarStep& next);
   /// A value of a day; the series's scale before and after it was taken in.
   static void Gather(float actual, float scale, float scale_after, std::span<double> sums);
-  /// `factor`: the pool's seasonal one of that bucket. `learned`: the plan's horizons.
+  /// `factor`: the pool's seasonal one of that bucket. `plan`: at whose learned horizons a rise's worth is learned.
   static void Fold(int64_t day, int64_t index, double factor, const HorizonPlan& plan, std::span<const double> sums,
                    std::span<double> pooled);
   /// What forecasts of `target` days since 1970 are multiplied by; 1 where nothing is known.

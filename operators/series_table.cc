@@ -103,7 +103,11 @@ Result<SeriesTable> SeriesTable::Read(const BacktestOptions& options) {
       if (table.frequency == SeriesFrequency::kMonth) continue;
       step = StepsAfter(0, 1, table.frequency);
       if ((at - observed.front()) % step != 0) {
-        return BadSeriesData(path, 1, fmt::format("{} is not on the steps of the frequency", calendar[at]));
+        return BadSeriesData(path, 1,
+                             fmt::format("{} is not on the steps of {}", calendar[at], NameOf(table.frequency)))
+            .WithRemedy(
+                "say the step of the file, --freq 15min for instance, or take its times as they are: --calendar "
+                "observed");
       }
     }
   }
