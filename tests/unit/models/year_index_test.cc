@@ -116,6 +116,8 @@ TEST(YearIndexTest, NothingBeyondAYearAndNothingThatHasNotCome) {
   const int64_t origin = kFirst + 799;
   EXPECT_EQ(YearIndex::Factor(pooled, origin, origin + 364 - 2, {0, 0}), 1) << "half a week of last year's is ahead";
   EXPECT_EQ(YearIndex::Factor(pooled, origin, origin + 400, {0, 0}), 1);
+  // An origin before Christmas, looked at again when Christmas has come: what it did not know counts for nothing.
+  EXPECT_EQ(YearIndex::Factor(pooled, kFirst + 705, kFirst + 705 + 365, {0, 0}), 1);
   EXPECT_EQ(YearIndex::Factor(pooled, origin - 500, origin - 490, {0, 0}), 1) << "two years back nothing is kept";
   EXPECT_EQ(YearIndex::DayOfBucket(pooled, 799), origin);
   EXPECT_EQ(YearIndex::DayOfBucket(std::vector<double>(YearIndex::pooled_size()), 3), std::nullopt);
