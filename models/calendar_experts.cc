@@ -204,10 +204,9 @@ PointExpert::Point CalendarProfileExpert::PointOf(const ExpertBlock&, size_t, co
   return {value, std::max(deviation, kSpreadLeast * scale), true};
 }
 
-void CalendarProfileExpert::Explain(const OneForecast& one, ForecastSteps* steps) const {
+float CalendarProfileExpert::PresentLevel(const OneForecast& one) const {
   const float kept = Kept(one.pooled, one.target) * one.summary[kDeparture];
-  steps->present = one.block.scale[0] * one.summary[kLevel] * (1 + kept);
-  steps->seasonal = one.mean;
+  return one.block.scale[0] * one.summary[kLevel] * (1 + kept);
 }
 
 CalendarOffsetExpert::CalendarOffsetExpert(const NestedSeasons& seasons, int horizon)
@@ -261,10 +260,9 @@ PointExpert::Point CalendarOffsetExpert::PointOf(const ExpertBlock& block, size_
   return {anchor + scale * moved, scale, true};
 }
 
-void CalendarOffsetExpert::Explain(const OneForecast& one, ForecastSteps* steps) const {
+float CalendarOffsetExpert::PresentLevel(const OneForecast& one) const {
   const float moved = one.summary[kLevel] + Kept(one.pooled, one.target) * one.summary[kDeparture];
-  steps->present = AnchorOf(one.block, 0, one.target.origin) + one.block.scale[0] * moved;
-  steps->seasonal = one.mean;
+  return AnchorOf(one.block, 0, one.target.origin) + one.block.scale[0] * moved;
 }
 
 }  // namespace tidecast

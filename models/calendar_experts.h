@@ -85,7 +85,7 @@ class CalendarProfileExpert final : public CalendarExpert {
   CalendarProfileExpert(ValueDomain domain, const NestedSeasons& seasons, int horizon);
   double prior() const override { return 3; }
   /// The present level is that of a mean part of the day.
-  void Explain(const OneForecast& one, ForecastSteps* steps) const override;
+  float PresentLevel(const OneForecast& one) const override;
 
  protected:
   void StepOne(float actual, size_t phase, float* state) const override;
@@ -111,7 +111,7 @@ class CalendarOffsetExpert final : public CalendarExpert {
  public:
   CalendarOffsetExpert(const NestedSeasons& seasons, int horizon);
   /// The present level is the slow one and what is left of the departure.
-  void Explain(const OneForecast& one, ForecastSteps* steps) const override;
+  float PresentLevel(const OneForecast& one) const override;
 
  protected:
   void StepOne(float actual, size_t phase, float* state) const override;

@@ -130,20 +130,16 @@ float CountTableExpert::RatioOf(const double* numbers) {
   return static_cast<float>(expected > 0 ? std::clamp(numbers[kCells] / expected, .05, 20.0) : 1);
 }
 
-void CountTableExpert::Explain(const OneForecast& one, ForecastSteps* steps) const {
-  steps->seasonal = one.mean;
+float CountTableExpert::PresentLevel(const OneForecast& one) const {
   const float mean = one.summary[0] * one.block.scale[0];
   Place place{};
-  if (!Find(mean, one.summary[1], &place)) {
-    steps->present = one.mean / one.target.factor;
-    return;
-  }
+  if (!Find(mean, one.summary[1], &place)) return one.mean / one.target.factor;
   float ratio = 0;
   for (size_t corner = 0; corner < 4; ++corner) {
     double total = 0;
     ratio += place.Weights()[corner] * RatioOf(NumbersOf(one.pooled, one.target.group, place.Rows()[corner], &total));
   }
-  steps->present = mean * ratio;
+  return mean * ratio;
 }
 
 void CountTableExpert::Expand(const ExpertBlock& block, const ForecastTarget& target, std::span<const float> scale,
@@ -168,7 +164,8 @@ void CountTableExpert::Expand(const ExpertBlock& block, const ForecastTarget& ta
   };
   for (size_t i = 0; i < block.series; ++i) {
     Place place{};
-    const float mean = summaries[2 * i] * scale[i] * target.factor;
+    const float effect = target.EffectOf(i);
+    const float mean = summaries[2 * i] * scale[i] * target.factor * effect;
     out.awake[i] = rows[i] != 0 && Find(mean, summaries[2 * i + 1], &place) ? 1 : 0;
     if (out.awake[i] == 0) continue;
     const auto at = place.Rows();
@@ -188,9 +185,9 @@ void CountTableExpert::Expand(const ExpertBlock& block, const ForecastTarget& ta
       const float least = first_[c];
       const float width = first_[c + 1] - least;
       const float inside = upto > before ? (kLevels[l] - before) / (upto - before) : 1;
-      q[l] = width > 1 ? least + std::clamp(inside, 0.0F, 1.0F) * (width - 1) : least;
+      q[l] = (width > 1 ? least + std::clamp(inside, 0.0F, 1.0F) * (width - 1) : least) / effect;
     }
-    out.mean[i] = mean * (w00 * ratio[at[0]] + w01 * ratio[at[1]] + w10 * ratio[at[2]] + w11 * ratio[at[3]]);
+    out.mean[i] = mean / effect * (w00 * ratio[at[0]] + w01 * ratio[at[1]] + w10 * ratio[at[2]] + w11 * ratio[at[3]]);
     out.zero_probability[i] = cdf(0);
   }
 }
@@ -200,9 +197,10 @@ void CountTableExpert::Gather(const ExpertBlock& block, const ForecastTarget& ta
                               std::span<double> sums) const {
   for (size_t i = 0; i < block.series; ++i) {
     Place place{};
-    const float mean = summaries[2 * i] * scale[i] * target.factor;
+    const float effect = target.EffectOf(i);
+    const float mean = summaries[2 * i] * scale[i] * target.factor * effect;
     if (rows[i] == 0 || !Find(mean, summaries[2 * i + 1], &place)) continue;
-    const float actual = block.actual[i];
+    const float actual = block.actual[i] * effect;  // a count again
     const size_t cell = CellOf(actual);
     const double counted = std::min(actual, kActualMax * (1 + mean));
     for (size_t corner = 0; corner < 4; ++corner) {

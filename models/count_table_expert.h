@@ -47,7 +47,7 @@ class CountTableExpert final : public Expert {
               std::span<double> sums) const override;
   void Fold(std::span<const double> sums, std::span<double> pooled) const override;
   /// As others, without the whole table.
-  void Explain(const OneForecast& one, ForecastSteps* steps) const override;
+  float PresentLevel(const OneForecast& one) const override;
 
   static constexpr size_t kSingleCounts = 16;  ///< 0 .. 15
   static constexpr size_t kCells = 68;

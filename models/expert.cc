@@ -4,7 +4,7 @@
 
 namespace tidecast {
 
-void Expert::Explain(const OneForecast& one, ForecastSteps* steps) const {
+float Expert::PresentLevel(const OneForecast& one) const {
   ForecastTarget plain = one.target;
   plain.factor = 1;
   std::array<float, kLevelCount> quantiles;
@@ -13,8 +13,7 @@ void Expert::Explain(const OneForecast& one, ForecastSteps* steps) const {
   const uint8_t row = 1;
   Expand(one.block, plain, one.block.scale, {&row, 1}, one.summary, one.pooled,
          {quantiles, {&mean, 1}, {&zero, 1}, {&awake, 1}});
-  steps->present = awake != 0 ? mean : one.mean / one.target.factor;
-  steps->seasonal = one.mean;
+  return awake != 0 ? mean : one.mean / one.target.factor;
 }
 
 }  // namespace tidecast

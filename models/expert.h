@@ -37,7 +37,6 @@ struct ExpertBlock {
   std::span<const float> inverse_factor;  ///< [kHistory] by slot: 1 / pooled seasonal factor of that bucket
   std::span<const float> age;             ///< [kHistory] by slot: buckets since, 0 = newest
   std::span<const float> prior_mean;      ///< [series] mean to be expected before a series has data of its own
-  std::span<const float> known = {};      ///< [series, known columns] of the newest bucket; NaN = not known
   std::span<const uint8_t> launch =
       {};  ///< [series] 1 + age band of a new series (LaunchPrior), else 0; empty: none is
   const SortedHistory* sorted = nullptr;    ///< the history in order of value; null: who needs it sorts
@@ -56,9 +55,10 @@ struct ForecastTarget {
   int horizon = 1;
   size_t group = 0;                   ///< horizon group
   float factor = 1;                   ///< pooled seasonal factor of the target bucket, by the year too
-  std::span<const float> known = {};  ///< [series, known columns] of the target bucket; NaN = not known
   HorizonKnot knot = {};
   float year = 1;  ///< what of it the year has: from the origin to the target bucket
+  std::span<const float> effect = {};  ///< [series] what values were divided by (KnownEffect), > 0; empty: by nothing
+  float EffectOf(size_t series) const { return effect.empty() ? 1 : effect[series]; }
 };
 
 /// What an expert says of one target. Sized by the caller.
@@ -80,13 +80,6 @@ struct OneForecast {
   float mean = 0;   ///< what Expand gave
 };
 
-/// Means on the way from the slow level to the forecast.
-struct ForecastSteps {
-  float present = 0;       ///< the present level: without a season, known columns as they were of late
-  float seasonal = 0;      ///< with the season
-  std::span<float> known;  ///< [known columns] mean - seasonal, shared out among them; zeros where left alone
-};
-
 /// One forecaster of the pool. It owns no state: a series's own numbers, the summary kept for each pending origin, and
 /// what the pool shares are handed in, so that they can lie in one blob and one commit.
 ///   Step       takes the newest value in
@@ -94,7 +87,7 @@ struct ForecastSteps {
 ///   Expand     turns a summary (of this origin or of an older one) into a forecast of one target
 ///   Gather     compares an old origin's forecast with what came: sums for the pool
 ///   Fold       moves the pooled numbers by the sums of all series, once a round
-///   Explain    takes a forecast of one series apart, on demand
+///   PresentLevel  says what of a forecast is the level, for explanations
 /// A missing or non-finite value never changes state. Same calls, same bits; a series never sees its neighbours.
 /// Thread: immutable.
 class Expert {
@@ -128,16 +121,15 @@ class Expert {
   virtual void GatherStates(const ExpertBlock& /*block*/, std::span<const float> /*states*/,
                             std::span<double> /*sums*/) const {}
   virtual void Fold(std::span<const double> /*sums*/, std::span<double> /*pooled*/) const {}
-  /// REQUIRES: the expert is awake for it. Unless said otherwise the present level is the forecast at a seasonal factor
-  /// of 1, and known columns add nothing.
-  virtual void Explain(const OneForecast& one, ForecastSteps* steps) const;
+  /// What is left of a forecast's mean without the target's season. REQUIRES: the expert is awake for it. Unless said
+  /// otherwise the forecast at a seasonal factor of 1.
+  virtual float PresentLevel(const OneForecast& one) const;
 };
 
 /// What a pool is made for.
 struct PoolShape {
   ValueDomain domain = ValueDomain::kCount;
   std::vector<int> season_lengths = {};
-  size_t known_covariates = 0;
   int horizon = 14;
 };
 
@@ -145,7 +137,7 @@ struct PoolShape {
 /// order. Names: persistence, seasonal_naive_<season>, profile_<season> (of counts and amounts in brackets beside the next),
 /// profile_<first>x<cycles> (where the second season is a few of the first, up to horizon 144), [smoothing_5], smoothing_20,
 /// empirical_930, empirical_960, empirical_985, [tsb, sba, negative_binomial_900, negative_binomial_970],
-/// count_table_800, count_table_970, launch_table, known_covariates, holt_winters_<season> (of reals but hourly ones in
+/// count_table_800, count_table_970, launch_table, holt_winters_<season> (of reals but hourly ones in
 /// brackets too); of reals only: [autoregression], rls_<lags>_<forgetting rate> (of hourly ones but the longest memory
 /// in brackets), rls_hour_<lags>_<forgetting rate>.
 std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const std::vector<std::string>& names);

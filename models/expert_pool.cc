@@ -10,7 +10,6 @@
 #include "models/expert.h"
 #include "models/holt_winters_expert.h"
 #include "models/intermittent_expert.h"
-#include "models/known_covariate_expert.h"
 #include "models/negative_binomial_expert.h"
 #include "models/point_expert.h"
 #include "models/rls_expert.h"
@@ -88,8 +87,6 @@ std::vector<std::unique_ptr<Expert>> MakeExperts(const PoolShape& shape, const s
     all.push_back(std::make_unique<CountTableExpert>("count_table_800", .8F, .5F));
     all.push_back(std::make_unique<CountTableExpert>("count_table_970", .97F, .8F));
     all.push_back(CountTableExpert::OfLaunches("launch_table", .97F));
-    if (shape.known_covariates > 0)
-      all.push_back(std::make_unique<KnownCovariateExpert>(domain, shape.known_covariates));
   }
   bool seasonal = false;
   for (const int season : shape.season_lengths) {

@@ -33,9 +33,11 @@ struct StreamForecaster::Work {
         weighed_for(series, kForNothing),
         mean_weighed_for(series, kForNothing),
         weights(series * (kLevelCount + 1) * experts),
-        known(series * known_covariates) {
+        known(series * known_covariates),
+        effect(known_covariates > 0 ? series : 0, 1.0F) {
     for (size_t k = 0; k < experts; ++k) summaries[k].resize(series * shape.summary_floats[k]);
   }
+  float EffectOf(size_t series) const { return effect.empty() ? 1 : effect[series]; }
   ExpertOutput Output(size_t expert) { return {quantiles[expert], mean[expert], zero[expert], awake[expert]}; }
 
   SeriesColumns columns;
@@ -61,7 +63,8 @@ struct StreamForecaster::Work {
       toward;  ///< [series, kLevelCount + 1, experts] of Mixer::WeightsOf; `toward` for learning
   std::vector<float>
       expert_words;          ///< [series, horizon, NetSeries::kExpertSlots, kExpertNumbers] for the net; NaN = silent
-  std::vector<float> known;  ///< [series, known covariates] of the bucket in question
+  std::vector<float> known;   ///< [series, known covariates] of the bucket in question
+  std::vector<float> effect;  ///< [series] what they do to it; 1 of a closed one, which is left out
 };
 
 }  // namespace tidecast

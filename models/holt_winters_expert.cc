@@ -124,16 +124,15 @@ PointExpert::Point HoltWintersExpert::PointOf(const ExpertBlock& block, size_t s
   return {value, summary[2] * growth_[h] * scale, true};
 }
 
-void HoltWintersExpert::Explain(const OneForecast& one, ForecastSteps* steps) const {
-  steps->present = steps->seasonal = one.mean;
+float HoltWintersExpert::PresentLevel(const OneForecast& one) const {
   float last = 0;
-  if (season_ == 1 || !NewestAt(one.block, 0, one.target.origin, &last)) return;
+  if (season_ == 1 || !NewestAt(one.block, 0, one.target.origin, &last)) return one.mean;
   // Level and season share an offset, which belongs to the level.
   float offset = 0;
   for (size_t phase = 0; phase < season_; ++phase) offset += one.summary[3 + phase] / static_cast<float>(season_);
   const float scale = one.block.scale[0];
-  steps->present = TrendAt(one.target.horizon, last, scale, one.summary.data()) + offset * scale;
-  if (domain() != ValueDomain::kReal) steps->present = std::max(steps->present, 0.0F);
+  const float present = TrendAt(one.target.horizon, last, scale, one.summary.data()) + offset * scale;
+  return domain() == ValueDomain::kReal ? present : std::max(present, 0.0F);
 }
 
 }  // namespace tidecast

@@ -25,7 +25,7 @@ class HoltWintersExpert final : public PointExpert {
   void Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double> pooled,
                  std::span<float> summaries) const override;
   /// The present level is the forecast with the mean of the season in place of its phase's.
-  void Explain(const OneForecast& one, ForecastSteps* steps) const override;
+  float PresentLevel(const OneForecast& one) const override;
 
  protected:
   Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,

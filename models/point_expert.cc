@@ -158,11 +158,6 @@ PointExpert::Point SeasonalNaiveExpert::PointOf(const ExpertBlock& block, size_t
   return {};
 }
 
-void SeasonalNaiveExpert::Explain(const OneForecast& one, ForecastSteps* steps) const {
-  steps->present = one.level;
-  steps->seasonal = one.mean;
-}
-
 ProfileExpert::ProfileExpert(ValueDomain domain, int season)
     : PointExpert("profile_" + std::to_string(season), domain),
       season_(season),
@@ -221,9 +216,8 @@ PointExpert::Point ProfileExpert::PointOf(const ExpertBlock& block, size_t serie
   return {value, std::max(value, 0.05F * scale), true};
 }
 
-void ProfileExpert::Explain(const OneForecast& one, ForecastSteps* steps) const {
-  steps->present = AnchorOf(one.block, 0, one.target.origin) + one.summary[0] * one.block.scale[0];
-  steps->seasonal = one.mean;
+float ProfileExpert::PresentLevel(const OneForecast& one) const {
+  return AnchorOf(one.block, 0, one.target.origin) + one.summary[0] * one.block.scale[0];
 }
 
 void SmoothingExpert::Step(const ExpertBlock& block, std::span<float> states, std::span<const double>) const {

@@ -85,7 +85,7 @@ class SeasonalNaiveExpert final : public PointExpert {
   void Summarise(const ExpertBlock&, std::span<const float>, std::span<const double>, std::span<float>) const override {
   }
   /// All that it says is the season's.
-  void Explain(const OneForecast& one, ForecastSteps* steps) const override;
+  float PresentLevel(const OneForecast& one) const override { return one.level; }
 
  protected:
   Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,
@@ -111,7 +111,7 @@ class ProfileExpert final : public PointExpert {
   void Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double> pooled,
                  std::span<float> summaries) const override;
   /// The present level is the fast one.
-  void Explain(const OneForecast& one, ForecastSteps* steps) const override;
+  float PresentLevel(const OneForecast& one) const override;
 
  protected:
   Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,

@@ -11,7 +11,7 @@
 namespace tidecast {
 namespace {
 
-constexpr uint32_t kFormat = 7;  // reads 5 and 6 too
+constexpr uint32_t kFormat = 8;  // reads 5 to 7 too
 constexpr uint32_t kOldest = 5;
 struct Head {
   uint32_t format;

@@ -306,22 +306,21 @@ PointExpert::Point RlsExpert::PointOf(const ExpertBlock& block, size_t series, c
   return {last + summary[target.horizon - 1] * scale, scale, true};
 }
 
-void RlsExpert::Explain(const OneForecast& one, ForecastSteps* steps) const {
-  steps->present = steps->seasonal = one.mean;
-  if (day_ == 0) return;
+float RlsExpert::PresentLevel(const OneForecast& one) const {
+  if (day_ == 0) return one.mean;
   Window window;
   std::array<float, kHistory> x;
   Read(one.block.history.data(), one.block.index, &window);
-  if (!Regressors(window, 0, one.block.scale[0], x.data())) return;
+  if (!Regressors(window, 0, one.block.scale[0], x.data())) return one.mean;
   const float* weights =
       one.state.data() + kHead + 2 * Triangle() + static_cast<size_t>(one.target.horizon - 1) * width_;
   const float change = Dot(weights, x.data(), width_);
-  if (!std::isfinite(change) || change == 0) return;
+  if (!std::isfinite(change) || change == 0) return one.mean;
   // What the range took off is taken off both alike.
   const float last = window.value[kHistory - 1];
   const float kept = (one.mean - last) / change;
   const float week = week_ ? weights[width_ - 1] * x[width_ - 1] : 0;
-  steps->present = last + kept * (Dot(weights, x.data(), lags_ - 1) + week);
+  return last + kept * (Dot(weights, x.data(), lags_ - 1) + week);
 }
 
 }  // namespace tidecast

@@ -47,7 +47,7 @@ class RlsExpert final : public PointExpert {
   void Summarise(const ExpertBlock& block, std::span<const float> states, std::span<const double> pooled,
                  std::span<float> summaries) const override;
   /// Coefficient x value: the mean day's or the hour's are the season, the others the present level.
-  void Explain(const OneForecast& one, ForecastSteps* steps) const override;
+  float PresentLevel(const OneForecast& one) const override;
 
  protected:
   Point PointOf(const ExpertBlock& block, size_t series, const ForecastTarget& target, float scale,

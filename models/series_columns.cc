@@ -30,6 +30,7 @@ uint32_t SeriesShape::Fingerprint() const {
   add(mixer_floats);
   add(calibrator_floats);
   if (known_floats > 0) add(known_floats);
+  if (effect_floats > 0) add(effect_floats);
   add(extra_bytes - newer_bytes);
   return static_cast<uint32_t>(hash);
 }
@@ -37,7 +38,7 @@ uint32_t SeriesShape::Fingerprint() const {
 size_t SeriesShape::BlobBytes() const {
   return sizeof(SeriesCore) + (kHistory + states() + mixer_floats + calibrator_floats) * sizeof(float) +
          static_cast<size_t>(horizon) * (sizeof(OriginHead) + summaries() * sizeof(Half)) +
-         known_floats * sizeof(float) + extra_bytes;
+         (known_floats + effect_floats) * sizeof(float) + extra_bytes;
 }
 
 SeriesColumns::SeriesColumns(const SeriesShape& shape, size_t series) : shape_(shape) {
@@ -50,6 +51,7 @@ SeriesColumns::SeriesColumns(const SeriesShape& shape, size_t series) : shape_(s
   origins.resize(series * horizon);
   summaries.resize(series * horizon * shape.summaries());
   known.resize(series * shape.known_floats, std::numeric_limits<float>::quiet_NaN());
+  effect.resize(series * shape.effect_floats);
   extra.resize(series * shape.extra_bytes);
   size_t offset = 0;
   for (const size_t n : shape.summary_floats) {
@@ -71,6 +73,7 @@ void SeriesColumns::ForEachPart(size_t i, Visit visit) {
   visit(origins.data() + i * horizon, horizon * sizeof(OriginHead));
   visit(summaries.data() + i * horizon * shape_.summaries(), horizon * shape_.summaries() * sizeof(Half));
   visit(known.data() + i * shape_.known_floats, shape_.known_floats * sizeof(float));
+  visit(effect.data() + i * shape_.effect_floats, shape_.effect_floats * sizeof(float));
   visit(extra.data() + i * shape_.extra_bytes, shape_.extra_bytes);
 }
 

@@ -45,6 +45,7 @@ struct SeriesShape {
   size_t mixer_floats = 0;
   size_t calibrator_floats = 0;
   size_t known_floats = 0;  ///< of the newest forecast's columns known ahead
+  size_t effect_floats = 0;  ///< of what they do (KnownEffect)
   size_t extra_bytes = 0;   ///< of the net's part, opaque here
   size_t newer_bytes = 0;   ///< of which blobs of before lack these, at the end: 0 there
 
@@ -80,6 +81,7 @@ class SeriesColumns {
   std::vector<OriginHead> origins;         ///< [series, horizon] by slot = index mod horizon
   std::vector<Half> summaries;             ///< [series, horizon, summaries]
   std::vector<float> known;                ///< [series, horizon, known columns] of the newest forecast
+  std::vector<float> effect;               ///< [series, effect_floats]
   std::vector<char> extra;                 ///< [series, extra_bytes]
 
   size_t OriginSlot(int64_t index) const;

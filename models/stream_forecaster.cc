@@ -27,12 +27,14 @@ std::vector<float> PriorsOf(const std::vector<std::unique_ptr<Expert>>& experts)
 
 StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique_ptr<ResidualNet> net, LateNet* late)
     : options_(options),
-      experts_(MakeExperts({options.domain, options.season_lengths, options.known_covariates, options.horizon},
+      experts_(MakeExperts({options.domain, options.season_lengths, options.horizon},
                            options.experts)),
       plan_(options.horizon),
       mixer_(PriorsOf(experts_), options.domain == ValueDomain::kReal ? plan_.learned() : std::vector<int>()),
       calibrator_(options.domain),
       profile_(options.domain, NestedSeasons(options.season_lengths)),
+      bucket_days_(YearIndex::UnitOf(options.season_lengths)),
+      effect_(options.domain == ValueDomain::kReal ? 0 : options.known_covariates),
       outer_(options.domain),
       factors_(profile_.seasons().phases(), 1.0F),
       inverse_factor_(kHistory, 1.0F),
@@ -46,6 +48,7 @@ StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique
   shape_.mixer_floats = mixer_.state_floats();
   shape_.calibrator_floats = Calibrator::state_floats();
   shape_.known_floats = static_cast<size_t>(options.horizon) * options.known_covariates;
+  shape_.effect_floats = effect_.state_floats();
   mixer_part_ = pool_.Claim(mixer_.pooled_size(), mixer_.sums_size());
   calibrator_part_ = pool_.Claim(Calibrator::pooled_size(), Calibrator::sums_size());
   profile_part_ = pool_.Claim(profile_.pooled_size(), profile_.sums_size());
@@ -72,8 +75,10 @@ StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique
     covariate_part_ = pool_.Claim(numbers, numbers);
     for (const auto& expert : experts_) expert_slot_.push_back(NetSeries::ExpertSlot(expert->name()));
   }
+  effect_part_ = pool_.Claim(effect_.pooled_size(), effect_.sums_size());
   mean_part_ = pool_.ClaimSince(6, MeanScale::pooled_size(), MeanScale::sums_size());
   year_part_ = pool_.ClaimSince(7, YearIndex::pooled_size(), YearIndex::sums_size());
+  month_part_ = pool_.ClaimSince(8, MonthProfile::pooled_size(), MonthProfile::sums_size());
   StartParts();
 }
 
@@ -86,20 +91,39 @@ void StreamForecaster::StartParts() {
   if (trainer_ != nullptr) outer_.Refresh(std::as_const(pool_).pooled(outer_part_));
 }
 
+void StreamForecaster::RefreshFactors() {
+  profile_.Factors(std::as_const(pool_).pooled(profile_part_), factors_);
+  closing_ = effect_.ClosingFlags(std::as_const(pool_).pooled(effect_part_));
+  coefficients_ = effect_.PooledCoefficients(std::as_const(pool_).pooled(effect_part_));
+}
+
+float StreamForecaster::EffectOf(const Work& work, size_t series) const {
+  if (!effect_.any()) return 1;
+  return effect_.Of(
+      std::span<const float>(work.known).subspan(series * options_.known_covariates, options_.known_covariates),
+      std::span<const float>(work.columns.effect).subspan(series * shape_.effect_floats, shape_.effect_floats),
+      closing_);
+}
+
+std::span<float> StreamForecaster::EffectPart(Work& work, size_t series) const {
+  return std::span(work.columns.effect).subspan(series * shape_.effect_floats, shape_.effect_floats);
+}
+
 float StreamForecaster::MeanRatio() const {
   return options_.domain == ValueDomain::kReal ? 1 : MeanScale::Ratio(pool_.pooled(mean_part_));
 }
 
 ForecastTarget StreamForecaster::TargetOf(int64_t origin, std::optional<int64_t> origin_day, int horizon,
-                                          const CalendarStep& step, std::span<const float> known) const {
+                                          const CalendarStep& step) const {
   ForecastTarget target;
   target.origin = origin;
   target.horizon = horizon;
   target.group = plan_.GroupOf(horizon);
   target.knot = plan_.KnotOf(horizon);
-  target.known = known;
   if (options_.domain != ValueDomain::kReal && origin_day) {
-    target.year = YearIndex::Factor(pool_.pooled(year_part_), *origin_day, YearIndex::LocalDay(step), target.knot);
+    const int64_t day = YearIndex::LocalDay(step);
+    target.year = YearIndex::Factor(pool_.pooled(year_part_), bucket_days_, *origin_day, day, target.knot);
+    if (HasMonths()) target.year *= MonthProfile::Factor(pool_.pooled(month_part_), day);
   }
   target.factor = target.year * factors_[profile_.seasons().PhaseOf(step)];
   return target;
@@ -108,15 +132,20 @@ ForecastTarget StreamForecaster::TargetOf(int64_t origin, std::optional<int64_t>
 void StreamForecaster::TakeContext(const BucketContext& context) {
   TC_CHECK_EQ(context.ahead.size(), static_cast<size_t>(options_.horizon));
   context_ = context;
-  FillSlots(context.now.index, inverse_factor_, age_);
+  FillSlots(context.now.index, DayOf(context), inverse_factor_, age_);
   prior_mean_ = profile_.PriorMean(std::as_const(pool_).pooled(profile_part_));
 }
 
-void StreamForecaster::FillSlots(int64_t index, std::span<float> inverse_factor, std::span<float> age) const {
+void StreamForecaster::FillSlots(int64_t index, std::optional<int64_t> day, std::span<float> inverse_factor,
+                                 std::span<float> age) const {
+  const bool has_months = HasMonths();
   for (int64_t back = 0; back < kHistory; ++back) {
     const size_t slot = HistorySlot(index - back);
     age[slot] = static_cast<float>(back);
     inverse_factor[slot] = 1 / factors_[pool_.PhaseOf(index - back) % factors_.size()];
+    if (!has_months) continue;
+    if (back > 0) day = YearIndex::DayOfBucket(pool_.pooled(year_part_), index - back);
+    if (day) inverse_factor[slot] /= MonthProfile::Factor(pool_.pooled(month_part_), *day);
   }
 }
 
@@ -159,7 +188,6 @@ void StreamForecaster::Load(Work& work, std::span<const SeriesRow> rows, std::sp
   block.age = age_;
   block.prior_mean = work.prior_mean;
   block.launch = work.launch;
-  block.known = work.known;
   block.calendar = &context_;
   TakeKnown(rows, 0, work);
 }

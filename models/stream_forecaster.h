@@ -11,9 +11,11 @@
 #include "models/expert.h"
 #include "models/forecaster.h"
 #include "models/horizon_plan.h"
+#include "models/known_effect.h"
 #include "models/late_net.h"
 #include "models/launch_prior.h"
 #include "models/mixer.h"
+#include "models/month_profile.h"
 #include "models/net_keeper.h"
 #include "models/net_series.h"
 #include "models/net_trainer.h"
@@ -59,33 +61,43 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   struct Work;  ///< columns of a block at work
   void StartParts();
   void TakeContext(const BucketContext& context);
-  /// By slot of the history, as of the bucket `index`: 1 / pooled seasonal factor, and buckets since.
-  void FillSlots(int64_t index, std::span<float> inverse_factor, std::span<float> age) const;
+  /// By slot of the history, as of the bucket `index`: 1 / pooled factor of the season and the day of the month, and
+  /// buckets since. `day` of that bucket.
+  void FillSlots(int64_t index, std::optional<int64_t> day, std::span<float> inverse_factor, std::span<float> age) const;
   float MeanRatio() const;
   bool KeepsAboveZero() const { return options_.at_least_zero && options_.domain == ValueDomain::kReal; }
-  /// A bucket as the target of an origin. `origin_day`: nothing where buckets are no days. `known` [known columns].
-  ForecastTarget TargetOf(int64_t origin, std::optional<int64_t> origin_day, int horizon, const CalendarStep& step,
-                          std::span<const float> known) const;
-  /// The day of a context's newest bucket; nothing where buckets are no days.
+  /// A bucket as the target of an origin. `origin_day`: nothing where buckets are neither days nor weeks.
+  ForecastTarget TargetOf(int64_t origin, std::optional<int64_t> origin_day, int horizon, const CalendarStep& step) const;
+  /// The day that a context's newest bucket begins on; nothing where buckets are neither days nor weeks.
   std::optional<int64_t> DayOf(const BucketContext& context) const {
-    return YearIndex::DayOf(options_.season_lengths, context.now, context.ahead[0]);
+    return YearIndex::DayOf(bucket_days_, context.now, context.ahead[0]);
   }
   /// Of a bucket before the present one.
   std::optional<int64_t> DayOfBucket(int64_t index) const {
     if (context_.now.index - index >= kHistory) return std::nullopt;
     return YearIndex::DayOfBucket(pool_.pooled(year_part_), index);
   }
+  bool HasMonths() const { return bucket_days_ == 1 && options_.domain != ValueDomain::kReal; }
   /// After the pool has moved.
-  void RefreshFactors() { profile_.Factors(std::as_const(pool_).pooled(profile_part_), factors_); }
+  void RefreshFactors();
   void Load(Work& work, std::span<const SeriesRow> rows, std::span<const std::string> states) const;
   void TakeKnown(std::span<const SeriesRow> rows, size_t step, Work& work) const;
+  /// What the columns in `work.known` do to a series's demand; 0: it is closed.
+  float EffectOf(const Work& work, size_t series) const;
+  std::span<float> EffectPart(Work& work, size_t series) const;
   /// Scale, class and the like of each series. `prior_mean` is asked for apart: explanations have it from the state.
   void Describe(Work& work) const;
   void TakePriors(Work& work) const;
   void Score(Work& work, std::span<BucketScore> scores) const;
+  struct KnownTarget {
+    ForecastTarget target;
+    std::span<const float> known;  ///< [known columns]
+  };
   /// Forecasts of one series at one origin, taken apart. `work`: the series as that origin left it, described.
   std::vector<Explanation> ExplainTargets(const Work& work, size_t series, const BucketContext& calendar,
-                                          std::span<const ForecastTarget> targets) const;
+                                          std::span<const KnownTarget> targets) const;
+  /// `out` of usual columns -> of those that are known of its bucket. `state`: the series's KnownEffect.
+  void ApplyEffect(std::span<const float> state, std::span<const float> known, float effect, Explanation* out) const;
   Explanation ExplainScored(const Work& work, size_t series) const;
   void Resolve(Work& work, std::span<const SeriesRow> rows, std::span<double> sums) const;
   /// The mixer's weights of one series for a target; valid until it is asked for another horizon.
@@ -93,6 +105,9 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
                                std::span<const uint8_t> awake) const;
   void ResolveHorizon(Work& work, int horizon, std::span<const SeriesRow> rows, std::span<double> sums) const;
   void TakeActuals(Work& work, std::span<double> sums) const;
+  /// The newest values in units of what the series sells as its columns usually are; NaN where it was closed.
+  void TakeEffects(Work& work, std::span<double> sums) const;
+  void LearnEffects(Work& work) const;
   struct OuterLabel {
     size_t outer;            ///< which of the outer horizons
     float zero_probability;  ///< as mixed from the experts
@@ -122,6 +137,8 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   Mixer mixer_;
   Calibrator calibrator_;
   SeasonProfile profile_;
+  int64_t bucket_days_;  ///< YearIndex::UnitOf the seasons
+  KnownEffect effect_;
   SeriesShape shape_;
   std::unique_ptr<NetTrainer> trainer_;    ///< null: experts alone
   LateNet* late_ = nullptr;                ///< the trainer's net, when that is still loaded
@@ -137,6 +154,8 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   size_t launch_part_ = 0;
   size_t mean_part_ = 0;
   size_t year_part_ = 0;
+  size_t effect_part_ = 0;
+  size_t month_part_ = 0;
   size_t outer_part_ = 0;
   size_t outer_calibrator_part_ = 0;
   size_t shared_inputs_part_ = 0;  ///< [window, shared_width] by slot: what all series' inputs have in common
@@ -153,6 +172,8 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   std::vector<double> stored_total_;
 
   BucketContext context_;
+  uint32_t closing_ = 0;               ///< KnownEffect::ClosingFlags as of now
+  std::vector<double> coefficients_;   ///< KnownEffect::PooledCoefficients as of now
   std::vector<float> factors_;         ///< [phases] pooled seasonal factors as of now
   std::vector<float> inverse_factor_;  ///< [kHistory] by slot
   std::vector<float> age_;             ///< [kHistory] by slot

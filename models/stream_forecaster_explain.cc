@@ -35,11 +35,11 @@ float SlowLevel(std::span<const float> history, std::span<const float> inverse_f
 }  // namespace
 
 std::vector<Explanation> StreamForecaster::ExplainTargets(const Work& work, size_t i, const BucketContext& calendar,
-                                                          std::span<const ForecastTarget> targets) const {
+                                                          std::span<const KnownTarget> targets) const {
   const size_t experts = experts_.size();
-  const int64_t origin = targets[0].origin;
+  const int64_t origin = targets[0].target.origin;
   std::vector<float> inverse_factor(kHistory), age(kHistory);
-  FillSlots(origin, inverse_factor, age);
+  FillSlots(origin, calendar.now.index == origin ? DayOf(calendar) : DayOfBucket(origin), inverse_factor, age);
   const std::span<const float> history = std::span(work.columns.history).subspan(i * kHistory, kHistory);
   ExpertBlock block;
   block.series = 1;
@@ -71,10 +71,15 @@ std::vector<Explanation> StreamForecaster::ExplainTargets(const Work& work, size
   const float ratio = MeanRatio();
   const auto mixer = std::span(work.columns.mixer).subspan(i * shape_.mixer_floats, shape_.mixer_floats);
   std::vector<uint8_t> awake(experts);
-  std::vector<float> weights((kLevelCount + 1) * experts), means(experts), known(options_.known_covariates);
+  std::vector<float> weights((kLevelCount + 1) * experts), means(experts);
   std::array<float, kLevelCount> quantiles;
+  const auto effect_state = std::span(work.columns.effect).subspan(i * shape_.effect_floats, shape_.effect_floats);
   std::vector<Explanation> explanations;
-  for (const ForecastTarget& target : targets) {
+  for (const KnownTarget& known_target : targets) {
+    ForecastTarget target = known_target.target;
+    const float effect = effect_.Of(known_target.known, effect_state, closing_);
+    const float heard = effect > 0 ? effect : 1;
+    if (effect_.any()) target.effect = {&heard, 1};
     const uint8_t row = 1;
     float zero = 0;
     for (size_t k = 0; k < experts; ++k) {
@@ -85,20 +90,16 @@ std::vector<Explanation> StreamForecaster::ExplainTargets(const Work& work, size
     mixer_.MeanWeightsOf(mixer_.MeanPlaceOf(target.horizon), mixer, awake, weights);
     Explanation& out = explanations.emplace_back();
     double all_weights = 0, recent = 0, season = 0;
-    std::vector<double> columns(options_.known_covariates, 0.0);
     for (size_t k = 0; k < experts; ++k) {
       const float weight = weights[kLevelCount * experts + k];
       if (!(weight > 0)) continue;
-      std::fill(known.begin(), known.end(), 0.0F);
-      ForecastSteps steps{0, 0, known};
-      experts_[k]->Explain({block, target, states[k], summaries[k], pool_.pooled(expert_part_[k]), level, means[k]},
-                           &steps);
+      const float present = experts_[k]->PresentLevel(
+          {block, target, states[k], summaries[k], pool_.pooled(expert_part_[k]), level, means[k]});
       const double w = static_cast<double>(weight) * ratio;
       out.mean += weight * means[k];
       all_weights += w;
-      recent += w * (static_cast<double>(steps.present) - level);
-      season += w * (static_cast<double>(steps.seasonal) - steps.present);
-      for (size_t c = 0; c < columns.size(); ++c) columns[c] += w * known[c];
+      recent += w * (static_cast<double>(present) - level);
+      season += w * (static_cast<double>(means[k]) - present);
       out.experts.push_back({std::string(experts_[k]->name()), weight, means[k] * ratio});
     }
     if (trainer_ != nullptr)
@@ -111,13 +112,32 @@ std::vector<Explanation> StreamForecaster::ExplainTargets(const Work& work, size
     }
     out.recent = static_cast<float>(recent);
     out.season = static_cast<float>(season);
-    for (size_t c = 0; c < columns.size(); ++c) {
-      const std::vector<std::string>& names = options_.known_names;
-      out.known.push_back(
-          {c < names.size() ? names[c] : fmt::format("known_{}", c + 1), static_cast<float>(columns[c])});
-    }
+    ApplyEffect(effect_state, known_target.known, effect, &out);
   }
   return explanations;
+}
+
+// A column's part is its share of the change in log demand (the logarithmic mean Divisia index: nothing is left over, and
+// the order of the columns does not matter).  Source: Ang, Energy Policy 33 (2005) 867, additive form.
+void StreamForecaster::ApplyEffect(std::span<const float> state, std::span<const float> known, float effect,
+                                   Explanation* out) const {
+  const std::vector<std::string>& names = options_.known_names;
+  for (size_t c = 0; c < options_.known_covariates; ++c) {
+    out->known.push_back({c < names.size() ? names[c] : fmt::format("known_{}", c + 1), 0});
+  }
+  if (!effect_.any()) return;
+  std::vector<float> logs(options_.known_covariates);
+  effect_.Logs(known, state, closing_, logs);
+  double all = 0;
+  for (const float log : logs) all += static_cast<double>(log);
+  const auto usual = static_cast<double>(out->mean);
+  // Changes that cancel each other: the slope at the usual columns is what the quotient tends to.
+  const double a_unit_of_log = std::fabs(all) > 1e-4 ? usual * (static_cast<double>(effect) - 1) / all : usual;
+  for (size_t c = 0; c < logs.size(); ++c) {
+    out->known[c].part = static_cast<float>(static_cast<double>(logs[c]) * a_unit_of_log);
+  }
+  for (Explanation::Voice& voice : out->experts) voice.mean *= effect;
+  out->mean *= effect;
 }
 
 Explanation StreamForecaster::ExplainScored(const Work& work, size_t i) const {
@@ -125,12 +145,13 @@ Explanation StreamForecaster::ExplainScored(const Work& work, size_t i) const {
   const OriginHead* head = work.columns.Origin(i, context_.now.index - 1);
   TC_CHECK(head != nullptr && core.has_published != 0 && core.published_index == context_.now.index,
            "a row without a forecast is explained");
-  ForecastTarget target =
-      TargetOf(head->index, DayOfBucket(head->index), 1, context_.now,
-               std::span(work.columns.known).subspan(i * shape_.known_floats, options_.known_covariates));
+  KnownTarget known_target{
+      TargetOf(head->index, DayOfBucket(head->index), 1, context_.now),
+      std::span(work.columns.known).subspan(i * shape_.known_floats, options_.known_covariates)};
+  ForecastTarget& target = known_target.target;
   // A blob of before factors were kept has 0.
   if (head->next_factor > 0) target.factor = head->next_factor;
-  Explanation explanation = std::move(ExplainTargets(work, i, context_, {&target, 1})[0]);
+  Explanation explanation = std::move(ExplainTargets(work, i, context_, {&known_target, 1})[0]);
   explanation.mean = core.published_mean;
   return explanation;
 }
@@ -144,11 +165,11 @@ std::vector<Explanation> StreamForecaster::Explain(const BucketContext& context,
   work.block.series = 1;
   work.prior_mean[0] = work.columns.core[0].prior_mean;
   Describe(work);
-  std::vector<ForecastTarget> targets;
+  std::vector<KnownTarget> targets;
   for (size_t h = 0; h < context.ahead.size(); ++h) {
     targets.push_back(
-        TargetOf(context.now.index, DayOf(context), static_cast<int>(h) + 1, context.ahead[h],
-                 std::span(work.columns.known).subspan(h * options_.known_covariates, options_.known_covariates)));
+        {TargetOf(context.now.index, DayOf(context), static_cast<int>(h) + 1, context.ahead[h]),
+         std::span(work.columns.known).subspan(h * options_.known_covariates, options_.known_covariates)});
   }
   return ExplainTargets(work, 0, context, targets);
 }

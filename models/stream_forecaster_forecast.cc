@@ -22,11 +22,12 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
   for (size_t i = 0; i < count; ++i) {
     work.actual[i] = work.columns.history[i * kHistory + HistorySlot(context_.now.index)];
     work.rows[i] = 1;
+    if (const float effect = EffectOf(work, i); effect > 0 && effect_.any()) work.effect[i] = effect;
   }
   TakePriors(work);
   Describe(work);
   const std::optional<int64_t> origin_day = DayOf(context_);
-  const float next_factor = TargetOf(context_.now.index, origin_day, 1, context_.ahead[0], {}).factor;
+  const float next_factor = TargetOf(context_.now.index, origin_day, 1, context_.ahead[0]).factor;
   for (size_t i = 0; i < count; ++i) {
     OriginHead& head = work.columns.origins[i * horizon + work.columns.OriginSlot(context_.now.index)];
     head.index = context_.now.index;
@@ -47,6 +48,7 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
   std::vector<uint8_t> awake(experts);
   std::vector<float> quantiles(experts * kLevelCount), means(experts);
   const float mean_ratio = MeanRatio();
+  std::vector<float> effects(effect_.any() ? count * horizon : 0);
   for (size_t h = 0; h < horizon; ++h) {
     const int steps = static_cast<int>(h) + 1;
     TakeKnown(rows, h + 1, work);
@@ -55,7 +57,12 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
       std::copy_n(work.known.begin() + static_cast<ptrdiff_t>(i * width), width,
                   work.columns.known.begin() + static_cast<ptrdiff_t>(i * shape_.known_floats + h * width));
     }
-    const ForecastTarget target = TargetOf(context_.now.index, origin_day, steps, context_.ahead[h], work.known);
+    ForecastTarget target = TargetOf(context_.now.index, origin_day, steps, context_.ahead[h]);
+    for (size_t i = 0; effect_.any() && i < count; ++i) {
+      effects[i * horizon + h] = EffectOf(work, i);
+      work.effect[i] = effects[i * horizon + h] > 0 ? effects[i * horizon + h] : 1;
+    }
+    target.effect = work.effect;
     for (size_t k = 0; k < experts; ++k) {
       experts_[k]->Expand(work.block, target, work.scale, work.rows, work.summaries[k],
                           std::as_const(pool_).pooled(expert_part_[k]), work.Output(k));
@@ -94,7 +101,15 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
     for (size_t h = 0; h < horizon; ++h) {
       const size_t at = i * horizon + h;
       const std::span<float> q(out.quantiles.data() + at * kLevelCount, kLevelCount);
-      for (float& quantile : q) quantile = std::fabs(quantile) <= work.heap[i] ? 0 : quantile;
+      float heap = work.heap[i];
+      if (effect_.any()) {
+        const float effect = effects[at];
+        if (options_.domain != ValueDomain::kCount) heap *= effect;
+        out.mean[at] *= effect;
+        for (float& quantile : q) quantile *= effect;
+        if (effect <= 0) out.zero_probability[at] = 1;
+      }
+      for (float& quantile : q) quantile = std::fabs(quantile) <= heap ? 0 : quantile;
       if (KeepsAboveZero()) {
         for (float& quantile : q) quantile = std::max(quantile, 0.0F);
         out.mean[at] = std::max(out.mean[at], 0.0F);

@@ -22,6 +22,7 @@ constexpr uint64_t kTiePurpose = 0x7469;
 /// Rounds before the pool's weights learn: losses of the first ones, when experts know nothing yet, are so large that
 /// the rules' rates would stay low for long.
 constexpr int64_t kMixerRoundsMin = 8;
+constexpr uint32_t kGrown = 30;  ///< values, from which on a series's scale is its own
 
 bool Usable(float value) { return std::isfinite(value) && std::fabs(value) < 1e30F; }
 
@@ -55,7 +56,8 @@ void StreamForecaster::ResolveHorizon(Work& work, int horizon, std::span<const S
   const size_t count = work.block.series;
   const size_t experts = experts_.size();
   const int64_t index = context_.now.index - horizon;
-  const ForecastTarget target = TargetOf(index, DayOfBucket(index), horizon, context_.now, work.known);
+  ForecastTarget target = TargetOf(index, DayOfBucket(index), horizon, context_.now);
+  target.effect = work.effect;
   bool any = false;
   for (size_t i = 0; i < count; ++i) {
     const OriginHead* origin = work.columns.Origin(i, target.origin);
@@ -165,6 +167,33 @@ void StreamForecaster::Resolve(Work& work, std::span<const SeriesRow> rows, std:
   }
 }
 
+void StreamForecaster::TakeEffects(Work& work, std::span<double> sums) const {
+  if (!effect_.any()) return;
+  const size_t width = options_.known_covariates;
+  for (size_t i = 0; i < work.block.series; ++i) {
+    const float effect = EffectOf(work, i);
+    effect_.Gather(std::span<const float>(work.known).subspan(i * width, width), work.actual[i], EffectPart(work, i),
+                   pool_.Sums(effect_part_, sums));
+    work.effect[i] = effect > 0 ? effect : 1;
+    if (effect > 0) {
+      work.actual[i] /= effect;
+      if (options_.domain == ValueDomain::kCount) work.heap[i] /= effect;
+    } else {
+      work.actual[i] = std::numeric_limits<float>::quiet_NaN();
+    }
+  }
+}
+
+void StreamForecaster::LearnEffects(Work& work) const {
+  if (!effect_.any()) return;
+  const size_t width = options_.known_covariates;
+  const float season = 1 / inverse_factor_[HistorySlot(context_.now.index)];
+  for (size_t i = 0; i < work.block.series; ++i) {
+    effect_.Learn(std::span<const float>(work.known).subspan(i * width, width), work.actual[i] * work.effect[i], season,
+                  work.scale[i], coefficients_, EffectPart(work, i));
+  }
+}
+
 void StreamForecaster::TakeActuals(Work& work, std::span<double> sums) const {
   const float missing = std::numeric_limits<float>::quiet_NaN();
   for (size_t i = 0; i < work.block.series; ++i) {
@@ -185,7 +214,7 @@ void StreamForecaster::TakeActuals(Work& work, std::span<double> sums) const {
                           core.age - 1, static_cast<double>(work.prior_mean[i]), pool_.Sums(launch_part_, sums));
     }
     profile_.Gather(work.actual[i], work.scale[i], mean, core.observed, pool_.Sums(profile_part_, sums));
-    const bool known = core.observed >= 30;  // its scale is its own
+    const bool known = core.observed >= kGrown;
     LearnStatistics(options_.domain, work.actual[i], &core);
     if (known && options_.domain != ValueDomain::kReal) {
       YearIndex::Gather(work.actual[i], work.scale[i], ScaleOf(options_.domain, core, work.prior_mean[i]),
@@ -220,11 +249,18 @@ void StreamForecaster::ScoreAndLearnBlock(size_t block, std::span<const SeriesRo
     MeanScale::Gather(work.actual[i], scores[i].expected / mean_ratio, pool_.Sums(mean_part_, std::span(sums)));
   }
   if (on_scored) on_scored([&](size_t row) { return ExplainScored(work, row); });
+  TakeEffects(work, sums);
   for (size_t i = 0; i < rows.size(); ++i) {
     const auto history = std::span<const float>(work.columns.history).subspan(i * kHistory, kHistory);
     work.actual[i] = Winsorised(options_.domain, work.actual[i], history);
   }
+  for (size_t i = 0; HasMonths() && i < rows.size(); ++i) {
+    if (!scores[i].has_forecast || !std::isfinite(work.actual[i]) || work.observed[i] < kGrown) continue;
+    const float unit = work.scale[i] * work.EffectOf(i);
+    MonthProfile::Gather(work.actual[i] / work.scale[i], scores[i].expected / unit, pool_.Sums(month_part_, std::span(sums)));
+  }
   Resolve(work, rows, sums);
+  LearnEffects(work);
   TakeActuals(work, sums);
   TakePriors(work);
   Describe(work);
@@ -257,12 +293,14 @@ Status StreamForecaster::LearnShared() {
   LaunchPrior::Fold(std::as_const(pool_).Sums(launch_part_, all), pool_.pooled(launch_part_));
   MeanScale::Fold(std::as_const(pool_).Sums(mean_part_, all), pool_.pooled(mean_part_));
   if (const auto day = DayOf(context_); day && options_.domain != ValueDomain::kReal) {
-    const auto factor = static_cast<double>(factors_[profile_.seasons().PhaseOf(context_.now)]);
-    YearIndex::Fold(*day, context_.now.index, factor, plan_, std::as_const(pool_).Sums(year_part_, all),
+    const auto factor = 1 / static_cast<double>(inverse_factor_[HistorySlot(context_.now.index)]);
+    if (HasMonths()) MonthProfile::Fold(*day, std::as_const(pool_).Sums(month_part_, all), pool_.pooled(month_part_));
+    YearIndex::Fold(bucket_days_, *day, context_.now.index, factor, plan_, std::as_const(pool_).Sums(year_part_, all),
                     pool_.pooled(year_part_));
   } else {
     YearIndex::Forget(context_.now.index, pool_.pooled(year_part_));
   }
+  effect_.Fold(std::as_const(pool_).Sums(effect_part_, all), pool_.pooled(effect_part_));
   profile_.Fold(profile_.seasons().PhaseOf(context_.now), std::as_const(pool_).Sums(profile_part_, all),
                 pool_.pooled(profile_part_));
   RefreshFactors();

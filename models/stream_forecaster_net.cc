@@ -109,10 +109,12 @@ void StreamForecaster::AdvanceNet(Work& work, std::span<const SeriesRow> rows) c
   std::vector<float> own_means(net_series_->covariates());
   std::vector<float> inputs(count * inputs_width), mask(count), states(count * state_floats);
   std::vector<size_t> refreshed;
+  TakeKnown(rows, 0, work);
   for (size_t i = 0; i < count; ++i) {
     const SeriesCore& core = work.columns.core[i];
-    const bool scored = core.has_published != 0 && core.published_index == context_.now.index;
-    const float residual = scored ? (work.actual[i] - core.published[kMedian]) / work.scale[i] : 0;
+    const float effect = EffectOf(work, i);
+    const bool scored = effect > 0 && core.has_published != 0 && core.published_index == context_.now.index;
+    const float residual = scored ? (work.actual[i] - core.published[kMedian] / effect) / work.scale[i] : 0;
     net_series_->TakeInput(NetPart(work, i), context_.now.index, work.actual[i], work.scale[i], residual, rows[i].past,
                            rows[i].known);
     net_series_->OwnMeans(NetPart(std::as_const(work), i), own_means);
@@ -156,7 +158,7 @@ void StreamForecaster::CorrectByNet(Work& work, std::span<const SeriesRow> rows,
   std::vector<float> own_means(net_series_->covariates()), factor(horizon);
   for (size_t h = 0; h < horizon; ++h) {
     const int steps = static_cast<int>(h) + 1;
-    factor[h] = TargetOf(context_.now.index, DayOf(context_), steps, context_.ahead[h], {}).factor;
+    factor[h] = TargetOf(context_.now.index, DayOf(context_), steps, context_.ahead[h]).factor;
   }
   for (size_t i = 0; i < count; ++i) {
     net_series_->ReadState(NetPart(std::as_const(work), i), std::span(states).subspan(i * state_floats, state_floats));

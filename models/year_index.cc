@@ -8,11 +8,11 @@ namespace {
 
 constexpr int64_t kYear = 364;  ///< weekdays meet
 constexpr int64_t kDaySeconds = 86400;
-constexpr int64_t kGapMin = 20 * 3600;
+constexpr int64_t kGapSlack = 4 * 3600;
 constexpr int64_t kGapMax = 25 * kDaySeconds;  ///< a month is longer, a shop's summer break is not
 constexpr int64_t kHalfWeek = 3;
-constexpr int64_t kBaseDays = 28;
-constexpr double kBaseDecay = .9;  ///< a day: as far back as most experts' levels
+constexpr int64_t kBaseBuckets = 28;
+constexpr double kBaseDecay = .9;  ///< a bucket: as far back as most experts' levels
 constexpr size_t kDaysLeast = 3;   ///< that a mean of days is made of
 constexpr double kRatioMax = 6;
 constexpr double kChainMax = .2;
@@ -35,7 +35,7 @@ std::optional<double> LevelOf(std::span<const double> pooled, int64_t day) {
 }
 
 /// Mean level of the week around a day.
-std::optional<double> WeekAround(std::span<const double> pooled, int64_t day) {
+std::optional<double> WeekAround(std::span<const double> pooled, int64_t unit, int64_t day) {
   double sum = 0;
   size_t count = 0;
   for (int64_t d = day - kHalfWeek; d <= day + kHalfWeek; ++d) {
@@ -44,16 +44,16 @@ std::optional<double> WeekAround(std::span<const double> pooled, int64_t day) {
       ++count;
     }
   }
-  if (count < kDaysLeast) return std::nullopt;
+  if (count < (unit == 1 ? kDaysLeast : 1)) return std::nullopt;
   return sum / static_cast<double>(count);
 }
 
-/// Discounted mean level up to a day.
-std::optional<double> Base(std::span<const double> pooled, int64_t day) {
+/// Discounted mean level up to a bucket.
+std::optional<double> Base(std::span<const double> pooled, int64_t unit, int64_t day) {
   double sum = 0, weights = 0, weight = 1;
   size_t count = 0;
-  for (int64_t d = day; d > day - kBaseDays; --d, weight *= kBaseDecay) {
-    if (const auto level = LevelOf(pooled, d)) {
+  for (int64_t back = 0; back < kBaseBuckets; ++back, weight *= kBaseDecay) {
+    if (const auto level = LevelOf(pooled, day - back * unit)) {
       sum += weight * *level;
       weights += weight;
       ++count;
@@ -64,10 +64,10 @@ std::optional<double> Base(std::span<const double> pooled, int64_t day) {
 }
 
 /// Rise from an origin to a target a year before.
-std::optional<double> LastYear(std::span<const double> pooled, int64_t origin, int64_t target) {
+std::optional<double> LastYear(std::span<const double> pooled, int64_t unit, int64_t origin, int64_t target) {
   if (target - kYear + kHalfWeek > origin) return std::nullopt;
-  const auto then = WeekAround(pooled, target - kYear);
-  const auto base = Base(pooled, origin - kYear);
+  const auto then = WeekAround(pooled, unit, target - kYear);
+  const auto base = Base(pooled, unit, origin - kYear);
   if (!then || !base) return std::nullopt;
   return std::clamp(*then - *base, -1.0, 1.0);
 }
@@ -85,11 +85,14 @@ int64_t YearIndex::LocalDay(const CalendarStep& step) {
   return seconds / kDaySeconds - (seconds % kDaySeconds < 0 ? 1 : 0);
 }
 
-std::optional<int64_t> YearIndex::DayOf(const std::vector<int>& seasons, const CalendarStep& step,
-                                        const CalendarStep& next) {
-  const bool is_week = seasons.size() == 1 && seasons[0] >= 2 && seasons[0] <= 7;
+int64_t YearIndex::UnitOf(const std::vector<int>& seasons) {
+  if (seasons.size() != 1) return 0;
+  return seasons[0] >= 2 && seasons[0] <= 7 ? 1 : seasons[0] == 52 ? 7 : 0;
+}
+
+std::optional<int64_t> YearIndex::DayOf(int64_t unit, const CalendarStep& step, const CalendarStep& next) {
   const int64_t gap = (next.start.us - step.start.us) / 1'000'000;
-  if (!is_week || gap < kGapMin || gap > kGapMax) return std::nullopt;
+  if (unit == 0 || gap < unit * kDaySeconds - kGapSlack || gap > kGapMax) return std::nullopt;
   return LocalDay(step);
 }
 
@@ -108,7 +111,7 @@ std::optional<int64_t> YearIndex::DayOfBucket(std::span<const double> pooled, in
   return static_cast<int64_t>(day) - 1;
 }
 
-void YearIndex::Fold(int64_t day, int64_t index, double factor, const HorizonPlan& plan, std::span<const double> sums,
+void YearIndex::Fold(int64_t unit, int64_t day, int64_t index, double factor, const HorizonPlan& plan, std::span<const double> sums,
                      std::span<double> pooled) {
   pooled[2 * kDays + HistorySlot(index)] = static_cast<double>(day + 1);
   if (sums[2] <= 0) return;
@@ -122,9 +125,9 @@ void YearIndex::Fold(int64_t day, int64_t index, double factor, const HorizonPla
     const int horizon = plan.learned()[k];
     if (horizon >= kHistory) break;
     const auto origin = DayOfBucket(pooled, index - horizon);
-    if (!origin || *origin >= day || day - *origin > 4 * horizon + 5) continue;
-    const auto rise = LastYear(pooled, *origin, day);
-    const auto base = Base(pooled, *origin);
+    if (!origin || *origin >= day || day - *origin > unit * (4 * horizon + 5)) continue;
+    const auto rise = LastYear(pooled, unit, *origin, day);
+    const auto base = Base(pooled, unit, *origin);
     if (!rise || !base) continue;
     double* worth = pooled.data() + kWorth + 2 * k;
     const double came = std::clamp(level - *base, -1.0, 1.0);
@@ -133,8 +136,8 @@ void YearIndex::Fold(int64_t day, int64_t index, double factor, const HorizonPla
   }
 }
 
-float YearIndex::Factor(std::span<const double> pooled, int64_t origin, int64_t target, const HorizonKnot& knot) {
-  const auto rise = LastYear(pooled, origin, target);
+float YearIndex::Factor(std::span<const double> pooled, int64_t unit, int64_t origin, int64_t target, const HorizonKnot& knot) {
+  const auto rise = LastYear(pooled, unit, origin, target);
   if (!rise) return 1;
   double worth = WorthAt(pooled, knot.below);
   if (knot.share > 0) worth += static_cast<double>(knot.share) * (WorthAt(pooled, knot.below + 1) - worth);

@@ -384,7 +384,7 @@ Result<std::vector<BaselineReport>> Compare(const BacktestOptions& options, cons
                                             std::span<const double> losses) {
   std::vector<BaselineReport> baselines;
   for (const auto& expert :
-       MakeExperts({target.pool(), table.season_lengths, table.known_width}, options.forecaster.experts)) {
+       MakeExperts({target.pool(), table.season_lengths}, options.forecaster.experts)) {
     BacktestOptions alone = options;
     alone.forecaster.experts = {std::string(expert->name())};
     alone.forecaster.net = NetKind::kNone;

@@ -24,9 +24,8 @@ struct Driven {
   static constexpr size_t kSeries = 3;
   ExpertBlock Block(int64_t index) {
     for (int64_t age = 0; age < kHistory; ++age) ages[HistorySlot(index - age)] = static_cast<float>(age);
-    TakeKnown(index);
     ExpertBlock block{kSeries,  index,   actual, history, scale, demand_class,
-                      observed, inverse, ages,   prior,   known, launch};
+                      observed, inverse, ages,   prior,   launch};
     calendar = {StepAt(index), {}};
     for (int h = 1; h <= horizon; ++h) calendar.ahead.push_back(StepAt(index + h));
     block.calendar = &calendar;
@@ -50,14 +49,6 @@ struct Driven {
     if (own_pool) expert.Fold(sums, pooled);
     last = index;
   }
-  /// Columns of all series: a price, which falls at times, and a flag of those times.
-  void TakeKnown(int64_t index) {
-    const bool discount = index % 5 == 0;
-    for (size_t i = 0; i < kSeries; ++i) {
-      known[2 * i] = static_cast<float>(i + 1) * (discount ? .7F : index % 3 == 0 ? .9F : 1.0F);
-      known[2 * i + 1] = discount ? 1 : 0;
-    }
-  }
   struct Answer {
     std::vector<float> quantiles, mean, zero;
     std::vector<uint8_t> awake;
@@ -69,15 +60,13 @@ struct Driven {
     Answer a{std::vector<float>(kSeries * kLevelCount), std::vector<float>(kSeries), std::vector<float>(kSeries),
              std::vector<uint8_t>(kSeries)};
     const std::vector<uint8_t> rows(kSeries, 1);
-    TakeKnown(last + horizon);
-    expert.Expand(block, {last, horizon, 0, 1.3F, known}, scale, rows, summaries, pooled,
+    expert.Expand(block, {last, horizon, 0, 1.3F}, scale, rows, summaries, pooled,
                   {a.quantiles, a.mean, a.zero, a.awake});
     return a;
   }
-  /// The forecast of one series that Forecast(horizon) gave, taken apart; `columns` [2] holds the known columns' parts.
-  /// `as_others`: as an expert is that has no way of its own.
-  ForecastSteps Explain(size_t series, int horizon, float level, const Answer& answer, std::span<float> columns,
-                        bool as_others = false) {
+  /// Of the forecast of one series that Forecast(horizon) gave. `as_others`: as an expert says that has no way of its
+  /// own.
+  float PresentLevel(size_t series, int horizon, float level, const Answer& answer, bool as_others = false) {
     const ExpertBlock all = Block(last);
     ExpertBlock one = all;
     one.series = 1;
@@ -88,10 +77,7 @@ struct Driven {
     one.observed = all.observed.subspan(series, 1);
     one.prior_mean = all.prior_mean.subspan(series, 1);
     one.launch = all.launch.subspan(series, 1);
-    TakeKnown(last + horizon);
-    const ForecastTarget target{last, horizon, 0, 1.3F, std::span<const float>(known).subspan(2 * series, 2)};
-    std::fill(columns.begin(), columns.end(), 0.0F);
-    ForecastSteps steps{0, 0, columns};
+    const ForecastTarget target{last, horizon, 0, 1.3F};
     const size_t floats = expert.state_floats(), width = expert.summary_floats();
     const OneForecast forecast{one,
                                target,
@@ -100,8 +86,7 @@ struct Driven {
                                pooled,
                                level,
                                answer.mean[series]};
-    as_others ? expert.Expert::Explain(forecast, &steps) : expert.Explain(forecast, &steps);
-    return steps;
+    return as_others ? expert.Expert::PresentLevel(forecast) : expert.PresentLevel(forecast);
   }
   const Expert& expert;
   std::vector<int> seasons = {24, 168};
@@ -116,7 +101,6 @@ struct Driven {
   std::vector<float> prior = std::vector<float>(kSeries, 3);
   std::vector<uint8_t> launch = {1, 2,
                                  3};  ///< new series of three ages, however old they are: only experts of launches look
-  std::vector<float> known = std::vector<float>(2 * kSeries);
   int64_t last = 0;
   bool own_pool = false;  ///< fold what the states give: then series meet in the pool
 };

@@ -6,7 +6,6 @@
 #include <limits>
 
 #include "models/expert.h"
-#include "models/known_covariate_expert.h"
 #include "tests/unit/models/driven_expert.h"
 
 namespace tidecast {
@@ -26,7 +25,7 @@ struct Member {
   PoolShape shape;
   size_t place;
 };
-const PoolShape kShop{.domain = ValueDomain::kCount, .season_lengths = {6}, .known_covariates = 2};
+const PoolShape kShop{.domain = ValueDomain::kCount, .season_lengths = {6}};
 const PoolShape kHourlyShop{.domain = ValueDomain::kCount, .season_lengths = {24, 168}};
 const PoolShape kHourlyReals{.domain = ValueDomain::kReal, .season_lengths = {24, 168}};
 const PoolShape kDailyReals{.domain = ValueDomain::kReal, .season_lengths = {7}};
@@ -135,10 +134,9 @@ TEST_P(ExpertContractTest, MissingAndInfiniteValuesLeaveTheStateAlone) {
   }
 }
 
-TEST_P(ExpertContractTest, AnExplanationEndsAtTheForecast) {
+TEST_P(ExpertContractTest, APresentLevelIsFinite) {
   Driven driven(expert());
   driven.own_pool = true;
-  std::array<float, 2> columns;
   size_t explained = 0;
   for (int64_t t = 0; t < kGrown; ++t) {
     driven.Step(t, Values(t));
@@ -147,12 +145,10 @@ TEST_P(ExpertContractTest, AnExplanationEndsAtTheForecast) {
       const Driven::Answer a = driven.Forecast(h);
       for (size_t i = 0; i < Driven::kSeries; ++i) {
         if (a.awake[i] == 0) continue;
-        const ForecastSteps steps = driven.Explain(i, h, 5, a, columns);
-        ASSERT_TRUE(std::isfinite(steps.present));
-        ASSERT_NEAR(steps.seasonal + columns[0] + columns[1], a.mean[i], 1e-4 * std::max(1.0F, std::fabs(a.mean[i])))
-            << t << " " << h;
+        const float present = driven.PresentLevel(i, h, 5, a);
+        ASSERT_TRUE(std::isfinite(present)) << t << " " << h;
         if (expert().name().starts_with("count_table")) {  // a shorter way to the same
-          ASSERT_FLOAT_EQ(driven.Explain(i, h, 5, a, columns, true).present, steps.present);
+          ASSERT_FLOAT_EQ(driven.PresentLevel(i, h, 5, a, true), present);
         }
         ++explained;
       }
@@ -214,73 +210,6 @@ TEST(EmpiricalExpertTest, QuantilesOfAnEvenHistoryAreThoseOfTheSample) {
   EXPECT_NEAR(a.zero[0], .5, .01);
   EXPECT_NEAR(a.quantiles[kLevelCount + kMedian], 7 * 1.3, 1e-3);
   EXPECT_NEAR(a.quantiles[2 * kLevelCount + kMedian], 5 * 1.3, .7);
-}
-
-/// Demand with price elasticity -2 and 1.5 x in a promotion, at a level of its own.
-float PricedDemand(const Driven& driven, size_t series) {
-  const float price = driven.known[2 * series] / static_cast<float>(series + 1);
-  return static_cast<float>(series + 1) * 100 / (price * price) * (driven.known[2 * series + 1] > 0 ? 1.5F : 1.0F);
-}
-
-void LearnPrices(Driven& driven) {
-  driven.own_pool = true;
-  driven.inverse.assign(kHistory, 1);
-  driven.scale = {100, 200, 300};
-  for (int64_t t = 0; t < 100; ++t) {
-    driven.TakeKnown(t);
-    driven.Step(t, {PricedDemand(driven, 0), PricedDemand(driven, 1), PricedDemand(driven, 2)});
-  }
-}
-
-TEST(KnownCovariateExpertTest, FindsElasticityAndPromotionAndForecastsWithThem) {
-  const KnownCovariateExpert expert(ValueDomain::kCount, 2);
-  Driven driven(expert);
-  LearnPrices(driven);
-  // log(y + .1 s) bends the relation a little. Pinned: numpy 2.4.6, linalg.solve of the same discounted normal
-  // equations.
-  const std::vector<double> pooled = expert.PooledCoefficients(driven.pooled);
-  EXPECT_NEAR(pooled[0], -1.76196, 1e-3);
-  EXPECT_NEAR(pooled[1], 0, 1e-3);
-  EXPECT_NEAR(pooled[3], .42433, 1e-3);
-  for (const int h : {1, 2, 6}) {
-    const auto a = driven.Forecast(h);  // factor 1.3
-    for (size_t i = 0; i < Driven::kSeries; ++i) EXPECT_NEAR(a.mean[i] / 1.3 / PricedDemand(driven, i), 1, .05) << h;
-  }
-}
-
-TEST(KnownCovariateExpertTest, SharesAChangeOutBetweenPriceAndPromotion) {
-  const KnownCovariateExpert expert(ValueDomain::kCount, 2);
-  Driven driven(expert);
-  LearnPrices(driven);
-  // Bucket 100: price .7 and a promotion. Bucket 101: full price and none.
-  std::array<float, 2> parts;
-  const auto cheap = driven.Forecast(1);
-  ForecastSteps steps = driven.Explain(0, 1, 100, cheap, parts);
-  EXPECT_NEAR(steps.seasonal / steps.present, 1.3, 1e-5);
-  // In logs: -2 log(.7 / usual) of the price and log 1.5 x (1 - usual share of promotions) of the flag.
-  EXPECT_GT(parts[0], parts[1]);
-  EXPECT_GT(parts[1], .1F * cheap.mean[0]);
-  EXPECT_GT(steps.seasonal, .4F * cheap.mean[0]);
-  const auto dear = driven.Forecast(2);
-  driven.Explain(0, 2, 100, dear, parts);
-  EXPECT_LT(parts[0], 0);
-  EXPECT_LT(parts[1], 0);
-}
-
-TEST(KnownCovariateExpertTest, SleepsWhereTheTargetIsNotKnown) {
-  const KnownCovariateExpert expert(ValueDomain::kCount, 2);
-  Driven driven(expert);
-  driven.own_pool = true;
-  for (int64_t t = 0; t < 30; ++t) driven.Step(t, Values(t));
-  EXPECT_EQ(driven.Forecast(1).awake[0], 1);
-  const float nan = std::numeric_limits<float>::quiet_NaN();
-  const std::vector<float> unknown = {nan, 1, 1, nan, 1, 1};
-  const std::vector<uint8_t> rows(3, 1);
-  std::vector<float> quantiles(3 * kLevelCount), mean(3), zero(3);
-  std::vector<uint8_t> awake(3);
-  expert.Expand(driven.Block(29), {29, 1, 0, 1, unknown}, driven.scale, rows, driven.summaries, driven.pooled,
-                {quantiles, mean, zero, awake});
-  EXPECT_EQ(awake, (std::vector<uint8_t>{0, 0, 1}));
 }
 
 }  // namespace

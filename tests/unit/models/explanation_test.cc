@@ -109,6 +109,24 @@ TEST(ExplanationTest, PartsSumToThePublishedMeanOfCountsAtEveryStepAndAge) {
   }
 }
 
+TEST(ExplanationTest, OfAClosedBucketTheColumnTakesAllAway) {
+  ExplainedShop shop(Counts(1), 9);
+  shop.covariate_ = [](size_t, int64_t t) { return t % 5 == 0 ? 0.0F : 1.0F; };
+  shop.change_ = [](size_t s, int64_t t, float) {
+    return t % 5 == 0 ? 0.0F : 20 + std::floor(9 * static_cast<float>(UniformAt(3, s, t)));
+  };
+  for (int64_t t = 0; t <= 60; ++t) {
+    for (const Explanation& scored : shop.ExplainedRound(t)) {
+      EXPECT_NEAR(scored.Sum(), static_cast<double>(scored.mean), 1e-3) << t << " " << Text(scored);
+    }
+    EXPECT_LT(WorstError(shop, t), 1e-4) << t;
+  }
+  const std::vector<Explanation> steps = shop.OnDemand(60, 0);
+  EXPECT_EQ(steps[4].mean, 0) << Text(steps[4]);
+  EXPECT_LT(steps[4].known[0].part, -15) << Text(steps[4]);
+  EXPECT_NEAR(steps[3].known[0].part, 0, .3) << Text(steps[3]);
+}
+
 TEST(ExplanationTest, PartsSumToThePublishedMeanOfHourlyReals) {
   ExplainedShop shop(HourlyReals(), 2);
   MakeHourly(&shop);

@@ -79,12 +79,11 @@ TEST(HoltWintersExpertTest, ItsOwnSeasonIsTheSeasonOfAnExplanation) {
   for (const int h : {1, 2, 7}) {
     const auto a = driven.Forecast(h);
     const float wave = season[static_cast<size_t>((159 + h) % 4)];
-    std::array<float, 2> columns;
-    const ForecastSteps up = driven.Explain(0, h, 0, a, columns), down = driven.Explain(1, h, 0, a, columns);
-    EXPECT_NEAR(up.present, 1000, .2) << h;
-    EXPECT_NEAR(up.seasonal - up.present, wave, .2) << h;
-    EXPECT_NEAR(down.present, -20, .2) << h;
-    EXPECT_NEAR(down.seasonal - down.present, wave, .2) << h;
+    const float up = driven.PresentLevel(0, h, 0, a), down = driven.PresentLevel(1, h, 0, a);
+    EXPECT_NEAR(up, 1000, .2) << h;
+    EXPECT_NEAR(a.mean[0] - up, wave, .2) << h;
+    EXPECT_NEAR(down, -20, .2) << h;
+    EXPECT_NEAR(a.mean[1] - down, wave, .2) << h;
   }
 }
 
@@ -94,9 +93,8 @@ TEST(ProfileExpertTest, OfRealsThePresentLevelOfAnExplanationIsTheFastOne) {
   driven.inverse.assign(kHistory, 1);
   for (int64_t t = 0; t < 60; ++t) driven.Step(t, {1000, -20, 8});
   const auto a = driven.Forecast(3);
-  std::array<float, 2> columns;
-  EXPECT_NEAR(driven.Explain(0, 3, 0, a, columns).present, 1000, .5);
-  EXPECT_NEAR(driven.Explain(1, 3, 0, a, columns).present, -20, .5);
+  EXPECT_NEAR(driven.PresentLevel(0, 3, 0, a), 1000, .5);
+  EXPECT_NEAR(driven.PresentLevel(1, 3, 0, a), -20, .5);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "models/mean_scale.h"
+#include "models/month_profile.h"
 #include "models/piece_rows.h"
 #include "models/series_statistics.h"
 #include "models/year_index.h"
@@ -230,9 +231,9 @@ TEST(StreamForecasterTest, StoredStateOfAnotherPoolIsRefusedByName) {
   EXPECT_EQ(shop.forecaster_->ReloadShared(rows).code(), Code::kCorruption);
 }
 
-// A state of format 6 lacks the last part of the pool, and of a round's sums; one of format 5 the last two.
+// A state of format 7 lacks the last part of the pool, and of a round's sums; each one before one part more.
 TEST(StreamForecasterTest, AStateFromBeforeTheNewestPartsIsReadAndGoesOn) {
-  for (const int format : {5, 6}) {
+  for (const int format : {5, 6, 7}) {
     Shop shop(Options(), 30);
     MemoryRows rows;
     std::vector<SeriesRow> block_rows;
@@ -253,9 +254,11 @@ TEST(StreamForecasterTest, AStateFromBeforeTheNewestPartsIsReadAndGoesOn) {
       if (has_format) value[0] = static_cast<char>(format);
       PutPieces(Family::kModels, key, value, rows);
     };
-    const bool oldest = format == 5;
-    shorten("pool", YearIndex::pooled_size() + (oldest ? MeanScale::pooled_size() : 0), true);
-    shorten("round", YearIndex::sums_size() + (oldest ? MeanScale::sums_size() : 0), false);
+    const auto lacks = [format](size_t months, size_t years, size_t means) {
+      return months + (format < 7 ? years : 0) + (format < 6 ? means : 0);
+    };
+    shorten("pool", lacks(MonthProfile::pooled_size(), YearIndex::pooled_size(), MeanScale::pooled_size()), true);
+    shorten("round", lacks(MonthProfile::sums_size(), YearIndex::sums_size(), MeanScale::sums_size()), false);
     ASSERT_TRUE(shop.forecaster_->ReloadShared(rows).ok());
     shop.forecaster_->ResumeRound(shop.Context(12), shop.blocks());
     for (size_t b = 1; b < shop.blocks(); ++b) shop.ScoreBlock(block_rows, b);
@@ -569,6 +572,7 @@ TEST(StreamForecasterTest, BandsOfWalksHoldAsOftenAtEachStep) {
 std::vector<float> QuantilesOfSteps(ValueDomain domain, float step) {
   ForecasterOptions options = Options();
   options.domain = domain;
+  options.known_covariates = 0;  // they would blur the steps
   Shop shop(options, 8);
   shop.change_ = [step](size_t, int64_t, float demand) { return std::min(demand, 3.0F) * step; };
   for (int64_t t = 0; t < 60; ++t) shop.Round(t);
@@ -637,6 +641,73 @@ TEST(StreamForecasterTest, BeatsSeasonalNaiveOnAWeeklyRhythm) {
     }
   }
   EXPECT_LT(pool_loss, .95 * naive_loss);
+}
+
+ForecasterOptions WithAColumn(ValueDomain domain, std::vector<std::string> experts = {}) {
+  ForecasterOptions options;
+  options.domain = domain;
+  options.known_covariates = 1;
+  options.experts = std::move(experts);
+  return options;
+}
+
+TEST(StreamForecasterTest, AClosedBucketIsForecastAsNothingAndTeachesNothing) {
+  for (const ValueDomain domain : {ValueDomain::kCount, ValueDomain::kNonNegative}) {
+    Shop shop(WithAColumn(domain), 30);
+    shop.covariate_ = [](size_t, int64_t t) { return t % 5 == 0 ? 0.0F : 1.0F; };  // open; no place of the season's
+    shop.change_ = [](size_t s, int64_t t, float) {
+      return t % 5 == 0 ? 0.0F : 40 + std::floor(10 * static_cast<float>(UniformAt(3, s, t)));
+    };
+    for (int64_t t = 0; t <= 120; ++t) shop.Round(t);
+    const size_t horizon = static_cast<size_t>(shop.options_.horizon);
+    for (size_t s = 0; s < 30; ++s) {
+      const auto& block = shop.out_[s / shop.options_.block_series];
+      for (size_t h = 0; h < horizon; ++h) {
+        const size_t at = s % shop.options_.block_series * horizon + h;
+        const bool closed = (121 + h) % 5 == 0;
+        EXPECT_NEAR(block.mean[at], closed ? 0 : 44.5, closed ? 0 : 2) << s << " " << h;
+        EXPECT_EQ(block.zero_probability[at] > .5F, closed);
+        EXPECT_EQ(block.quantiles[at * kLevelCount + kLevelCount - 1] == 0, closed);
+        EXPECT_TRUE(closed || block.quantiles[at * kLevelCount] > 30) << block.quantiles[at * kLevelCount];
+      }
+    }
+  }
+}
+
+TEST(StreamForecasterTest, EachExpertHearsAPromotion) {
+  for (const std::string expert : {"persistence", "seasonal_naive_6", "profile_6", "smoothing_20", "empirical_960",
+                                   "count_table_970", "holt_winters_6"}) {
+    Shop shop(WithAColumn(ValueDomain::kCount, {expert}), 30);
+    shop.covariate_ = [](size_t, int64_t t) { return t % 7 < 2 ? 1.0F : 0.0F; };
+    shop.change_ = [](size_t s, int64_t t, float) {
+      return std::floor((t % 7 < 2 ? 60 : 20) + 4 * static_cast<float>(UniformAt(3, s, t)));
+    };
+    for (int64_t t = 0; t <= 139; ++t) shop.Round(t);
+    for (size_t h = 0; h < 7; ++h) {  // buckets 140 and 141 are promoted
+      const float median = shop.out_[0].quantiles[h * kLevelCount + kMedian];
+      EXPECT_NEAR(median, h < 2 ? 62 : 22, h < 2 ? 6 : 3) << expert << " " << h;
+    }
+  }
+}
+
+TEST(StreamForecasterTest, ATableOfCountsForecastsCountsUnderAPromotion) {
+  ForecasterOptions options = WithAColumn(ValueDomain::kCount, {"count_table_970"});
+  options.calibrate = false;
+  Shop shop(options, 40);
+  shop.covariate_ = [](size_t, int64_t t) { return t % 7 < 2 ? 1.0F : 0.0F; };
+  shop.change_ = [](size_t s, int64_t t, float) {
+    return static_cast<float>(UniformAt(3, s, t)) < (t % 7 < 2 ? .6F : .2F) ? 1.0F : 0.0F;
+  };
+  for (int64_t t = 0; t <= 279; ++t) shop.Round(t);
+  float promoted = 0, usual = 0;
+  for (size_t s = 0; s < shop.options_.block_series && s < 40; ++s) {
+    promoted += shop.out_[0].mean[s * 14];
+    usual += shop.out_[0].mean[s * 14 + 3];
+    for (size_t l = 0; kLevels[l] <= .9F; ++l) {
+      EXPECT_LE(shop.out_[0].quantiles[s * 14 * kLevelCount + l], 1) << "a second one was never sold";
+    }
+  }
+  EXPECT_NEAR(promoted / usual, 3, .8);
 }
 
 TEST(StreamForecasterTest, AMissingNetModuleAndAnUnknownExpertAreErrors) {

@@ -23,13 +23,13 @@ class Years {
     for (int s = 0; s < series; ++s) {
       YearIndex::Gather(static_cast<float>(sold), static_cast<float>(scale_), static_cast<float>(after), sums);
     }
-    YearIndex::Fold(day_, day_ - kFirst, 1, plan_, sums, pooled_);
+    YearIndex::Fold(1, day_, day_ - kFirst, 1, plan_, sums, pooled_);
     scale_ = after;
     ++day_;
   }
   /// What a forecast of that many days ahead is multiplied by.
   float Factor(int horizon) const {
-    return YearIndex::Factor(pooled_, day_ - 1, day_ - 1 + horizon, plan_.KnotOf(horizon));
+    return YearIndex::Factor(pooled_, 1, day_ - 1, day_ - 1 + horizon, plan_.KnotOf(horizon));
   }
   int64_t days() const { return day_ - kFirst; }
   std::vector<double>& pooled() { return pooled_; }
@@ -86,11 +86,34 @@ TEST(YearIndexTest, NoiseDoesNotLiftTheChain) {
       YearIndex::Gather(static_cast<float>(sold), static_cast<float>(scales[s]), static_cast<float>(after), sums);
       scales[s] = after;
     }
-    YearIndex::Fold(kFirst + t, t, 1, plan, sums, pooled);
+    YearIndex::Fold(1, kFirst + t, t, 1, plan, sums, pooled);
   }
   const int64_t origin = kFirst + 3 * 364 - 1;
-  EXPECT_NEAR(YearIndex::Factor(pooled, origin, origin + 1, plan.KnotOf(1)), 1, .05);
-  EXPECT_NEAR(YearIndex::Factor(pooled, origin, origin + 14, plan.KnotOf(14)), 1, .05);
+  EXPECT_NEAR(YearIndex::Factor(pooled, 1, origin, origin + 1, plan.KnotOf(1)), 1, .05);
+  EXPECT_NEAR(YearIndex::Factor(pooled, 1, origin, origin + 14, plan.KnotOf(14)), 1, .05);
+}
+
+TEST(YearIndexTest, WeeksHaveTheirYearToo) {
+  const HorizonPlan plan(4);
+  std::vector<double> pooled(YearIndex::pooled_size());
+  double scale = 1;
+  for (int64_t week = 0; week < 3 * 52 - 4; ++week) {
+    std::vector<double> sums(YearIndex::sums_size());
+    const double sold = week % 52 >= 48 ? 2 : 1, after = .96 * scale + .04 * sold;
+    for (int s = 0; s < 50; ++s) {
+      YearIndex::Gather(static_cast<float>(sold), static_cast<float>(scale), static_cast<float>(after), sums);
+    }
+    YearIndex::Fold(7, kFirst + 7 * week, week, 1, plan, sums, pooled);
+    scale = after;
+    if (week == 52 + 47) {
+      EXPECT_NEAR(YearIndex::Factor(pooled, 7, kFirst + 7 * week, kFirst + 7 * (week + 2), plan.KnotOf(2)), 1.2, .1)
+          << "one year is believed a little";
+    }
+  }
+  const int64_t last = kFirst + 7 * (3 * 52 - 5);
+  EXPECT_NEAR(YearIndex::Factor(pooled, 7, last, last + 7, plan.KnotOf(1)), 1.9, .15);
+  EXPECT_NEAR(YearIndex::Factor(pooled, 7, last, last + 28, plan.KnotOf(4)), 1.9, .2);
+  EXPECT_NEAR(YearIndex::Factor(pooled, 7, last - 70, last - 49, plan.KnotOf(3)), 1, .1);
 }
 
 TEST(YearIndexTest, AForgottenBucketHasNoDay) {
@@ -114,11 +137,11 @@ TEST(YearIndexTest, NothingBeyondAYearAndNothingThatHasNotCome) {
   for (int t = 0; t < 800; ++t) years.Day(Christmas(t));
   const std::vector<double>& pooled = years.pooled();
   const int64_t origin = kFirst + 799;
-  EXPECT_EQ(YearIndex::Factor(pooled, origin, origin + 364 - 2, {0, 0}), 1) << "half a week of last year's is ahead";
-  EXPECT_EQ(YearIndex::Factor(pooled, origin, origin + 400, {0, 0}), 1);
+  EXPECT_EQ(YearIndex::Factor(pooled, 1, origin, origin + 364 - 2, {0, 0}), 1) << "half a week of last year's is ahead";
+  EXPECT_EQ(YearIndex::Factor(pooled, 1, origin, origin + 400, {0, 0}), 1);
   // An origin before Christmas, looked at again when Christmas has come: what it did not know counts for nothing.
-  EXPECT_EQ(YearIndex::Factor(pooled, kFirst + 705, kFirst + 705 + 365, {0, 0}), 1);
-  EXPECT_EQ(YearIndex::Factor(pooled, origin - 500, origin - 490, {0, 0}), 1) << "two years back nothing is kept";
+  EXPECT_EQ(YearIndex::Factor(pooled, 1, kFirst + 705, kFirst + 705 + 365, {0, 0}), 1);
+  EXPECT_EQ(YearIndex::Factor(pooled, 1, origin - 500, origin - 490, {0, 0}), 1) << "two years back nothing is kept";
   EXPECT_EQ(YearIndex::DayOfBucket(pooled, 799), origin);
   EXPECT_EQ(YearIndex::DayOfBucket(std::vector<double>(YearIndex::pooled_size()), 3), std::nullopt);
 }
@@ -131,13 +154,14 @@ CalendarStep At(int64_t seconds) {
 
 TEST(YearIndexTest, OnlyBucketsOfADayHaveADay) {
   const int64_t day = 86400;
-  EXPECT_EQ(YearIndex::DayOf({7}, At(100 * day), At(101 * day)), 100);
-  EXPECT_EQ(YearIndex::DayOf({5}, At(100 * day), At(115 * day)), 100) << "over a summer break";
-  EXPECT_EQ(YearIndex::DayOf({24, 168}, At(100 * day), At(101 * day)), std::nullopt) << "hours, a night between them";
-  EXPECT_EQ(YearIndex::DayOf({52}, At(100 * day), At(107 * day)), std::nullopt) << "weeks";
-  EXPECT_EQ(YearIndex::DayOf({4}, At(100 * day), At(190 * day)), std::nullopt) << "quarters";
-  EXPECT_EQ(YearIndex::DayOf({182}, At(100 * day), At(102 * day)), std::nullopt) << "two days each";
-  EXPECT_EQ(YearIndex::DayOf({7}, At(100 * day), At(100 * day)), std::nullopt) << "no calendar";
+  EXPECT_EQ(YearIndex::DayOf(YearIndex::UnitOf({7}), At(100 * day), At(101 * day)), 100);
+  EXPECT_EQ(YearIndex::DayOf(YearIndex::UnitOf({5}), At(100 * day), At(115 * day)), 100) << "over a summer break";
+  EXPECT_EQ(YearIndex::DayOf(YearIndex::UnitOf({24, 168}), At(100 * day), At(101 * day)), std::nullopt) << "hours, a night between them";
+  EXPECT_EQ(YearIndex::DayOf(YearIndex::UnitOf({52}), At(100 * day), At(107 * day)), 100) << "weeks";
+  EXPECT_EQ(YearIndex::DayOf(YearIndex::UnitOf({52}), At(100 * day), At(103 * day)), std::nullopt) << "no weeks";
+  EXPECT_EQ(YearIndex::DayOf(YearIndex::UnitOf({4}), At(100 * day), At(190 * day)), std::nullopt) << "quarters";
+  EXPECT_EQ(YearIndex::DayOf(YearIndex::UnitOf({182}), At(100 * day), At(102 * day)), std::nullopt) << "two days each";
+  EXPECT_EQ(YearIndex::DayOf(YearIndex::UnitOf({7}), At(100 * day), At(100 * day)), std::nullopt) << "no calendar";
   // Midnights of Auckland in winter and summer, of Honolulu and the Chatham Islands in summer.
   for (const int64_t offset : {12 * 3600, 13 * 3600, -10 * 3600, 13 * 3600 + 2700}) {
     EXPECT_EQ(YearIndex::LocalDay(At(100 * day - offset)), 100) << offset;
