@@ -133,7 +133,7 @@ float CountTableExpert::RatioOf(const double* numbers) {
 float CountTableExpert::PresentLevel(const OneForecast& one) const {
   const float mean = one.summary[0] * one.block.scale[0];
   Place place{};
-  if (!Find(mean, one.summary[1], &place)) return one.mean / one.target.factor;
+  if (!Find(mean * one.target.EffectOf(0), one.summary[1], &place)) return one.mean / one.target.factor;
   float ratio = 0;
   for (size_t corner = 0; corner < 4; ++corner) {
     double total = 0;
@@ -188,7 +188,7 @@ void CountTableExpert::Expand(const ExpertBlock& block, const ForecastTarget& ta
       q[l] = (width > 1 ? least + std::clamp(inside, 0.0F, 1.0F) * (width - 1) : least) / effect;
     }
     out.mean[i] = mean / effect * (w00 * ratio[at[0]] + w01 * ratio[at[1]] + w10 * ratio[at[2]] + w11 * ratio[at[3]]);
-    out.zero_probability[i] = cdf(0);
+    out.zero_probability[i] = effect == 1 ? cdf(0) : std::pow(cdf(0), 1 / effect);
   }
 }
 

@@ -34,7 +34,7 @@ struct ExpertBlock {
   std::span<const float> scale;           ///< [series] causal scale, > 0
   std::span<const uint8_t> demand_class;  ///< [series]
   std::span<const uint32_t> observed;     ///< [series] values seen so far
-  std::span<const float> inverse_factor;  ///< [kHistory] by slot: 1 / pooled seasonal factor of that bucket
+  std::span<const float> inverse_factor;  ///< [kHistory] by slot: 1 / pooled factor of that bucket, of season and month
   std::span<const float> age;             ///< [kHistory] by slot: buckets since, 0 = newest
   std::span<const float> prior_mean;      ///< [series] mean to be expected before a series has data of its own
   std::span<const uint8_t> launch =
@@ -53,10 +53,11 @@ struct HorizonKnot {
 struct ForecastTarget {
   int64_t origin = 0;  ///< index of the newest bucket that the origin knew
   int horizon = 1;
-  size_t group = 0;                   ///< horizon group
-  float factor = 1;                   ///< pooled seasonal factor of the target bucket, by the year too
+  size_t group = 0;  ///< horizon group
+  float factor = 1;  ///< pooled factor of the target bucket: season, year and day of the month
   HorizonKnot knot = {};
-  float year = 1;  ///< what of it the year has: from the origin to the target bucket
+  float year = 1;                      ///< what of it the year has: from the origin to the target bucket
+  float month = 1;                     ///< what of it the day of the month has
   std::span<const float> effect = {};  ///< [series] what values were divided by (KnownEffect), > 0; empty: by nothing
   float EffectOf(size_t series) const { return effect.empty() ? 1 : effect[series]; }
 };
@@ -134,9 +135,9 @@ struct PoolShape {
 };
 
 /// The pool for a shape. `names` empty: all that fit it, without those in brackets; else those, in the pool's
-/// order. Names: persistence, seasonal_naive_<season>, profile_<season> (of counts and amounts in brackets beside the next),
-/// profile_<first>x<cycles> (where the second season is a few of the first, up to horizon 144), [smoothing_5], smoothing_20,
-/// empirical_930, empirical_960, empirical_985, [tsb, sba, negative_binomial_900, negative_binomial_970],
+/// order. Names: persistence, seasonal_naive_<season>, profile_<season> (of counts and amounts in brackets beside the
+/// next), profile_<first>x<cycles> (where the second season is a few of the first, up to horizon 144), [smoothing_5],
+/// smoothing_20, empirical_930, empirical_960, empirical_985, [tsb, sba, negative_binomial_900, negative_binomial_970],
 /// count_table_800, count_table_970, launch_table, holt_winters_<season> (of reals but hourly ones in
 /// brackets too); of reals only: [autoregression], rls_<lags>_<forgetting rate> (of hourly ones but the longest memory
 /// in brackets), rls_hour_<lags>_<forgetting rate>.

@@ -62,7 +62,7 @@ struct StreamForecaster::Work {
   std::vector<float> weights,
       toward;  ///< [series, kLevelCount + 1, experts] of Mixer::WeightsOf; `toward` for learning
   std::vector<float>
-      expert_words;          ///< [series, horizon, NetSeries::kExpertSlots, kExpertNumbers] for the net; NaN = silent
+      expert_words;           ///< [series, horizon, NetSeries::kExpertSlots, kExpertNumbers] for the net; NaN = silent
   std::vector<float> known;   ///< [series, known covariates] of the bucket in question
   std::vector<float> effect;  ///< [series] what they do to it; 1 of a closed one, which is left out
 };

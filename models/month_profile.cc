@@ -16,16 +16,24 @@ constexpr double kWorthForget = .998;  ///< a round
 constexpr double kWorthPrior = .1;     ///< squares of factors for a worth of 0
 constexpr size_t kWorth = 2 * MonthProfile::kDays;
 
-double LogAt(std::span<const double> pooled, size_t at) {
-  double sum = 0, weight = kPriorVisits;
-  const auto add = [&](size_t day, double share) {
-    sum += share * pooled[2 * day];
-    weight += share * pooled[2 * day + 1];
-  };
-  add(at, 1);
-  add((at + 1) % MonthProfile::kDays, kNeighbour);
-  add((at + MonthProfile::kDays - 1) % MonthProfile::kDays, kNeighbour);
-  return sum / weight;
+using Logs = std::array<double, MonthProfile::kDays>;
+
+Logs LogsOf(std::span<const double> pooled) {
+  constexpr size_t kDays = MonthProfile::kDays;
+  Logs logs;
+  double sum = 0, weights = 0;
+  for (size_t at = 0; at < kDays; ++at) {
+    const double* here = pooled.data() + 2 * at;
+    const double* after = pooled.data() + 2 * ((at + 1) % kDays);
+    const double* before = pooled.data() + 2 * ((at + kDays - 1) % kDays);
+    logs[at] = (here[0] + kNeighbour * (after[0] + before[0])) /
+               (kPriorVisits + here[1] + kNeighbour * (after[1] + before[1]));
+    sum += here[1] * logs[at];
+    weights += here[1];
+  }
+  const double mean = weights > 0 ? sum / weights : 0;
+  for (double& log : logs) log -= mean;
+  return logs;
 }
 
 double WorthOf(std::span<const double> pooled) {
@@ -48,7 +56,7 @@ void MonthProfile::Gather(float actual, float expected, std::span<double> sums) 
 void MonthProfile::Fold(int64_t day, std::span<const double> sums, std::span<double> pooled) {
   if (!(sums[1] > 0)) return;
   const size_t at = DayOfMonth(day);
-  const double log = LogAt(pooled, at);
+  const double log = LogsOf(pooled)[at];
   const double came =
       std::clamp(std::log(std::max(sums[0] / sums[1], .01)), -kLogMost, kLogMost) + WorthOf(pooled) * log;
   const double weight = sums[2] / (sums[2] + kSeries);
@@ -58,8 +66,12 @@ void MonthProfile::Fold(int64_t day, std::span<const double> sums, std::span<dou
   pooled[2 * at + 1] = kForget * pooled[2 * at + 1] + weight;
 }
 
-float MonthProfile::Factor(std::span<const double> pooled, int64_t day) {
-  return static_cast<float>(std::exp(WorthOf(pooled) * LogAt(pooled, DayOfMonth(day))));
+MonthProfile::Factors MonthProfile::FactorsOf(std::span<const double> pooled) {
+  const double worth = WorthOf(pooled);
+  const Logs logs = LogsOf(pooled);
+  Factors factors;
+  for (size_t at = 0; at < kDays; ++at) factors[at] = static_cast<float>(std::exp(worth * logs[at]));
+  return factors;
 }
 
 }  // namespace tidecast

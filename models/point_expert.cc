@@ -195,7 +195,7 @@ PointExpert::Point ProfileExpert::PointOf(const ExpertBlock& block, size_t serie
   const float anchor = AnchorOf(block, series, target.origin);
   const float fast = anchor + summary[0] * scale;
   const float slow = anchor + summary[1] * scale;
-  float sum = kPriorVisits * slow * target.factor / target.year;
+  float sum = kPriorVisits * slow * target.factor / (target.year * target.month);
   float weights = kPriorVisits;
   float weight = 1;
   int visits = 0;
@@ -212,7 +212,7 @@ PointExpert::Point ProfileExpert::PointOf(const ExpertBlock& block, size_t serie
   if (visits < kVisitsMin) return {};
   const float mean = sum / weights;
   if (real) return {mean + fast - slow, scale, true};
-  const float value = target.year * mean * (fast + .1F * scale) / (slow + .1F * scale);
+  const float value = target.year * target.month * mean * (fast + .1F * scale) / (slow + .1F * scale);
   return {value, std::max(value, 0.05F * scale), true};
 }
 

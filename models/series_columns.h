@@ -44,10 +44,10 @@ struct SeriesShape {
   std::vector<size_t> summary_floats;  ///< by expert
   size_t mixer_floats = 0;
   size_t calibrator_floats = 0;
-  size_t known_floats = 0;  ///< of the newest forecast's columns known ahead
+  size_t known_floats = 0;   ///< of the newest forecast's columns known ahead
   size_t effect_floats = 0;  ///< of what they do (KnownEffect)
-  size_t extra_bytes = 0;   ///< of the net's part, opaque here
-  size_t newer_bytes = 0;   ///< of which blobs of before lack these, at the end: 0 there
+  size_t extra_bytes = 0;    ///< of the net's part, opaque here
+  size_t newer_bytes = 0;    ///< of which blobs of before lack these, at the end: 0 there
 
   size_t states() const;
   size_t summaries() const;

@@ -64,6 +64,11 @@ inline float Winsorised(ValueDomain domain, float actual, std::span<const float>
   return sold < kJudged ? actual : std::min(actual, kTimes * largest);
 }
 
+/// Share of the newest buckets that have demand.
+inline float SellsOf(const SeriesCore& core) {
+  return core.nonzero_weight > 0 ? core.nonzero_sum / core.nonzero_weight : 0;
+}
+
 /// 0 smooth, 1 erratic, 2 intermittent, 3 lumpy.  Source: Syntetos & Boylan 2005 (cuts ADI 1.32, CV^2 .49).
 inline uint8_t DemandClassOf(ValueDomain domain, const SeriesCore& core) {
   if (domain == ValueDomain::kReal || core.nonzero_sum <= 0) return 0;

@@ -27,14 +27,13 @@ std::vector<float> PriorsOf(const std::vector<std::unique_ptr<Expert>>& experts)
 
 StreamForecaster::StreamForecaster(const ForecasterOptions& options, std::unique_ptr<ResidualNet> net, LateNet* late)
     : options_(options),
-      experts_(MakeExperts({options.domain, options.season_lengths, options.horizon},
-                           options.experts)),
+      experts_(MakeExperts({options.domain, options.season_lengths, options.horizon}, options.experts)),
       plan_(options.horizon),
       mixer_(PriorsOf(experts_), options.domain == ValueDomain::kReal ? plan_.learned() : std::vector<int>()),
       calibrator_(options.domain),
       profile_(options.domain, NestedSeasons(options.season_lengths)),
       bucket_days_(YearIndex::UnitOf(options.season_lengths)),
-      effect_(options.domain == ValueDomain::kReal ? 0 : options.known_covariates),
+      effect_(options.domain, options.known_covariates),
       outer_(options.domain),
       factors_(profile_.seasons().phases(), 1.0F),
       inverse_factor_(kHistory, 1.0F),
@@ -93,6 +92,7 @@ void StreamForecaster::StartParts() {
 
 void StreamForecaster::RefreshFactors() {
   profile_.Factors(std::as_const(pool_).pooled(profile_part_), factors_);
+  months_ = MonthProfile::FactorsOf(std::as_const(pool_).pooled(month_part_));
   closing_ = effect_.ClosingFlags(std::as_const(pool_).pooled(effect_part_));
   coefficients_ = effect_.PooledCoefficients(std::as_const(pool_).pooled(effect_part_));
 }
@@ -123,9 +123,9 @@ ForecastTarget StreamForecaster::TargetOf(int64_t origin, std::optional<int64_t>
   if (options_.domain != ValueDomain::kReal && origin_day) {
     const int64_t day = YearIndex::LocalDay(step);
     target.year = YearIndex::Factor(pool_.pooled(year_part_), bucket_days_, *origin_day, day, target.knot);
-    if (HasMonths()) target.year *= MonthProfile::Factor(pool_.pooled(month_part_), day);
+    target.month = HasMonths() ? MonthFactor(day) : 1;
   }
-  target.factor = target.year * factors_[profile_.seasons().PhaseOf(step)];
+  target.factor = target.year * target.month * factors_[profile_.seasons().PhaseOf(step)];
   return target;
 }
 
@@ -145,7 +145,7 @@ void StreamForecaster::FillSlots(int64_t index, std::optional<int64_t> day, std:
     inverse_factor[slot] = 1 / factors_[pool_.PhaseOf(index - back) % factors_.size()];
     if (!has_months) continue;
     if (back > 0) day = YearIndex::DayOfBucket(pool_.pooled(year_part_), index - back);
-    if (day) inverse_factor[slot] /= MonthProfile::Factor(pool_.pooled(month_part_), *day);
+    if (day) inverse_factor[slot] /= MonthFactor(*day);
   }
 }
 

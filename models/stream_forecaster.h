@@ -63,11 +63,13 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   void TakeContext(const BucketContext& context);
   /// By slot of the history, as of the bucket `index`: 1 / pooled factor of the season and the day of the month, and
   /// buckets since. `day` of that bucket.
-  void FillSlots(int64_t index, std::optional<int64_t> day, std::span<float> inverse_factor, std::span<float> age) const;
+  void FillSlots(int64_t index, std::optional<int64_t> day, std::span<float> inverse_factor,
+                 std::span<float> age) const;
   float MeanRatio() const;
   bool KeepsAboveZero() const { return options_.at_least_zero && options_.domain == ValueDomain::kReal; }
   /// A bucket as the target of an origin. `origin_day`: nothing where buckets are neither days nor weeks.
-  ForecastTarget TargetOf(int64_t origin, std::optional<int64_t> origin_day, int horizon, const CalendarStep& step) const;
+  ForecastTarget TargetOf(int64_t origin, std::optional<int64_t> origin_day, int horizon,
+                          const CalendarStep& step) const;
   /// The day that a context's newest bucket begins on; nothing where buckets are neither days nor weeks.
   std::optional<int64_t> DayOf(const BucketContext& context) const {
     return YearIndex::DayOf(bucket_days_, context.now, context.ahead[0]);
@@ -78,6 +80,7 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
     return YearIndex::DayOfBucket(pool_.pooled(year_part_), index);
   }
   bool HasMonths() const { return bucket_days_ == 1 && options_.domain != ValueDomain::kReal; }
+  float MonthFactor(int64_t day) const { return months_[MonthProfile::DayOfMonth(day)]; }
   /// After the pool has moved.
   void RefreshFactors();
   void Load(Work& work, std::span<const SeriesRow> rows, std::span<const std::string> states) const;
@@ -172,6 +175,7 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   std::vector<double> stored_total_;
 
   BucketContext context_;
+  MonthProfile::Factors months_;       ///< as of now
   uint32_t closing_ = 0;               ///< KnownEffect::ClosingFlags as of now
   std::vector<double> coefficients_;   ///< KnownEffect::PooledCoefficients as of now
   std::vector<float> factors_;         ///< [phases] pooled seasonal factors as of now

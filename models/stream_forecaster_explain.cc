@@ -2,8 +2,8 @@
 //   1. level     the same for all experts: the discounted mean of the history, without its season
 //   2. recent    each expert's own present level, less that
 //   3. season    with the target's season, less that
-//   4. known     with the columns known ahead, less that: what the experts say
-//   5. net       what moving the quantiles moved the mean by, as it was kept with the forecast
+//   4. net       what moving the quantiles moved the mean by, as it was kept with the forecast
+//   5. known     with the columns as they are known to be, in place of as usual
 // Only what the origin knew is read: summaries are made again from the states, the mixer's weights are those that
 // mixed, the columns and the season's factor were kept with the forecast.
 #include <fmt/format.h>
@@ -117,8 +117,8 @@ std::vector<Explanation> StreamForecaster::ExplainTargets(const Work& work, size
   return explanations;
 }
 
-// A column's part is its share of the change in log demand (the logarithmic mean Divisia index: nothing is left over, and
-// the order of the columns does not matter).  Source: Ang, Energy Policy 33 (2005) 867, additive form.
+// A column's part is its share of the change in log demand (the logarithmic mean Divisia index: nothing is left over,
+// and the order of the columns does not matter).  Source: Ang, Energy Policy 33 (2005) 867, additive form.
 void StreamForecaster::ApplyEffect(std::span<const float> state, std::span<const float> known, float effect,
                                    Explanation* out) const {
   const std::vector<std::string>& names = options_.known_names;
@@ -130,13 +130,17 @@ void StreamForecaster::ApplyEffect(std::span<const float> state, std::span<const
   effect_.Logs(known, state, closing_, logs);
   double all = 0;
   for (const float log : logs) all += static_cast<double>(log);
-  const auto usual = static_cast<double>(out->mean);
+  const float usual_effect = effect_.OfUsual(state);
+  for (float* part : {&out->level, &out->recent, &out->season}) *part *= usual_effect;
+  const double usual = static_cast<double>(out->level) + out->recent + out->season;
+  const double change = usual * (static_cast<double>(effect) / static_cast<double>(usual_effect) - 1);
   // Changes that cancel each other: the slope at the usual columns is what the quotient tends to.
-  const double a_unit_of_log = std::fabs(all) > 1e-4 ? usual * (static_cast<double>(effect) - 1) / all : usual;
+  const double a_unit_of_log = std::fabs(all) > 1e-4 ? change / all : usual;
   for (size_t c = 0; c < logs.size(); ++c) {
     out->known[c].part = static_cast<float>(static_cast<double>(logs[c]) * a_unit_of_log);
   }
   for (Explanation::Voice& voice : out->experts) voice.mean *= effect;
+  out->net *= effect;
   out->mean *= effect;
 }
 
@@ -145,9 +149,8 @@ Explanation StreamForecaster::ExplainScored(const Work& work, size_t i) const {
   const OriginHead* head = work.columns.Origin(i, context_.now.index - 1);
   TC_CHECK(head != nullptr && core.has_published != 0 && core.published_index == context_.now.index,
            "a row without a forecast is explained");
-  KnownTarget known_target{
-      TargetOf(head->index, DayOfBucket(head->index), 1, context_.now),
-      std::span(work.columns.known).subspan(i * shape_.known_floats, options_.known_covariates)};
+  KnownTarget known_target{TargetOf(head->index, DayOfBucket(head->index), 1, context_.now),
+                           std::span(work.columns.known).subspan(i * shape_.known_floats, options_.known_covariates)};
   ForecastTarget& target = known_target.target;
   // A blob of before factors were kept has 0.
   if (head->next_factor > 0) target.factor = head->next_factor;

@@ -22,7 +22,6 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
   for (size_t i = 0; i < count; ++i) {
     work.actual[i] = work.columns.history[i * kHistory + HistorySlot(context_.now.index)];
     work.rows[i] = 1;
-    if (const float effect = EffectOf(work, i); effect > 0 && effect_.any()) work.effect[i] = effect;
   }
   TakePriors(work);
   Describe(work);
@@ -107,7 +106,8 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
         if (options_.domain != ValueDomain::kCount) heap *= effect;
         out.mean[at] *= effect;
         for (float& quantile : q) quantile *= effect;
-        if (effect <= 0) out.zero_probability[at] = 1;
+        // Twice the rate is the square of the chance of none.
+        out.zero_probability[at] = effect > 0 ? std::pow(out.zero_probability[at], effect) : 1;
       }
       for (float& quantile : q) quantile = std::fabs(quantile) <= heap ? 0 : quantile;
       if (KeepsAboveZero()) {
@@ -124,6 +124,7 @@ void StreamForecaster::ForecastBlock(size_t, std::span<const SeriesRow> rows, st
     core.published_mean = out.mean[i * horizon];
     core.published_zero = out.zero_probability[i * horizon];
     core.published_scale = work.scale[i];
+    if (effect_.any()) effect_.SetPublished(effects[i * horizon], EffectPart(work, i));
     std::copy_n(out.quantiles.begin() + static_cast<ptrdiff_t>(i * horizon * kLevelCount), kLevelCount, core.published);
   }
   if (options_.domain == ValueDomain::kCount) {  // no count lies between; alerts and the calibrator keep the reals

@@ -172,8 +172,8 @@ void StreamForecaster::TakeEffects(Work& work, std::span<double> sums) const {
   const size_t width = options_.known_covariates;
   for (size_t i = 0; i < work.block.series; ++i) {
     const float effect = EffectOf(work, i);
-    effect_.Gather(std::span<const float>(work.known).subspan(i * width, width), work.actual[i], EffectPart(work, i),
-                   pool_.Sums(effect_part_, sums));
+    effect_.Gather(std::span<const float>(work.known).subspan(i * width, width), work.actual[i],
+                   SellsOf(work.columns.core[i]), EffectPart(work, i), pool_.Sums(effect_part_, sums));
     work.effect[i] = effect > 0 ? effect : 1;
     if (effect > 0) {
       work.actual[i] /= effect;
@@ -235,13 +235,6 @@ void StreamForecaster::ScoreAndLearnBlock(size_t block, std::span<const SeriesRo
   TakePriors(work);
   Describe(work);
   std::vector<double> sums(pool_.sums_size(), 0.0);
-  const std::span<double> series_sums = pool_.Sums(series_part_, std::span(sums));
-  for (size_t i = 0; i < rows.size(); ++i) {
-    series_sums[0] += 1;
-    if (!std::isfinite(work.actual[i]) || work.observed[i] < 6) continue;
-    series_sums[1] += static_cast<double>(std::clamp(work.actual[i] / work.scale[i], -6.0F, 6.0F));
-    series_sums[2] += 1;
-  }
   Score(work, scores);
   const float mean_ratio = MeanRatio();  // as when the forecasts were made
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -250,14 +243,24 @@ void StreamForecaster::ScoreAndLearnBlock(size_t block, std::span<const SeriesRo
   }
   if (on_scored) on_scored([&](size_t row) { return ExplainScored(work, row); });
   TakeEffects(work, sums);
+  const std::span<double> series_sums = pool_.Sums(series_part_, std::span(sums));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    series_sums[0] += 1;
+    if (!std::isfinite(work.actual[i]) || work.observed[i] < 6) continue;
+    series_sums[1] += static_cast<double>(std::clamp(work.actual[i] / work.scale[i], -6.0F, 6.0F));
+    series_sums[2] += 1;
+  }
   for (size_t i = 0; i < rows.size(); ++i) {
     const auto history = std::span<const float>(work.columns.history).subspan(i * kHistory, kHistory);
     work.actual[i] = Winsorised(options_.domain, work.actual[i], history);
   }
   for (size_t i = 0; HasMonths() && i < rows.size(); ++i) {
     if (!scores[i].has_forecast || !std::isfinite(work.actual[i]) || work.observed[i] < kGrown) continue;
-    const float unit = work.scale[i] * work.EffectOf(i);
-    MonthProfile::Gather(work.actual[i] / work.scale[i], scores[i].expected / unit, pool_.Sums(month_part_, std::span(sums)));
+    const float effect = effect_.Published(EffectPart(work, i));
+    if (effect <= 0) continue;
+    const float unit = work.scale[i] * effect;
+    MonthProfile::Gather(work.actual[i] / work.scale[i], scores[i].expected / unit,
+                         pool_.Sums(month_part_, std::span(sums)));
   }
   Resolve(work, rows, sums);
   LearnEffects(work);
@@ -293,8 +296,11 @@ Status StreamForecaster::LearnShared() {
   LaunchPrior::Fold(std::as_const(pool_).Sums(launch_part_, all), pool_.pooled(launch_part_));
   MeanScale::Fold(std::as_const(pool_).Sums(mean_part_, all), pool_.pooled(mean_part_));
   if (const auto day = DayOf(context_); day && options_.domain != ValueDomain::kReal) {
-    const auto factor = 1 / static_cast<double>(inverse_factor_[HistorySlot(context_.now.index)]);
-    if (HasMonths()) MonthProfile::Fold(*day, std::as_const(pool_).Sums(month_part_, all), pool_.pooled(month_part_));
+    auto factor = static_cast<double>(factors_[profile_.seasons().PhaseOf(context_.now)]);
+    if (HasMonths()) {
+      factor *= static_cast<double>(MonthFactor(*day));
+      MonthProfile::Fold(*day, std::as_const(pool_).Sums(month_part_, all), pool_.pooled(month_part_));
+    }
     YearIndex::Fold(bucket_days_, *day, context_.now.index, factor, plan_, std::as_const(pool_).Sums(year_part_, all),
                     pool_.pooled(year_part_));
   } else {

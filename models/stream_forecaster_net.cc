@@ -109,10 +109,9 @@ void StreamForecaster::AdvanceNet(Work& work, std::span<const SeriesRow> rows) c
   std::vector<float> own_means(net_series_->covariates());
   std::vector<float> inputs(count * inputs_width), mask(count), states(count * state_floats);
   std::vector<size_t> refreshed;
-  TakeKnown(rows, 0, work);
   for (size_t i = 0; i < count; ++i) {
     const SeriesCore& core = work.columns.core[i];
-    const float effect = EffectOf(work, i);
+    const float effect = effect_.Published(EffectPart(work, i));
     const bool scored = effect > 0 && core.has_published != 0 && core.published_index == context_.now.index;
     const float residual = scored ? (work.actual[i] - core.published[kMedian] / effect) / work.scale[i] : 0;
     net_series_->TakeInput(NetPart(work, i), context_.now.index, work.actual[i], work.scale[i], residual, rows[i].past,

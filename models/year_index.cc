@@ -111,8 +111,8 @@ std::optional<int64_t> YearIndex::DayOfBucket(std::span<const double> pooled, in
   return static_cast<int64_t>(day) - 1;
 }
 
-void YearIndex::Fold(int64_t unit, int64_t day, int64_t index, double factor, const HorizonPlan& plan, std::span<const double> sums,
-                     std::span<double> pooled) {
+void YearIndex::Fold(int64_t unit, int64_t day, int64_t index, double factor, const HorizonPlan& plan,
+                     std::span<const double> sums, std::span<double> pooled) {
   pooled[2 * kDays + HistorySlot(index)] = static_cast<double>(day + 1);
   if (sums[2] <= 0) return;
   double& chain = pooled[kChain];
@@ -136,7 +136,8 @@ void YearIndex::Fold(int64_t unit, int64_t day, int64_t index, double factor, co
   }
 }
 
-float YearIndex::Factor(std::span<const double> pooled, int64_t unit, int64_t origin, int64_t target, const HorizonKnot& knot) {
+float YearIndex::Factor(std::span<const double> pooled, int64_t unit, int64_t origin, int64_t target,
+                        const HorizonKnot& knot) {
   const auto rise = LastYear(pooled, unit, origin, target);
   if (!rise) return 1;
   double worth = WorthAt(pooled, knot.below);

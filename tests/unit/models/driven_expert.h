@@ -24,8 +24,7 @@ struct Driven {
   static constexpr size_t kSeries = 3;
   ExpertBlock Block(int64_t index) {
     for (int64_t age = 0; age < kHistory; ++age) ages[HistorySlot(index - age)] = static_cast<float>(age);
-    ExpertBlock block{kSeries,  index,   actual, history, scale, demand_class,
-                      observed, inverse, ages,   prior,   launch};
+    ExpertBlock block{kSeries, index, actual, history, scale, demand_class, observed, inverse, ages, prior, launch};
     calendar = {StepAt(index), {}};
     for (int h = 1; h <= horizon; ++h) calendar.ahead.push_back(StepAt(index + h));
     block.calendar = &calendar;

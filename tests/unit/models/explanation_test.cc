@@ -124,7 +124,7 @@ TEST(ExplanationTest, OfAClosedBucketTheColumnTakesAllAway) {
   const std::vector<Explanation> steps = shop.OnDemand(60, 0);
   EXPECT_EQ(steps[4].mean, 0) << Text(steps[4]);
   EXPECT_LT(steps[4].known[0].part, -15) << Text(steps[4]);
-  EXPECT_NEAR(steps[3].known[0].part, 0, .3) << Text(steps[3]);
+  EXPECT_NEAR(steps[3].known[0].part, 0, 4) << "two days were closed before that was known" << Text(steps[3]);
 }
 
 TEST(ExplanationTest, PartsSumToThePublishedMeanOfHourlyReals) {

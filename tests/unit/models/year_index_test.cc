@@ -156,7 +156,8 @@ TEST(YearIndexTest, OnlyBucketsOfADayHaveADay) {
   const int64_t day = 86400;
   EXPECT_EQ(YearIndex::DayOf(YearIndex::UnitOf({7}), At(100 * day), At(101 * day)), 100);
   EXPECT_EQ(YearIndex::DayOf(YearIndex::UnitOf({5}), At(100 * day), At(115 * day)), 100) << "over a summer break";
-  EXPECT_EQ(YearIndex::DayOf(YearIndex::UnitOf({24, 168}), At(100 * day), At(101 * day)), std::nullopt) << "hours, a night between them";
+  EXPECT_EQ(YearIndex::DayOf(YearIndex::UnitOf({24, 168}), At(100 * day), At(101 * day)), std::nullopt)
+      << "hours, a night between them";
   EXPECT_EQ(YearIndex::DayOf(YearIndex::UnitOf({52}), At(100 * day), At(107 * day)), 100) << "weeks";
   EXPECT_EQ(YearIndex::DayOf(YearIndex::UnitOf({52}), At(100 * day), At(103 * day)), std::nullopt) << "no weeks";
   EXPECT_EQ(YearIndex::DayOf(YearIndex::UnitOf({4}), At(100 * day), At(190 * day)), std::nullopt) << "quarters";
