@@ -28,7 +28,7 @@ constexpr float kUnitsMost = 10;  ///< likewise, of things that sell seldom
 constexpr double kFlagMemory = .998;      ///< a round
 constexpr double kClosedShare = .02;      ///< of the buckets with demand that are to be expected
 constexpr double kClosedExpectedMin = 8;  ///< of which so many are needed, before none says that it is closed
-constexpr double kClosedRoundMost = 4;    ///< and a round, of however many series, counts as so many
+constexpr double kClosedRoundMost = 5;    ///< and a round, of however many series, counts as so many
 
 }  // namespace
 

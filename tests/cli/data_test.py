@@ -22,7 +22,7 @@ class DataTest(CommandLineTest):
         self.assertEqual(done.code, 0, done.err)
         self.assertEqual(len(done.out.splitlines()), 1, "stdout is data")
         self.assertNotIn("\033", done.err, "no colours where there is no terminal")
-        for text in ("WQL", "RMSSE", "Tidecast", "best single expert (", "seasonal naive (", "DM t", "step 2", "promo on"):
+        for text in ("WQL", "RMSSE", "Tidecast", "best single expert", "seasonal naive (", "DM t", "step 2", "promo on"):
             self.assertIn(text, done.err)
         with open(self.path("o/metrics.json")) as file:
             metrics = json.load(file)
