@@ -690,6 +690,29 @@ TEST(StreamForecasterTest, EachExpertHearsAPromotion) {
   }
 }
 
+TEST(StreamForecasterTest, APromotionMakesADayWithoutASaleLessLikely) {
+  for (const std::string expert : {"empirical_985", "count_table_970"}) {
+    Shop shop(WithAColumn(ValueDomain::kCount, {expert}), 40);
+    shop.covariate_ = [](size_t, int64_t t) { return t % 7 < 2 ? 1.0F : 0.0F; };
+    shop.change_ = [](size_t s, int64_t t, float) {
+      return static_cast<float>(UniformAt(3, s, t)) < (t % 7 < 2 ? .6F : .2F) ? 1.0F : 0.0F;
+    };
+    for (int64_t t = 0; t <= 279; ++t) shop.Round(t);
+    float promoted = 0, usual = 0;
+    for (size_t s = 0; s < 40; ++s) {
+      const auto& block = shop.out_[s / shop.options_.block_series];
+      const size_t at = s % shop.options_.block_series * 14;
+      promoted += block.zero_probability[at] / 40;
+      usual += block.zero_probability[at + 3] / 40;
+    }
+    EXPECT_LT(promoted, usual - .15F) << expert;
+    if (expert == "count_table_970") {
+      EXPECT_NEAR(promoted, .42, .1);
+      EXPECT_NEAR(usual, .8, .06);
+    }
+  }
+}
+
 TEST(StreamForecasterTest, ATableOfCountsForecastsCountsUnderAPromotion) {
   ForecasterOptions options = WithAColumn(ValueDomain::kCount, {"count_table_970"});
   options.calibrate = false;
