@@ -690,6 +690,41 @@ TEST(StreamForecasterTest, EachExpertHearsAPromotion) {
   }
 }
 
+/// Mean of the first series, by step, after 500 days of demand 20, thrice as much on the days of the month 9 to 11; the
+/// columns tell of those days where `told`.
+std::vector<float> AfterPayDays(bool told) {
+  ForecasterOptions options = WithAColumn(ValueDomain::kCount);
+  options.season_lengths = {7};
+  options.horizon = 31;
+  Shop shop(options, 30);
+  const auto is_pay_day = [](int64_t t) {
+    const size_t day = MonthProfile::DayOfMonth(t);
+    return day >= 8 && day <= 10;
+  };
+  shop.covariate_ = [=](size_t, int64_t t) { return told && is_pay_day(t) ? 1.0F : 0.0F; };
+  shop.change_ = [=](size_t s, int64_t t, float) {
+    return std::floor((is_pay_day(t) ? 60 : 20) + 4 * static_cast<float>(UniformAt(3, s, t)));
+  };
+  for (int64_t t = 0; t < 500; ++t) shop.Round(t);
+  return {shop.out_[0].mean.begin(), shop.out_[0].mean.begin() + 31};
+}
+
+TEST(StreamForecasterTest, PayDaysAreExpectedAndColumnsThatTellOfThemAreNotCountedTwice) {
+  for (const bool told : {false, true}) {
+    const std::vector<float> means = AfterPayDays(told);
+    for (int64_t h = 0; h < 31; ++h) {
+      const size_t day = MonthProfile::DayOfMonth(500 + h);
+      const float mean = means[static_cast<size_t>(h)];
+      if (day == 9) {
+        EXPECT_GT(mean, told ? 50 : 30) << told;
+        EXPECT_LT(mean, 75) << told;
+      } else if (day >= 16 || day <= 3) {
+        EXPECT_NEAR(mean, 21.5, 4) << told << " " << day;
+      }
+    }
+  }
+}
+
 TEST(StreamForecasterTest, APromotionMakesADayWithoutASaleLessLikely) {
   for (const std::string expert : {"empirical_985", "count_table_970"}) {
     Shop shop(WithAColumn(ValueDomain::kCount, {expert}), 40);
