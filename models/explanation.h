@@ -22,7 +22,7 @@ struct Explanation {
   float level = 0;             ///< discounted mean of the values that the series has kept, without their season
   float recent = 0;            ///< what the newest values add
   float season = 0;            ///< what the target's place in the season adds
-  std::vector<Column> known;   ///< what each column known ahead adds by not being as it was of late
+  std::vector<Column> known;   ///< what each column known ahead adds by not being as it usually is
   float net = 0;               ///< what the net adds; 0 without one, and of reals
   std::vector<Voice> experts;  ///< those with a weight; weights sum to 1, weight x mean to `mean` less the net's part
 

@@ -34,7 +34,6 @@ constexpr double kClosedRoundMost = 5;    ///< and a round, of however many seri
 
 KnownEffect::KnownEffect(ValueDomain domain, size_t columns)
     : counts_(domain == ValueDomain::kCount),
-      columns_(columns),
       used_(domain == ValueDomain::kReal ? 0 : std::min(columns, kColumnsMax)),
       width_(2 * used_) {}
 

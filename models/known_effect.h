@@ -77,8 +77,7 @@ class KnownEffect {
   bool Regressors(std::span<const float> known, const float* usual, float* out) const;
   float LogOf(const float* x, std::span<const float> state) const;
   bool counts_;
-  size_t columns_;
-  size_t used_;   ///< of them
+  size_t used_;   ///< columns
   size_t width_;  ///< regressors
 };
 

@@ -99,7 +99,8 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
   /// Forecasts of one series at one origin, taken apart. `work`: the series as that origin left it, described.
   std::vector<Explanation> ExplainTargets(const Work& work, size_t series, const BucketContext& calendar,
                                           std::span<const KnownTarget> targets) const;
-  /// `out` of usual columns -> of those that are known of its bucket. `state`: the series's KnownEffect.
+  /// `out` in the units that all learn in -> as published, with the columns' parts. `state`: the series's KnownEffect;
+  /// `effect`: the factor of the columns in `known`.
   void ApplyEffect(std::span<const float> state, std::span<const float> known, float effect, Explanation* out) const;
   Explanation ExplainScored(const Work& work, size_t series) const;
   void Resolve(Work& work, std::span<const SeriesRow> rows, std::span<double> sums) const;
@@ -108,7 +109,7 @@ class StreamForecaster final : public Forecaster, public NetKeeper {
                                std::span<const uint8_t> awake) const;
   void ResolveHorizon(Work& work, int horizon, std::span<const SeriesRow> rows, std::span<double> sums) const;
   void TakeActuals(Work& work, std::span<double> sums) const;
-  /// The newest values in units of what the series sells as its columns usually are; NaN where it was closed.
+  /// The newest values divided by what the columns do; NaN where a series was closed.
   void TakeEffects(Work& work, std::span<double> sums) const;
   void LearnEffects(Work& work) const;
   struct OuterLabel {

@@ -2,7 +2,7 @@
 //   1. summarise every expert, keep the summaries as a waiting origin
 //   2. expand, mix, calibrate each horizon: the base
 //   3. the net's carried state moves on, the net corrects the base, the outer mixture weighs the two
-//   4. the one-step forecast is kept for the next score
+//   4. what columns known ahead do is put in; the one-step forecast is kept for the next score
 #include <algorithm>
 #include <cmath>
 

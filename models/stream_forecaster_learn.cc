@@ -1,6 +1,7 @@
 // A bucket of a block, in ScoreAndLearnBlock:
 //   1. score     the one-step forecast stored in the state against the actual; explain it, where somebody asks
-//      beyond the usual by far it is winsorised from here on: what scores and alerts saw teaches nobody
+//      what columns known ahead did to it is taken out, a closed bucket is left out, and beyond the usual by far it is
+//      winsorised from here on: what scores and alerts saw teaches nobody
 //   2. resolve   for each learned horizon h: the origin h buckets back is expanded again from its summaries and
 //                compared with the actual; mixer, calibrator and experts learn from that, the pool by sums
 //   3. take      the actual goes into history, scale, class and the experts' states

@@ -116,6 +116,24 @@ TEST(YearIndexTest, WeeksHaveTheirYearToo) {
   EXPECT_NEAR(YearIndex::Factor(pooled, 7, last - 70, last - 49, plan.KnotOf(3)), 1, .1);
 }
 
+// The level that a rise is told from reaches back as many weeks as it would days.
+TEST(YearIndexTest, ThreeGoodWeeksAreNotYetTheLevelThatLastYearFellFrom) {
+  const HorizonPlan plan(4);
+  std::vector<double> pooled(YearIndex::pooled_size());
+  double scale = 1;
+  for (int64_t week = 0; week < 2 * 52 + 31; ++week) {
+    std::vector<double> sums(YearIndex::sums_size());
+    const double sold = week % 52 >= 28 && week % 52 < 31 ? 2 : 1, after = .96 * scale + .04 * sold;
+    for (int s = 0; s < 50; ++s) {
+      YearIndex::Gather(static_cast<float>(sold), static_cast<float>(scale), static_cast<float>(after), sums);
+    }
+    YearIndex::Fold(7, kFirst + 7 * week, week, 1, plan, sums, pooled);
+    scale = after;
+  }
+  const int64_t last = kFirst + 7 * (2 * 52 + 30);
+  EXPECT_NEAR(YearIndex::Factor(pooled, 7, last, last + 7, plan.KnotOf(1)), std::exp(-.29 * std::log(2)), .06);
+}
+
 TEST(YearIndexTest, AForgottenBucketHasNoDay) {
   Years years(14);
   for (int t = 0; t < 20; ++t) years.Day(1);
